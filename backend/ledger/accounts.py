@@ -1,0 +1,131 @@
+"""Opening a town's books, and accounts in them.
+
+Ids below 100 are the system's own, the same in every ledger. All other ids are drawn at random,
+so that an id says nothing of who opened it or when.
+"""
+
+import secrets
+from collections.abc import Callable
+
+from sqlalchemy import Connection, insert, select
+
+from backend.ledger import tables as t
+
+CREDIT = 1
+COMPOST = 2
+
+ISSUER = 1
+SUSPENSE = 2
+REDEEMED = 3
+STOCK_SOURCE = 10
+STOCK = 11
+HANDED_OUT = 12
+FIRST_DRAWN = 100
+
+# Above this a JSON reader may round; ids travel to web pages.
+_IDS = 2**53 - 1
+
+_CURRENCIES = ((CREDIT, "credit", 3, ISSUER), (COMPOST, "compost_g", 0, STOCK_SOURCE))
+_SYSTEM = (
+    (ISSUER, CREDIT, None),
+    (SUSPENSE, CREDIT, 0),
+    (REDEEMED, CREDIT, 0),
+    (STOCK_SOURCE, COMPOST, None),
+    (STOCK, COMPOST, 0),
+    (HANDED_OUT, COMPOST, 0),
+)
+
+
+def open_ledger(conn: Connection, ledger_id: int, opened_us: int) -> None:
+    """Opens a town's books: the head row, the currencies, the system's accounts. May be repeated.
+
+    `opened_us` (Unix, microseconds) is the start of recorded time: nothing is recorded before.
+    """
+    if conn.scalar(
+        select(t.ledger_head.c.ledger_id).where(t.ledger_head.c.ledger_id == ledger_id)
+    ):
+        return
+    conn.execute(
+        insert(t.ledger_head).values(
+            ledger_id=ledger_id,
+            next_id=1,
+            clock_us=opened_us,
+            terms_no=1,
+            opened_us=opened_us,
+        )
+    )
+    for currency_id, code, scale, issuer in _CURRENCIES:
+        conn.execute(
+            insert(t.currency).values(
+                ledger_id=ledger_id,
+                id=currency_id,
+                code=code,
+                scale=scale,
+                issuer_account_id=issuer,
+            )
+        )
+    for account_id, currency_id, min_balance in _SYSTEM:
+        _insert(conn, ledger_id, account_id, currency_id, None, min_balance, None)
+
+
+def open_account(
+    conn: Connection,
+    ledger_id: int,
+    currency_id: int,
+    owner_ref: str | None,
+    min_balance: int | None = 0,
+    max_balance: int | None = None,
+    *,
+    draw: Callable[[int], int] = secrets.randbelow,
+) -> int:
+    """Opens an account and returns its id. `None` as a limit means that there is none."""
+    taken = True
+    while taken:
+        account_id = FIRST_DRAWN + draw(_IDS - FIRST_DRAWN)
+        taken = conn.scalar(
+            select(t.account.c.id).where(
+                t.account.c.ledger_id == ledger_id, t.account.c.id == account_id
+            )
+        )
+    _insert(
+        conn, ledger_id, account_id, currency_id, owner_ref, min_balance, max_balance
+    )
+    return account_id
+
+
+def _insert(
+    conn: Connection,
+    ledger_id: int,
+    account_id: int,
+    currency_id: int,
+    owner_ref: str | None,
+    min_balance: int | None,
+    max_balance: int | None,
+) -> None:
+    conn.execute(
+        insert(t.account).values(
+            ledger_id=ledger_id,
+            id=account_id,
+            currency_id=currency_id,
+            owner_ref=owner_ref,
+        )
+    )
+    conn.execute(
+        insert(t.account_terms).values(
+            ledger_id=ledger_id,
+            account_id=account_id,
+            from_id=0,
+            min_balance=min_balance,
+            max_balance=max_balance,
+            closed=False,
+        )
+    )
+    conn.execute(
+        insert(t.account_balance).values(
+            ledger_id=ledger_id,
+            account_id=account_id,
+            debits_posted=0,
+            credits_posted=0,
+            folded_id=0,
+        )
+    )

@@ -1,0 +1,203 @@
+"""Reading money: balances now, and an account's statement.
+
+A balance is its folded counters plus the tail of transfers after `folded_id`, read in one
+statement so that a fold between the two is never counted twice. Holds that wait take away from
+what is available.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    case,
+    func,
+    literal,
+    select,
+    union_all,
+)
+
+from backend.ledger import tables as t
+from backend.ledger.accounts import FIRST_DRAWN
+from backend.ledger.errors import UnknownAccount
+from backend.ledger.transfers import Code, State
+
+# SQLite allows 32,766 parameters in a statement; a page of ids stays far below.
+_CHUNK = 500
+MOVES = (int(State.SINGLE), int(State.POST))
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """Minor units. `available` = posted minus what is held for open payments."""
+
+    posted: int
+    held: int
+    available: int
+    debits: int
+    credits: int
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One movement of an account: `amount` is signed, `balance_after` is exact at that moment."""
+
+    transfer_id: int
+    group_id: int
+    code: int
+    amount: int
+    balance_after: int
+    other_account_id: int
+    effective_s: int
+    recorded_us: int
+    source_id: int | None
+    epoch: int | None
+    seq: int | None
+
+
+def balance(conn: Connection, ledger_id: int, account_id: int) -> Balance:
+    """One account's balance. Raises UnknownAccount."""
+    return balances(conn, ledger_id, (account_id,))[account_id]
+
+
+def balances(
+    conn: Connection, ledger_id: int, account_ids: Iterable[int]
+) -> Mapping[int, Balance]:
+    """The balance of each account asked for. Raises UnknownAccount for the first that is none."""
+    ids = sorted(set(account_ids))
+    found: dict[int, Balance] = {}
+    for start in range(0, len(ids), _CHUNK):
+        chunk = ids[start : start + _CHUNK]
+        asked = balance_query(ledger_id).where(
+            t.account_balance.c.account_id.in_(chunk)
+        )
+        for row in conn.execute(asked):
+            posted = row.credits - row.debits
+            found[row.account_id] = Balance(
+                posted, row.held, posted - row.held, row.debits, row.credits
+            )
+    for account_id in ids:
+        if account_id not in found:
+            raise UnknownAccount(f"There is no account {account_id} in this ledger.")
+    return found
+
+
+def balance_query(ledger_id: int) -> Select[Any]:
+    """Selects account_id, debits, credits, held of every account; narrow it with `where`."""
+    folded = t.account_balance.c
+    debited = t.transfer.c.debit == folded.account_id
+    minted = case(
+        (
+            folded.account_id < FIRST_DRAWN,
+            _tail(debited, t.transfer.c.code == Code.MINT),
+        ),
+        else_=0,
+    )
+    debits = (
+        folded.debits_posted + _tail(debited, t.transfer.c.code != Code.MINT) + minted
+    )
+    credits = folded.credits_posted + _tail(t.transfer.c.credit == folded.account_id)
+    held = _sum(t.hold_open.c.amount).where(
+        t.hold_open.c.ledger_id == folded.ledger_id,
+        t.hold_open.c.debit == folded.account_id,
+    )
+    return select(
+        folded.account_id,
+        debits.label("debits"),
+        credits.label("credits"),
+        held.scalar_subquery().label("held"),
+    ).where(folded.ledger_id == ledger_id)
+
+
+def _sum(column: Column[Any]) -> Select[Any]:
+    """A sum as an integer: PostgreSQL's own sum of BIGINTs is a NUMERIC."""
+    return select(func.coalesce(func.sum(column), 0).cast(column.type))
+
+
+def _tail(*which: ColumnElement[bool]) -> ColumnElement[int]:
+    """The sum of the transfers that the account's folded counters do not hold yet."""
+    query = _sum(t.transfer.c.amount).where(
+        t.transfer.c.ledger_id == t.account_balance.c.ledger_id,
+        t.transfer.c.id > t.account_balance.c.folded_id,
+        t.transfer.c.state.in_(MOVES),
+        *which,
+    )
+    return query.scalar_subquery()
+
+
+def statement(
+    conn: Connection,
+    ledger_id: int,
+    account_id: int,
+    before_id: int | None = None,
+    limit: int = 50,
+) -> Sequence[Line]:
+    """The account's movements, newest first, those with a transfer id below `before_id`.
+
+    The next page starts before the last line's transfer id. Raises UnknownAccount.
+    """
+    after = balance(conn, ledger_id, account_id).posted
+    if before_id is not None:
+        for sign, side in _sides(ledger_id, account_id):
+            after -= sign * (
+                conn.scalar(
+                    _sum(t.transfer.c.amount).where(*side, t.transfer.c.id >= before_id)
+                )
+                or 0
+            )
+    lines: list[Line] = []
+    for row in conn.execute(_page(ledger_id, account_id, before_id, limit)):
+        amount = row.sign * row.amount
+        lines.append(
+            Line(
+                transfer_id=row.id,
+                group_id=row.group_id,
+                code=row.code,
+                amount=amount,
+                balance_after=after,
+                other_account_id=row.debit if row.sign > 0 else row.credit,
+                effective_s=row.effective_s,
+                recorded_us=row.recorded_us,
+                source_id=row.source_id,
+                epoch=row.epoch,
+                seq=row.seq,
+            )
+        )
+        after -= amount
+    return lines
+
+
+def _page(
+    ledger_id: int, account_id: int, before_id: int | None, limit: int
+) -> Select[Any]:
+    """The newest `limit` rows of both sides: each side is read through its own index."""
+    newest = []
+    for sign, side in _sides(ledger_id, account_id):
+        query = select(t.transfer, literal(sign).label("sign")).where(*side)
+        if before_id is not None:
+            query = query.where(t.transfer.c.id < before_id)
+        newest.append(
+            select(query.order_by(t.transfer.c.id.desc()).limit(limit).subquery())
+        )
+    both = union_all(*newest).subquery()
+    return select(both).order_by(both.c.id.desc()).limit(limit)
+
+
+def _sides(
+    ledger_id: int, account_id: int
+) -> list[tuple[int, tuple[ColumnElement[bool], ...]]]:
+    """(+1 or -1, the transfers of that side). An issuer's minting has no index of its own."""
+    row = t.transfer.c
+    common = (row.ledger_id == ledger_id, row.state.in_(MOVES))
+    sides = [
+        (1, (*common, row.credit == account_id)),
+        (-1, (*common, row.debit == account_id, row.code != Code.MINT)),
+    ]
+    if account_id < FIRST_DRAWN:
+        sides.append((-1, (*common, row.debit == account_id, row.code == Code.MINT)))
+    return sides

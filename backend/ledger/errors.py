@@ -1,0 +1,150 @@
+"""What the ledger refuses, in one place, each with the HTTP status it becomes at the border.
+
+LedgerError
+├── Refused                what was asked breaks a rule; asking again changes nothing
+│   ├── BadAmount          422
+│   ├── BadGroup           422
+│   ├── CurrencyMismatch   422
+│   ├── KeyReused          422  an idempotency key came back with another request
+│   ├── UnknownAccount     404
+│   ├── UnknownRecord      404
+│   ├── AccountClosed      409
+│   ├── InsufficientFunds  409
+│   ├── OverMaximum        409
+│   ├── NotResolvable      409  the record has its final outcome
+│   └── BudgetOverlap      409
+└── NotNow                 nothing was booked or it is not known; ask again later
+    ├── InProgress         409  the same idempotency key is being worked on
+    ├── BooksBusy          503  the queue is full
+    ├── BooksClosed        503  the poster is stopping
+    ├── BooksUnavailable   503  the database failed; repeating is safe
+    └── ClockLeap          503  the machine's clock jumped
+"""
+
+
+class LedgerError(Exception):
+    """Base of the room. `status` is HTTP's, `code` a machine's word, `str()` a person's words."""
+
+    status = 500
+    code = "ledger_error"
+
+
+class Refused(LedgerError):
+    """What was asked breaks a rule of the books."""
+
+    status = 409
+    code = "refused"
+
+
+class BadAmount(Refused):
+    """An amount that is not a whole number between 1 and the largest one."""
+
+    status = 422
+    code = "bad_amount"
+
+
+class BadGroup(Refused):
+    """A group without legs, with too many, or a leg from an account to itself."""
+
+    status = 422
+    code = "bad_group"
+
+
+class CurrencyMismatch(Refused):
+    """A leg between accounts of two currencies."""
+
+    status = 422
+    code = "currency_mismatch"
+
+
+class KeyReused(Refused):
+    """The idempotency key was used before, with another request."""
+
+    status = 422
+    code = "key_reused"
+
+
+class UnknownAccount(Refused):
+    """No such account in this ledger."""
+
+    status = 404
+    code = "unknown_account"
+
+
+class UnknownRecord(Refused):
+    """No record by that name in this ledger."""
+
+    status = 404
+    code = "unknown_record"
+
+
+class AccountClosed(Refused):
+    """The account takes part in no transfer any more."""
+
+    code = "account_closed"
+
+
+class InsufficientFunds(Refused):
+    """The transfer would take an account below its minimum."""
+
+    code = "insufficient_funds"
+
+
+class OverMaximum(Refused):
+    """The transfer would take an account above its maximum."""
+
+    code = "over_maximum"
+
+
+class NotResolvable(Refused):
+    """The record was settled before, or its outcome waits for nobody."""
+
+    code = "not_resolvable"
+
+
+class BudgetOverlap(Refused):
+    """Two budget periods would share a moment."""
+
+    code = "budget_overlap"
+
+
+class NotNow(LedgerError):
+    """Not booked, or not known to be booked; the same request may be repeated."""
+
+    status = 503
+    code = "not_now"
+
+    def __init__(self, words: str, retry_after_s: int = 1) -> None:
+        super().__init__(words)
+        self.retry_after_s = retry_after_s
+
+
+class InProgress(NotNow):
+    """The same idempotency key is being worked on at this moment."""
+
+    status = 409
+    code = "in_progress"
+
+
+class BooksBusy(NotNow):
+    """The poster's queue is full."""
+
+    code = "books_busy"
+
+
+class BooksClosed(NotNow):
+    """The poster is stopping or has not started."""
+
+    code = "books_closed"
+
+
+class BooksUnavailable(NotNow):
+    """The database failed under the batch; a repeat is safe, since every request has a name."""
+
+    code = "books_unavailable"
+
+
+class ClockLeap(NotNow):
+    """The machine's clock jumped; nothing is recorded until a person has looked at it."""
+
+    code = "clock_leap"

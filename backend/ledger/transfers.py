@@ -1,0 +1,314 @@
+"""The ledger's words and its pure rules: no input or output, no clock, no database.
+
+A transfer moves an amount from a debit to a credit account; balance = credits - debits.
+A `Group` of legs is booked whole or not at all; an `Entry` is a device's truly signed record,
+which is booked once for ever whatever its outcome.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from backend.ledger.errors import (
+    AccountClosed,
+    BadAmount,
+    BadGroup,
+    CurrencyMismatch,
+    InsufficientFunds,
+    OverMaximum,
+    UnknownAccount,
+)
+
+if TYPE_CHECKING:
+    from sqlalchemy import Table
+
+# The largest integer that JSON's readers agree on, far below what 64-bit sums can hold.
+MAX_AMOUNT = 2**53 - 1
+MAX_LEGS = 64
+
+# The outcomes of a record, as the message contract names them.
+CREDITED, HELD, SUSPENDED = "credited", "held", "suspended"
+QUEUED, QUARANTINED, NOTED, REFUSED = "queued", "quarantined", "noted", "refused"
+
+
+class Code(IntEnum):
+    """Why a transfer was made."""
+
+    MINT = 1
+    CLAIM_SUSPENSE = 2
+    RELEASE = 3
+    CORRECT = 4
+    REDEEM = 5
+    RECEIVE_STOCK = 6
+    HAND_OVER = 7
+    PAY = 8
+
+
+class State(IntEnum):
+    """What a transfer does to the books: move at once, reserve, or settle a reservation."""
+
+    SINGLE = 0
+    PENDING = 1
+    POST = 2
+    VOID = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One movement of a group."""
+
+    debit: int
+    credit: int
+    amount: int
+    code: Code
+    corrects_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Idempotency:
+    """A client's own name for a request; the fingerprint tells a repeat from a reuse."""
+
+    client: str
+    key: str
+    fingerprint: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RecordKey:
+    """What names a record for ever, and the SHA-256 of its signing input."""
+
+    source_id: int
+    epoch: int
+    seq: int
+    hash: bytes
+
+    @property
+    def name(self) -> tuple[int, int, int]:
+        return (self.source_id, self.epoch, self.seq)
+
+
+@dataclass(frozen=True, slots=True)
+class Credit:
+    """Mint the amount to the account, if the budget has it."""
+
+    account_id: int
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Suspend:
+    """Mint the amount to the suspense account: nobody is known yet who may have it."""
+
+    amount: int
+    reason: str = "unknown_card"
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Mint nothing until a person has decided, or `until_s` has passed."""
+
+    reason: str
+    until_s: int | None = None
+    account_id: int | None = None
+    amount: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Keep the record; no money is in it."""
+
+    reason: str = ""
+
+
+Wanted = Credit | Suspend | Hold | Note
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A truly signed record with what the programme wants of it.
+
+    `epoch` is the unsigned 64-bit number of the journal. `card_ref` is the card's keyed hash,
+    never its UID. `amount_per_kg` is the tariff's rate, kept so that the verifier can compute
+    the amount again.
+    """
+
+    key: RecordKey
+    kind: str
+    jws: bytes
+    received_s: int
+    effective_s: int
+    wanted: Wanted
+    attestation_id: int | None = None
+    basis: str = "device"
+    point_id: int | None = None
+    fraction: str | None = None
+    net_g: int | None = None
+    grade: str | None = None
+    tariff_id: int | None = None
+    amount_per_kg: int | None = None
+    card_ref: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Legs that are booked together, and the caller's rows of the same event.
+
+    Each row is (table, values); `ledger_id` and `group_id` are added to the values.
+    """
+
+    legs: tuple[Leg, ...]
+    effective_s: int
+    idempotency: Idempotency | None = None
+    rows: "tuple[tuple[Table, Mapping[str, Any]], ...]" = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a record. `balance_after` is known only where a limit made it needed."""
+
+    outcome: str
+    reason: str
+    amount: int
+    balance_after: int | None
+    transfer_id: int | None
+    known: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A group in the books. `rows` are the caller's rows as they were written."""
+
+    group_id: int
+    transfer_ids: tuple[int, ...]
+    recorded_us: int
+    replayed: bool
+    rows: tuple[dict[str, Any], ...] = ()
+
+
+class TransferRow(NamedTuple):
+    """A row of `transfer`, in the order of its columns."""
+
+    ledger_id: int
+    id: int
+    debit: int
+    credit: int
+    amount: int
+    code: int
+    group_id: int
+    state: int
+    pending_id: int | None
+    corrects_id: int | None
+    source_id: int | None
+    epoch: int | None
+    seq: int | None
+    leg: int
+    hash: bytes | None
+    effective_s: int
+    recorded_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What is allowed on an account at this moment."""
+
+    currency_id: int
+    min_balance: int | None
+    max_balance: int | None
+    closed: bool
+
+
+@dataclass(slots=True)
+class Purse:
+    """A limited account's money while a batch is decided."""
+
+    posted: int
+    held: int = 0
+    incoming: int = 0
+
+
+@dataclass(slots=True)
+class Purses:
+    """Terms of every account in a batch, and the money of the limited ones among them."""
+
+    terms: dict[int, Terms] = field(default_factory=dict)
+    money: dict[int, Purse] = field(default_factory=dict)
+
+
+def credit_for(net_g: int, amount_per_kg: int) -> int:
+    """Credits for a weight: minor units, rounded half up, the one rounding rule of the mint."""
+    return (net_g * amount_per_kg + 500) // 1000
+
+
+def check_amount(amount: int) -> None:
+    """Raises BadAmount unless `amount` is a whole number that the books can hold."""
+    if type(amount) is not int or not 0 < amount <= MAX_AMOUNT:
+        raise BadAmount(
+            f"An amount is a whole number from 1 to {MAX_AMOUNT}, not {amount!r}."
+        )
+
+
+def check_shape(group: Group) -> None:
+    """Raises BadGroup or BadAmount for what is wrong whatever the books hold."""
+    if not 0 < len(group.legs) <= MAX_LEGS:
+        raise BadGroup(f"A group has 1 to {MAX_LEGS} legs, not {len(group.legs)}.")
+    for leg in group.legs:
+        check_amount(leg.amount)
+        if leg.debit == leg.credit:
+            raise BadGroup(
+                f"A leg moves money between two accounts, not from {leg.debit} to it."
+            )
+
+
+def open_terms(terms: Mapping[int, Terms], account_id: int) -> Terms:
+    """The terms of an account that may take part. Raises UnknownAccount or AccountClosed."""
+    found = terms.get(account_id)
+    if found is None:
+        raise UnknownAccount(f"There is no account {account_id} in this ledger.")
+    if found.closed:
+        raise AccountClosed(f"Account {account_id} is closed.")
+    return found
+
+
+def check_leg(purses: Purses, debit: int, credit: int, amount: int) -> None:
+    """Raises the rule that a movement would break at this point of the batch; moves nothing."""
+    payer, payee = open_terms(purses.terms, debit), open_terms(purses.terms, credit)
+    if payer.currency_id != payee.currency_id:
+        raise CurrencyMismatch(
+            f"Accounts {debit} and {credit} hold different currencies."
+        )
+    if payer.min_balance is not None:
+        purse = purses.money[debit]
+        if purse.posted - purse.held - amount < payer.min_balance:
+            raise InsufficientFunds(
+                f"Account {debit} has {purse.posted - purse.held - payer.min_balance} to spend, "
+                f"{amount} were asked for."
+            )
+    if payee.max_balance is not None:
+        purse = purses.money[credit]
+        if purse.posted + purse.incoming + amount > payee.max_balance:
+            raise OverMaximum(
+                f"Account {credit} may not hold more than {payee.max_balance}."
+            )
+
+
+def move(purses: Purses, debit: int, credit: int, amount: int) -> None:
+    """Applies a checked movement to the limited accounts that it touches."""
+    if debit in purses.money:
+        purses.money[debit].posted -= amount
+    if credit in purses.money:
+        purses.money[credit].posted += amount
+
+
+def book_legs(purses: Purses, legs: tuple[Leg, ...]) -> None:
+    """Checks and moves the legs in order; after an error no leg has moved."""
+    moved: list[Leg] = []
+    try:
+        for leg in legs:
+            check_leg(purses, leg.debit, leg.credit, leg.amount)
+            move(purses, leg.debit, leg.credit, leg.amount)
+            moved.append(leg)
+    except Exception:
+        for leg in moved:
+            move(purses, leg.credit, leg.debit, leg.amount)
+        raise
