@@ -1,0 +1,48 @@
+# Two commands for a newcomer: `make demo` and `make test`. Everything is idempotent.
+SHELL := /bin/bash
+VENV := .venv
+RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
+STAMP := $(VENV)/.farz-$(shell cat pyproject.toml constraints.txt deploy/setup.sh | cksum | cut -d' ' -f1)
+
+.PHONY: help setup demo test check format bench screenshots hardware clean
+
+help:  ## what there is
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(STAMP):
+	@bash deploy/setup.sh $(VENV)
+	@rm -f $(VENV)/.farz-*; touch $@
+
+setup: $(STAMP)  ## Python packages into .venv, and the broker and browser where that is allowed
+
+demo: setup  ## a synthetic village, live, until Ctrl-C
+	@$(RUN) farz demo
+
+test: setup  ## every test
+	@bash deploy/setup.sh --servers
+	@$(RUN) pytest -n 2 --dist loadfile -q
+
+check: setup  ## format, lint, types, architecture; seconds
+	@$(RUN) ruff format --check .
+	@$(RUN) ruff check .
+	@$(RUN) lint-imports --no-timing 2>/dev/null || $(RUN) lint-imports
+	@$(RUN) mypy
+	@$(RUN) pyright --warnings
+	@$(RUN) pytest -q tests/test_house_rules.py
+
+format: setup  ## let ruff write
+	@$(RUN) ruff format .
+	@$(RUN) ruff check --fix .
+
+bench: setup  ## every benchmark, as JSON lines
+	@for name in firmware gateway spine; do $(RUN) farz bench $$name --json || failed=1; done; test -z "$$failed"
+
+screenshots: setup  ## pictures of every page into var/screenshots
+	@bash deploy/setup.sh --servers
+	@$(RUN) python -m tests.browser.screenshots var/screenshots
+
+hardware: setup  ## check pinout and bill of materials against the firmware
+	@$(RUN) pytest -q tests/firmware/test_hardware.py
+
+clean:  ## forget everything that was made here
+	rm -rf $(VENV) var .pytest_cache .mypy_cache .ruff_cache .hypothesis
