@@ -1,0 +1,7 @@
+"""Fixtures of every room live in tests/fixtures, one file a kind of real part."""
+
+pytest_plugins = [
+    "tests.fixtures.databases",
+    "tests.fixtures.brokers",
+    "tests.fixtures.micropython",
+]
