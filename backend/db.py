@@ -40,9 +40,7 @@ def create_engine(url: str, *, exclusive: bool = True) -> Engine:
             raise ValueError("The books need a file: write sqlite:////path/to/town.db.")
         return _sqlite(url, Path(parsed.database), exclusive)
     if backend == "postgresql":
-        return _postgresql(
-            parsed.set(drivername="postgresql+psycopg").render_as_string(False)
-        )
+        return _postgresql(parsed.set(drivername="postgresql+psycopg").render_as_string(False))
     raise ValueError(f"The books are kept in SQLite or PostgreSQL, not in {backend!r}.")
 
 
@@ -140,9 +138,7 @@ def _postgresql(url: str) -> Engine:
         for name in ("synchronous_commit", "fsync"):
             found = connection.execute(f"SHOW {name}").fetchone()[0]
             if found != "on":
-                raise NotDurable(
-                    f"PostgreSQL runs with {name}={found}; the books need 'on'."
-                )
+                raise NotDurable(f"PostgreSQL runs with {name}={found}; the books need 'on'.")
         connection.rollback()
 
     return engine

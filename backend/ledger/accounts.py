@@ -41,9 +41,7 @@ def open_ledger(conn: Connection, ledger_id: int, opened_us: int) -> None:
 
     `opened_us` (Unix, microseconds) is the start of recorded time: nothing is recorded before.
     """
-    if conn.scalar(
-        select(t.ledger_head.c.ledger_id).where(t.ledger_head.c.ledger_id == ledger_id)
-    ):
+    if conn.scalar(select(t.ledger_head.c.ledger_id).where(t.ledger_head.c.ledger_id == ledger_id)):
         return
     conn.execute(
         insert(t.ledger_head).values(
@@ -79,17 +77,15 @@ def open_account(
     draw: Callable[[int], int] = secrets.randbelow,
 ) -> int:
     """Opens an account and returns its id. `None` as a limit means that there is none."""
-    taken = True
-    while taken:
+    taken: int | None = 0
+    while taken is not None:
         account_id = FIRST_DRAWN + draw(_IDS - FIRST_DRAWN)
         taken = conn.scalar(
             select(t.account.c.id).where(
                 t.account.c.ledger_id == ledger_id, t.account.c.id == account_id
             )
         )
-    _insert(
-        conn, ledger_id, account_id, currency_id, owner_ref, min_balance, max_balance
-    )
+    _insert(conn, ledger_id, account_id, currency_id, owner_ref, min_balance, max_balance)
     return account_id
 
 
@@ -114,7 +110,8 @@ def _insert(
         insert(t.account_terms).values(
             ledger_id=ledger_id,
             account_id=account_id,
-            from_id=0,
+            number=0,
+            from_id=1,
             min_balance=min_balance,
             max_balance=max_balance,
             closed=False,

@@ -14,7 +14,6 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Select,
-    and_,
     case,
     func,
     literal,
@@ -65,17 +64,13 @@ def balance(conn: Connection, ledger_id: int, account_id: int) -> Balance:
     return balances(conn, ledger_id, (account_id,))[account_id]
 
 
-def balances(
-    conn: Connection, ledger_id: int, account_ids: Iterable[int]
-) -> Mapping[int, Balance]:
+def balances(conn: Connection, ledger_id: int, account_ids: Iterable[int]) -> Mapping[int, Balance]:
     """The balance of each account asked for. Raises UnknownAccount for the first that is none."""
     ids = sorted(set(account_ids))
     found: dict[int, Balance] = {}
     for start in range(0, len(ids), _CHUNK):
         chunk = ids[start : start + _CHUNK]
-        asked = balance_query(ledger_id).where(
-            t.account_balance.c.account_id.in_(chunk)
-        )
+        asked = balance_query(ledger_id).where(t.account_balance.c.account_id.in_(chunk))
         for row in conn.execute(asked):
             posted = row.credits - row.debits
             found[row.account_id] = Balance(
@@ -98,9 +93,7 @@ def balance_query(ledger_id: int) -> Select[Any]:
         ),
         else_=0,
     )
-    debits = (
-        folded.debits_posted + _tail(debited, t.transfer.c.code != Code.MINT) + minted
-    )
+    debits = folded.debits_posted + _tail(debited, t.transfer.c.code != Code.MINT) + minted
     credits = folded.credits_posted + _tail(t.transfer.c.credit == folded.account_id)
     held = _sum(t.hold_open.c.amount).where(
         t.hold_open.c.ledger_id == folded.ledger_id,
@@ -145,9 +138,7 @@ def statement(
     if before_id is not None:
         for sign, side in _sides(ledger_id, account_id):
             after -= sign * (
-                conn.scalar(
-                    _sum(t.transfer.c.amount).where(*side, t.transfer.c.id >= before_id)
-                )
+                conn.scalar(_sum(t.transfer.c.amount).where(*side, t.transfer.c.id >= before_id))
                 or 0
             )
     lines: list[Line] = []
@@ -172,25 +163,19 @@ def statement(
     return lines
 
 
-def _page(
-    ledger_id: int, account_id: int, before_id: int | None, limit: int
-) -> Select[Any]:
+def _page(ledger_id: int, account_id: int, before_id: int | None, limit: int) -> Select[Any]:
     """The newest `limit` rows of both sides: each side is read through its own index."""
     newest = []
     for sign, side in _sides(ledger_id, account_id):
         query = select(t.transfer, literal(sign).label("sign")).where(*side)
         if before_id is not None:
             query = query.where(t.transfer.c.id < before_id)
-        newest.append(
-            select(query.order_by(t.transfer.c.id.desc()).limit(limit).subquery())
-        )
+        newest.append(select(query.order_by(t.transfer.c.id.desc()).limit(limit).subquery()))
     both = union_all(*newest).subquery()
     return select(both).order_by(both.c.id.desc()).limit(limit)
 
 
-def _sides(
-    ledger_id: int, account_id: int
-) -> list[tuple[int, tuple[ColumnElement[bool], ...]]]:
+def _sides(ledger_id: int, account_id: int) -> list[tuple[int, tuple[ColumnElement[bool], ...]]]:
     """(+1 or -1, the transfers of that side). An issuer's minting has no index of its own."""
     row = t.transfer.c
     common = (row.ledger_id == ledger_id, row.state.in_(MOVES))

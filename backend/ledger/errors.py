@@ -12,7 +12,8 @@ LedgerError
 │   ├── InsufficientFunds  409
 │   ├── OverMaximum        409
 │   ├── NotResolvable      409  the record has its final outcome
-│   └── BudgetOverlap      409
+│   ├── BudgetOverlap      409
+│   └── RowRefused         409  a row of the caller's own breaks a rule of its table
 └── NotNow                 nothing was booked or it is not known; ask again later
     ├── InProgress         409  the same idempotency key is being worked on
     ├── BooksBusy          503  the queue is full
@@ -106,6 +107,12 @@ class BudgetOverlap(Refused):
     """Two budget periods would share a moment."""
 
     code = "budget_overlap"
+
+
+class RowRefused(Refused):
+    """A row that a group brought along breaks a rule of its own table."""
+
+    code = "row_refused"
 
 
 class NotNow(LedgerError):

@@ -8,11 +8,11 @@ schema distributes by it unchanged. Amounts are 64-bit integers in minor units. 
 from typing import Any
 
 from sqlalchemy import (
-    DDL,
     BigInteger,
     Boolean,
     CheckConstraint,
     Column,
+    Connection,
     Dialect,
     ForeignKeyConstraint,
     Index,
@@ -30,6 +30,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
+from backend.ledger.append_only import append_only_ddl
+from backend.ledger.transfers import signed64, unsigned64
+
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -39,16 +42,6 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
-
-
-def signed64(value: int) -> int:
-    """An unsigned 64-bit number as the signed one that both databases can hold."""
-    return value - (1 << 64) if value >> 63 else value
-
-
-def unsigned64(value: int) -> int:
-    """The number that `signed64` was given."""
-    return value & ((1 << 64) - 1)
 
 
 class Unsigned64(TypeDecorator[int]):
@@ -112,9 +105,7 @@ account = Table(
     Column("currency_id", SmallInteger, nullable=False),
     Column("owner_ref", Text, nullable=True),
     PrimaryKeyConstraint("ledger_id", "id"),
-    ForeignKeyConstraint(
-        ["ledger_id", "currency_id"], ["currency.ledger_id", "currency.id"]
-    ),
+    ForeignKeyConstraint(["ledger_id", "currency_id"], ["currency.ledger_id", "currency.id"]),
     Index(None, "ledger_id", "owner_ref"),
 )
 
@@ -125,16 +116,15 @@ account_terms = Table(
     metadata,
     _ledger(),
     Column("account_id", BigInteger, nullable=False),
+    Column("number", Integer, nullable=False),
     Column("from_id", BigInteger, nullable=False),
     Column("min_balance", BigInteger, nullable=True),
     Column("max_balance", BigInteger, nullable=True),
     Column("soft_min", BigInteger, nullable=True),
     Column("soft_max", BigInteger, nullable=True),
     Column("closed", Boolean, nullable=False),
-    PrimaryKeyConstraint("ledger_id", "account_id", "from_id"),
-    ForeignKeyConstraint(
-        ["ledger_id", "account_id"], ["account.ledger_id", "account.id"]
-    ),
+    PrimaryKeyConstraint("ledger_id", "account_id", "number"),
+    ForeignKeyConstraint(["ledger_id", "account_id"], ["account.ledger_id", "account.id"]),
     CheckConstraint("min_balance IS NULL OR min_balance <= max_balance", name="limits"),
 )
 
@@ -383,9 +373,7 @@ checkpoint = Table(
     Column("note", Text, nullable=False),
     Column("recorded_us", BigInteger, nullable=False),
     PrimaryKeyConstraint("ledger_id", "origin_no", "size"),
-    ForeignKeyConstraint(
-        ["ledger_id", "origin_no"], ["log_origin.ledger_id", "log_origin.number"]
-    ),
+    ForeignKeyConstraint(["ledger_id", "origin_no"], ["log_origin.ledger_id", "log_origin.number"]),
 )
 
 APPEND_ONLY = (
@@ -401,41 +389,12 @@ APPEND_ONLY = (
     "checkpoint",
 )
 
-_PG_FUNCTION = """\
-CREATE OR REPLACE FUNCTION farz_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$"""
+
+def _make_append_only(target: Table, connection: Connection, **_: object) -> None:
+    """Runs the same statements where `metadata.create_all` makes the tables."""
+    for statement in append_only_ddl(connection.dialect.name, (target.name,)):
+        connection.exec_driver_sql(statement)
 
 
-def append_only_ddl(dialect: str, names: tuple[str, ...] = APPEND_ONLY) -> list[str]:
-    """The statements that make the named tables refuse change, for "sqlite" or "postgresql".
-
-    Each statement may be run again. A migration executes them after it has made the tables.
-    """
-    if dialect == "sqlite":
-        return [
-            f"CREATE TRIGGER IF NOT EXISTS {name}_no_{verb.lower()} BEFORE {verb} ON {name} "
-            f"BEGIN SELECT RAISE(ABORT, '{name} is append-only'); END"
-            for name in names
-            for verb in ("UPDATE", "DELETE")
-        ]
-    return [_PG_FUNCTION] + [
-        f"CREATE OR REPLACE TRIGGER {name}_append_only "
-        f"BEFORE UPDATE OR DELETE OR TRUNCATE ON {name} "
-        "FOR EACH STATEMENT EXECUTE FUNCTION farz_append_only()"
-        for name in names
-    ]
-
-
-def _attach(dialect: str) -> None:
-    """Run the same statements after `metadata.create_all`, on the table they speak of."""
-    for name in APPEND_ONLY:
-        for statement in append_only_ddl(dialect, (name,)):
-            # DDL() formats its text with %, so that the function's own sign is doubled.
-            ddl = DDL(statement.replace("%", "%%"))
-            event.listen(
-                metadata.tables[name], "after_create", ddl.execute_if(dialect=dialect)
-            )
-
-
-_attach("sqlite")
-_attach("postgresql")
+for _name in APPEND_ONLY:
+    event.listen(metadata.tables[_name], "after_create", _make_append_only)

@@ -224,7 +224,6 @@ class Purse:
 
     posted: int
     held: int = 0
-    incoming: int = 0
 
 
 @dataclass(slots=True)
@@ -235,6 +234,16 @@ class Purses:
     money: dict[int, Purse] = field(default_factory=dict)
 
 
+def signed64(value: int) -> int:
+    """An unsigned 64-bit number as the signed one of the same bits, which databases can hold."""
+    return value - (1 << 64) if value >> 63 else value
+
+
+def unsigned64(value: int) -> int:
+    """The number that `signed64` was given."""
+    return value & ((1 << 64) - 1)
+
+
 def credit_for(net_g: int, amount_per_kg: int) -> int:
     """Credits for a weight: minor units, rounded half up, the one rounding rule of the mint."""
     return (net_g * amount_per_kg + 500) // 1000
@@ -243,9 +252,7 @@ def credit_for(net_g: int, amount_per_kg: int) -> int:
 def check_amount(amount: int) -> None:
     """Raises BadAmount unless `amount` is a whole number that the books can hold."""
     if type(amount) is not int or not 0 < amount <= MAX_AMOUNT:
-        raise BadAmount(
-            f"An amount is a whole number from 1 to {MAX_AMOUNT}, not {amount!r}."
-        )
+        raise BadAmount(f"An amount is a whole number from 1 to {MAX_AMOUNT}, not {amount!r}.")
 
 
 def check_shape(group: Group) -> None:
@@ -255,9 +262,7 @@ def check_shape(group: Group) -> None:
     for leg in group.legs:
         check_amount(leg.amount)
         if leg.debit == leg.credit:
-            raise BadGroup(
-                f"A leg moves money between two accounts, not from {leg.debit} to it."
-            )
+            raise BadGroup(f"A leg moves money between two accounts, not from {leg.debit} to it.")
 
 
 def open_terms(terms: Mapping[int, Terms], account_id: int) -> Terms:
@@ -274,9 +279,7 @@ def check_leg(purses: Purses, debit: int, credit: int, amount: int) -> None:
     """Raises the rule that a movement would break at this point of the batch; moves nothing."""
     payer, payee = open_terms(purses.terms, debit), open_terms(purses.terms, credit)
     if payer.currency_id != payee.currency_id:
-        raise CurrencyMismatch(
-            f"Accounts {debit} and {credit} hold different currencies."
-        )
+        raise CurrencyMismatch(f"Accounts {debit} and {credit} hold different currencies.")
     if payer.min_balance is not None:
         purse = purses.money[debit]
         if purse.posted - purse.held - amount < payer.min_balance:
@@ -286,10 +289,8 @@ def check_leg(purses: Purses, debit: int, credit: int, amount: int) -> None:
             )
     if payee.max_balance is not None:
         purse = purses.money[credit]
-        if purse.posted + purse.incoming + amount > payee.max_balance:
-            raise OverMaximum(
-                f"Account {credit} may not hold more than {payee.max_balance}."
-            )
+        if purse.posted + amount > payee.max_balance:
+            raise OverMaximum(f"Account {credit} may not hold more than {payee.max_balance}.")
 
 
 def move(purses: Purses, debit: int, credit: int, amount: int) -> None:

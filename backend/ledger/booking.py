@@ -1,0 +1,376 @@
+"""Deciding a batch, in plain Python: what the books hold goes in, the rows to write come out.
+
+`Books` is what was loaded under the lock, kept current while the batch is decided in order.
+`Sheet` collects the rows. A request that is refused has changed neither, so that it cannot
+spoil its neighbours.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from backend.ledger.accounts import CREDIT, ISSUER, SUSPENSE
+from backend.ledger.errors import KeyReused, LedgerError
+from backend.ledger.transfers import (
+    CREDITED,
+    HELD,
+    NOTED,
+    QUARANTINED,
+    QUEUED,
+    SUSPENDED,
+    Code,
+    Credit,
+    Entry,
+    Group,
+    Hold,
+    Note,
+    Outcome,
+    Posted,
+    Purses,
+    State,
+    Suspend,
+    TransferRow,
+    book_legs,
+    check_amount,
+    check_leg,
+    check_shape,
+    move,
+    signed64,
+)
+
+if TYPE_CHECKING:
+    from sqlalchemy import Table
+
+RecordName = tuple[int, int, int]
+
+
+class RecordRow(NamedTuple):
+    """A row of `record`, in the order of its columns."""
+
+    ledger_id: int
+    source_id: int
+    epoch: int
+    seq: int
+    hash: bytes
+    kind: str
+    jws: bytes
+    sealed_for: int | None
+    attestation_id: int | None
+    received_s: int
+    effective_s: int
+    basis: str
+    recorded_us: int
+    outcome: str
+    reason: str
+    until_s: int | None
+    point_id: int | None
+    fraction: str | None
+    grade: str | None
+    net_g: int | None
+    tariff_id: int | None
+    amount_per_kg: int | None
+    card_ref: str | None
+    account_id: int | None
+    amount: int
+    transfer_id: int | None
+
+
+class Known(NamedTuple):
+    """A record that the books hold already."""
+
+    hash: bytes
+    outcome: Outcome
+
+
+class Replay(NamedTuple):
+    """A group that was booked under an idempotency key."""
+
+    fingerprint: bytes
+    posted: Posted
+
+
+class ClaimDue(NamedTuple):
+    """A claim that waits, in the order of payment."""
+
+    effective_s: int
+    source_id: int
+    epoch: int
+    seq: int
+    account_id: int
+    amount: int
+    decided_by: str
+    hash: bytes
+
+    @property
+    def name(self) -> RecordName:
+        return (self.source_id, self.epoch, self.seq)
+
+
+@dataclass(slots=True)
+class Waiting:
+    """A record that somebody wants resolved, as the books hold it."""
+
+    hash: bytes
+    outcome: str
+    amount: int
+    transfer_id: int | None
+    effective_s: int
+    claimed: bool
+    resolved: bool
+
+
+@dataclass(slots=True)
+class Budget:
+    """A period [from_s, until_s) of recorded time and what may be minted in it."""
+
+    from_s: int
+    until_s: int
+    amount: int
+    spent: int
+    decided_by: str
+
+    @property
+    def left(self) -> int:
+        return self.amount - self.spent
+
+
+@dataclass(slots=True)
+class Sheet:
+    """The rows of one transaction, by table."""
+
+    transfers: list[TransferRow] = field(default_factory=list)
+    records: list[RecordRow] = field(default_factory=list)
+    quarantined: list[tuple[Any, ...]] = field(default_factory=list)
+    claims: list[tuple[Any, ...]] = field(default_factory=list)
+    claims_opened: list[tuple[Any, ...]] = field(default_factory=list)
+    claims_ended: list[tuple[Any, ...]] = field(default_factory=list)
+    resolutions: list[tuple[Any, ...]] = field(default_factory=list)
+    idempotency: list[tuple[Any, ...]] = field(default_factory=list)
+    terms: list[tuple[Any, ...]] = field(default_factory=list)
+    budgets: list[Budget] = field(default_factory=list)
+    rows: "list[tuple[Table, dict[str, Any]]]" = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to write."""
+        return any(getattr(self, name) for name in self.__slots__)
+
+
+@dataclass(slots=True)
+class Books:
+    """A ledger under its lock. `clock_us` is the recorded time of the last thing booked."""
+
+    ledger_id: int
+    next_id: int
+    clock_us: int
+    terms_no: int
+    budgeted: bool = False
+    budget: Budget | None = None
+    budgets: list[Budget] = field(default_factory=list)
+    due: list[ClaimDue] = field(default_factory=list)
+    due_more: bool = False
+    claims_wait: bool = False
+    minted: int = 0
+    paid: int = 0
+    purses: Purses = field(default_factory=Purses)
+    known: dict[RecordName, Known] = field(default_factory=dict)
+    quarantined: set[tuple[RecordName, bytes]] = field(default_factory=set)
+    replays: dict[tuple[str, str], Replay] = field(default_factory=dict)
+    waiting: dict[RecordName, Waiting] = field(default_factory=dict)
+    sheet: Sheet = field(default_factory=Sheet)
+
+    def tick(self) -> int:
+        """The next moment of recorded time: strictly later than the last."""
+        self.clock_us += 1
+        return self.clock_us
+
+    def affords(self, amount: int) -> bool:
+        """Whether the budget lets `amount` be minted now. Nobody overtakes a claim that waits."""
+        if not self.budgeted:
+            return True
+        return not self.claims_wait and self.budget is not None and amount <= self.budget.left
+
+
+def book_group(books: Books, group: Group) -> Posted:
+    """Books all legs and rows of a group, or raises a Refused and books none."""
+    check_shape(group)
+    asked = group.idempotency
+    if asked is not None:
+        replay = books.replays.get((asked.client, asked.key))
+        if replay is not None:
+            if replay.fingerprint != asked.fingerprint:
+                raise KeyReused("This idempotency key was used before, with another request.")
+            return replace(replay.posted, replayed=True)
+    book_legs(books.purses, group.legs)
+    group_id, recorded_us = books.next_id, books.clock_us + 1
+    ids = tuple(
+        write_transfer(
+            books, leg.debit, leg.credit, leg.amount, leg.code, group.effective_s,
+            group_id=group_id, corrects_id=leg.corrects_id,
+        )
+        for leg in group.legs
+    )  # fmt: skip
+    named = {"ledger_id": books.ledger_id, "group_id": group_id}
+    rows = tuple((table, {**values, **named}) for table, values in group.rows)
+    books.sheet.rows.extend(rows)
+    posted = Posted(group_id, ids, recorded_us, False, tuple(values for _, values in rows))
+    if asked is not None:
+        books.sheet.idempotency.append(
+            (books.ledger_id, asked.client, asked.key, asked.fingerprint, group_id, recorded_us)
+        )
+        books.replays[asked.client, asked.key] = Replay(asked.fingerprint, posted)
+    return posted
+
+
+def write_transfer(
+    books: Books,
+    debit: int,
+    credit: int,
+    amount: int,
+    code: int,
+    effective_s: int,
+    *,
+    group_id: int | None = None,
+    corrects_id: int | None = None,
+    name: RecordName | None = None,
+    leg: int = 0,
+    record_hash: bytes | None = None,
+) -> int:
+    """Puts a checked transfer on the sheet and returns its id, the next dense one."""
+    transfer_id = books.next_id
+    books.next_id += 1
+    source_id, epoch, seq = name if name is not None else (None, None, None)
+    books.sheet.transfers.append(
+        TransferRow(
+            books.ledger_id, transfer_id, debit, credit, amount, int(code),
+            transfer_id if group_id is None else group_id, int(State.SINGLE), None, corrects_id,
+            source_id, None if epoch is None else signed64(epoch), seq, leg, record_hash,
+            effective_s, books.tick(),
+        )
+    )  # fmt: skip
+    return transfer_id
+
+
+def mint(
+    books: Books,
+    credit: int,
+    amount: int,
+    effective_s: int,
+    name: RecordName,
+    record_hash: bytes,
+) -> int:
+    """Mints a checked amount for a record, and charges the budget in force."""
+    move(books.purses, ISSUER, credit, amount)
+    if books.budget is not None:
+        books.budget.spent += amount
+    return write_transfer(
+        books, ISSUER, credit, amount, Code.MINT, effective_s, name=name, record_hash=record_hash
+    )
+
+
+def open_claim(
+    books: Books, name: RecordName, account_id: int, amount: int, effective_s: int, by: str
+) -> None:
+    """Weighed waste without budget: a dated promise that waits its turn."""
+    source_id, epoch, seq = name[0], signed64(name[1]), name[2]
+    books.claims_wait = True
+    books.sheet.claims.append(
+        (books.ledger_id, source_id, epoch, seq, account_id, amount, effective_s, by, books.tick())
+    )
+    books.sheet.claims_opened.append((books.ledger_id, effective_s, source_id, epoch, seq))
+
+
+def book_entry(books: Books, entry: Entry) -> Outcome:
+    """Books a record once for ever and answers known bytes with the outcome that they had.
+
+    Raises BadAmount for an amount that no books could hold; nothing is recorded then.
+    """
+    known = books.known.get(entry.key.name)
+    if known is not None:
+        if known.hash == entry.key.hash:
+            return replace(known.outcome, known=True)
+        return _quarantine(books, entry)
+    wanted = entry.wanted
+    if not isinstance(wanted, Note) and wanted.amount != 0:
+        check_amount(wanted.amount)
+    match wanted:
+        case Credit():
+            outcome, account_id = _credit(books, entry, wanted)
+        case Suspend():
+            outcome, account_id = _suspend(books, entry, wanted), None
+        case Hold():
+            outcome, account_id = _held(wanted.reason, wanted.amount), wanted.account_id
+        case Note():
+            outcome, account_id = Outcome(NOTED, wanted.reason, 0, None, None, False), None
+    _write_record(books, entry, outcome, account_id)
+    books.known[entry.key.name] = Known(entry.key.hash, outcome)
+    return outcome
+
+
+def _credit(books: Books, entry: Entry, wanted: Credit) -> tuple[Outcome, int | None]:
+    """Business never refuses weighed waste: what the account cannot take is kept elsewhere."""
+    key, amount, account_id = entry.key, wanted.amount, wanted.account_id
+    terms = books.purses.terms.get(account_id)
+    if terms is None or terms.closed or terms.currency_id != CREDIT:
+        reason = "account_closed" if terms is not None and terms.closed else "unknown_account"
+        return _suspend(books, entry, Suspend(amount, reason)), None
+    if amount == 0:
+        return Outcome(CREDITED, "", 0, None, None, False), account_id
+    try:
+        check_leg(books.purses, ISSUER, account_id, amount)
+    except LedgerError as error:
+        return _held(error.code, amount), account_id
+    if not books.affords(amount):
+        open_claim(books, key.name, account_id, amount, entry.effective_s, "budget")
+        return Outcome(QUEUED, "no_budget", amount, None, None, False), account_id
+    transfer_id = mint(books, account_id, amount, entry.effective_s, key.name, key.hash)
+    purse = books.purses.money.get(account_id)
+    balance = None if purse is None else purse.posted
+    return Outcome(CREDITED, "", amount, balance, transfer_id, False), account_id
+
+
+def _suspend(books: Books, entry: Entry, wanted: Suspend) -> Outcome:
+    """Without budget nothing is minted yet; the budget is asked again when it is resolved."""
+    key, transfer_id = entry.key, None
+    if wanted.amount > 0 and books.affords(wanted.amount):
+        transfer_id = mint(books, SUSPENSE, wanted.amount, entry.effective_s, key.name, key.hash)
+    return Outcome(SUSPENDED, wanted.reason, wanted.amount, None, transfer_id, False)
+
+
+def _held(reason: str, amount: int) -> Outcome:
+    return Outcome(HELD, reason, amount, None, None, False)
+
+
+def _quarantine(books: Books, entry: Entry) -> Outcome:
+    """Other truly signed bytes under a taken name: kept, alarmed by the caller, never paid."""
+    key = entry.key
+    seen = (key.name, key.hash) in books.quarantined
+    if not seen:
+        books.quarantined.add((key.name, key.hash))
+        books.sheet.quarantined.append(
+            (
+                books.ledger_id, key.source_id, signed64(key.epoch), key.seq, key.hash,
+                entry.jws, entry.attestation_id, entry.received_s, books.tick(),
+            )
+        )  # fmt: skip
+    return Outcome(QUARANTINED, "same_name_other_bytes", 0, None, None, seen)
+
+
+def _write_record(books: Books, entry: Entry, outcome: Outcome, account_id: int | None) -> None:
+    key, wanted = entry.key, entry.wanted
+    books.sheet.records.append(
+        RecordRow(
+            books.ledger_id, key.source_id, signed64(key.epoch), key.seq, key.hash, entry.kind,
+            entry.jws, None, entry.attestation_id, entry.received_s, entry.effective_s,
+            entry.basis, books.tick(), outcome.outcome, outcome.reason,
+            wanted.until_s if isinstance(wanted, Hold) else None, entry.point_id, entry.fraction,
+            entry.grade, entry.net_g, entry.tariff_id, entry.amount_per_kg, entry.card_ref,
+            account_id, outcome.amount, outcome.transfer_id,
+        )
+    )  # fmt: skip
+
+
+def limited(books: Books, debits: Iterable[int], credits: Iterable[int]) -> set[int]:
+    """The accounts whose money must be known: payers with a minimum, payees with a maximum."""
+    terms = books.purses.terms
+    payers = {a for a in debits if a in terms and terms[a].min_balance is not None}
+    return payers | {a for a in credits if a in terms and terms[a].max_balance is not None}

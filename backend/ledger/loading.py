@@ -1,0 +1,227 @@
+"""What a batch is decided by, read under the ledger's lock; the same SQL on both engines."""
+
+from collections import Counter
+from collections.abc import Collection, Iterator
+from typing import TypeVar
+
+from sqlalchemy import Connection, and_, func, select, tuple_
+
+from backend.ledger import tables as t
+from backend.ledger.accounts import ISSUER
+from backend.ledger.balances import balance_query
+from backend.ledger.booking import Budget, ClaimDue, RecordName, Replay, Waiting
+from backend.ledger.transfers import MAX_LEGS, Code, Group, Posted, Purse, Terms
+
+# Claims paid in one batch; the rest follow in the next.
+CLAIMS = 256
+_CHUNK = 500
+_T = TypeVar("_T")
+
+
+def chunks(items: Collection[_T]) -> Iterator[list[_T]]:
+    """The items in lists short enough for one statement's parameters."""
+    ordered = list(items)
+    for start in range(0, len(ordered), _CHUNK):
+        yield ordered[start : start + _CHUNK]
+
+
+def terms(conn: Connection, ledger_id: int, account_ids: Collection[int]) -> dict[int, Terms]:
+    """The terms in force of the accounts that exist among those asked for."""
+    newest = (
+        select(t.account_terms.c.account_id, func.max(t.account_terms.c.number).label("number"))
+        .where(t.account_terms.c.ledger_id == ledger_id)
+        .group_by(t.account_terms.c.account_id)
+    )
+    found: dict[int, Terms] = {}
+    for chunk in chunks(account_ids):
+        last = newest.where(t.account_terms.c.account_id.in_(chunk)).subquery()
+        query = (
+            select(t.account_terms, t.account.c.currency_id)
+            .join(
+                last,
+                and_(
+                    t.account_terms.c.account_id == last.c.account_id,
+                    t.account_terms.c.number == last.c.number,
+                ),
+            )
+            .join(
+                t.account,
+                and_(
+                    t.account.c.ledger_id == t.account_terms.c.ledger_id,
+                    t.account.c.id == t.account_terms.c.account_id,
+                ),
+            )
+            .where(t.account_terms.c.ledger_id == ledger_id)
+        )
+        for row in conn.execute(query):
+            found[row.account_id] = Terms(
+                row.currency_id, row.min_balance, row.max_balance, row.closed
+            )
+    return found
+
+
+def terms_count(conn: Connection, ledger_id: int, account_id: int) -> int:
+    """How many terms an account has had: the number of its next ones."""
+    table = t.account_terms.c
+    return int(
+        conn.scalar(
+            select(func.count()).where(table.ledger_id == ledger_id, table.account_id == account_id)
+        )
+        or 0
+    )
+
+
+def money(conn: Connection, ledger_id: int, account_ids: Collection[int]) -> dict[int, Purse]:
+    """Folded counters plus tail of the accounts whose limits are to be checked."""
+    found: dict[int, Purse] = {}
+    for chunk in chunks(account_ids):
+        asked = balance_query(ledger_id).where(t.account_balance.c.account_id.in_(chunk))
+        for row in conn.execute(asked):
+            found[row.account_id] = Purse(row.credits - row.debits, row.held)
+    return found
+
+
+def replays(
+    conn: Connection, ledger_id: int, groups: Collection[Group]
+) -> dict[tuple[str, str], Replay]:
+    """What was booked before under the groups' idempotency keys."""
+    table = t.idempotency.c
+    found: dict[tuple[str, str], Replay] = {}
+    for group in groups:
+        if (asked := group.idempotency) is None:
+            continue
+        row = conn.execute(
+            select(table.fingerprint, table.group_id, table.recorded_us).where(
+                table.ledger_id == ledger_id,
+                table.client == asked.client,
+                table.key == asked.key,
+            )
+        ).one_or_none()
+        if row is not None:
+            posted = _posted(conn, ledger_id, group, row.group_id, row.recorded_us)
+            found[asked.client, asked.key] = Replay(bytes(row.fingerprint), posted)
+    return found
+
+
+def _posted(
+    conn: Connection, ledger_id: int, group: Group, group_id: int, recorded_us: int
+) -> Posted:
+    transfer = t.transfer.c
+    ids = conn.scalars(
+        select(transfer.id)
+        .where(
+            transfer.ledger_id == ledger_id,
+            transfer.id.between(group_id, group_id + MAX_LEGS),
+            transfer.group_id == group_id,
+        )
+        .order_by(transfer.id)
+    ).all()
+    rows = tuple(
+        dict(row._mapping)
+        for table in dict.fromkeys(table for table, _ in group.rows)
+        for row in conn.execute(
+            select(table).where(table.c.ledger_id == ledger_id, table.c.group_id == group_id)
+        )
+    )
+    return Posted(group_id, tuple(ids), recorded_us, True, rows)
+
+
+def waiting(
+    conn: Connection, ledger_id: int, names: Collection[RecordName]
+) -> dict[RecordName, Waiting]:
+    """The records that somebody wants resolved."""
+    record, same = t.record.c, [t.record.c[name] for name in t.KEY]
+    found: dict[RecordName, Waiting] = {}
+    for chunk in chunks(names):
+        query = (
+            select(
+                t.record,
+                t.claim.c.amount.label("claimed"),
+                t.resolution.c.outcome.label("resolved"),
+            )
+            .outerjoin(t.claim, and_(*(t.claim.c[c.name] == c for c in same)))
+            .outerjoin(t.resolution, and_(*(t.resolution.c[c.name] == c for c in same)))
+            .where(
+                record.ledger_id == ledger_id,
+                tuple_(record.source_id, record.epoch, record.seq).in_(chunk),
+            )
+        )
+        for row in conn.execute(query):
+            found[row.source_id, row.epoch, row.seq] = Waiting(
+                hash=bytes(row.hash),
+                outcome=row.outcome,
+                amount=row.amount,
+                transfer_id=row.transfer_id,
+                effective_s=row.effective_s,
+                claimed=row.claimed is not None,
+                resolved=row.resolved is not None,
+            )
+    return found
+
+
+def budgets(conn: Connection, ledger_id: int) -> list[Budget]:
+    """All periods of the ledger: a dozen a year."""
+    table = t.budget.c
+    rows = conn.execute(
+        select(table.from_s, table.until_s, table.amount, table.spent, table.decided_by).where(
+            table.ledger_id == ledger_id
+        )
+    )
+    return [Budget(*row) for row in rows]
+
+
+def due(conn: Connection, ledger_id: int) -> list[ClaimDue]:
+    """The first claims in the order of payment, and one more than a batch will pay."""
+    open_, claim, record = t.claim_open, t.claim, t.record
+    rows = conn.execute(
+        select(
+            *(open_.c[name] for name in ("effective_s", "source_id", "epoch", "seq")),
+            claim.c.account_id,
+            claim.c.amount,
+            claim.c.decided_by,
+            record.c.hash,
+        )
+        .join(claim, and_(*(claim.c[name] == open_.c[name] for name in t.KEY)))
+        .join(record, and_(*(record.c[name] == open_.c[name] for name in t.KEY)))
+        .where(open_.c.ledger_id == ledger_id)
+        .order_by(open_.c.effective_s, open_.c.source_id, open_.c.epoch, open_.c.seq)
+        .limit(CLAIMS + 1)
+    )
+    return [ClaimDue._make(row) for row in rows]
+
+
+def minted_since(conn: Connection, ledger_id: int, from_s: int) -> int:
+    """What was minted since a moment: the start of a budget set in mid-period."""
+    table = t.transfer.c
+    return int(
+        conn.scalar(
+            select(func.coalesce(func.sum(table.amount), 0)).where(
+                table.ledger_id == ledger_id,
+                table.code == Code.MINT,
+                table.recorded_us >= from_s * 1_000_000,
+            )
+        )
+        or 0
+    )
+
+
+def tails(conn: Connection, ledger_id: int) -> Counter[int]:
+    """How many transfers of each account are not folded: counted once, at start."""
+    folded, transfer = t.account_balance.c, t.transfer.c
+    debited = (transfer.debit == folded.account_id, transfer.code != Code.MINT)
+    counts: Counter[int] = Counter()
+    for side in ((transfer.credit == folded.account_id,), debited):
+        tail = select(func.count()).where(
+            transfer.ledger_id == folded.ledger_id, transfer.id > folded.folded_id, *side
+        )
+        for account_id, count in conn.execute(
+            select(folded.account_id, tail.scalar_subquery()).where(folded.ledger_id == ledger_id)
+        ):
+            counts[account_id] += count
+    # An issuer's side of minting has no index: the distance in ids bounds its number.
+    last_id = conn.scalar(select(func.max(transfer.id)).where(transfer.ledger_id == ledger_id))
+    folded_id = conn.scalar(
+        select(folded.folded_id).where(folded.ledger_id == ledger_id, folded.account_id == ISSUER)
+    )
+    counts[ISSUER] = (last_id or 0) - (folded_id or 0)
+    return counts

@@ -1,0 +1,289 @@
+"""The poster's SQL: loading what a batch needs under the lock, and writing its rows in bulk.
+
+The two engines differ here and nowhere above: the look-up of many record names and the bulk
+write go through each driver's fastest route. Everything else is the same SQLAlchemy Core.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Connection,
+    Engine,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    Table,
+    bindparam,
+    delete,
+    insert,
+    select,
+    tuple_,
+    update,
+)
+
+from backend.ledger import tables as t
+from backend.ledger.balances import balance_query
+from backend.ledger.booking import (
+    Books,
+    Known,
+    RecordName,
+    Sheet,
+)
+from backend.ledger.errors import UnknownAccount
+from backend.ledger.loading import chunks
+from backend.ledger.transfers import (
+    Outcome,
+    signed64,
+    unsigned64,
+)
+
+# Rows between two wanted seqs that are cheaper to read than a second look-up.
+_GAP = 32
+_PROBED = "epoch, seq, hash, outcome, reason, amount, transfer_id"
+
+
+class Head(NamedTuple):
+    """The lock row of a ledger."""
+
+    next_id: int
+    clock_us: int
+    terms_no: int
+
+
+class Run(NamedTuple):
+    """Neighbouring seqs of one journal that are looked up together."""
+
+    source_id: int
+    epoch: int
+    first: int
+    last: int
+
+
+def store_for(engine: Engine, ledger_id: int) -> "Store":
+    """The store that speaks to this engine's driver."""
+    kinds = {"sqlite": SqliteStore, "postgresql": PostgresStore}
+    return kinds[engine.dialect.name](ledger_id)
+
+
+def runs(names: Iterable[RecordName]) -> Iterator[Run]:
+    """Groups record names into runs, so that a gap costs no more than it saves."""
+    run: Run | None = None
+    for source_id, epoch, seq in sorted(names):
+        if run and (source_id, epoch) == run[:2] and seq - run.last <= _GAP:
+            run = run._replace(last=seq)
+            continue
+        if run:
+            yield run
+        run = Run(source_id, epoch, seq, seq)
+    if run:
+        yield run
+
+
+class Store(ABC):
+    """One ledger's rows. All methods run inside a write transaction that holds the lock."""
+
+    def __init__(self, ledger_id: int) -> None:
+        self.ledger_id = ledger_id
+
+    @abstractmethod
+    def bulk(self, conn: Connection, table: Table, rows: Sequence[Sequence[Any]]) -> None:
+        """Inserts rows given in the order of the table's columns."""
+
+    @abstractmethod
+    def probe(self, conn: Connection, wanted: Sequence[Run]) -> Iterator[tuple[Any, ...]]:
+        """Yields (source_id, *_PROBED) of every record in the runs."""
+
+    def lock(self, conn: Connection) -> Head:
+        """Takes the ledger's head row, in a statement of its own. Raises UnknownAccount."""
+        head = t.ledger_head.c
+        row = conn.execute(
+            select(head.next_id, head.clock_us, head.terms_no)
+            .where(head.ledger_id == self.ledger_id)
+            .with_for_update()
+        ).one_or_none()
+        if row is None:
+            raise UnknownAccount(f"Ledger {self.ledger_id} has not been opened.")
+        return Head(*row)
+
+    def known(self, conn: Connection, names: Collection[RecordName]) -> dict[RecordName, Known]:
+        """The records among `names` that the books hold."""
+        found: dict[RecordName, Known] = {}
+        for source_id, epoch, seq, digest, *rest in self.probe(conn, list(runs(names))):
+            outcome, reason, amount, transfer_id = rest
+            found[source_id, unsigned64(epoch), seq] = Known(
+                bytes(digest), Outcome(outcome, reason, amount, None, transfer_id, True)
+            )
+        return found
+
+    def quarantined(
+        self, conn: Connection, names: Collection[RecordName]
+    ) -> set[tuple[RecordName, bytes]]:
+        """The (name, hash) pairs that are in quarantine already."""
+        table = t.quarantine.c
+        seen: set[tuple[RecordName, bytes]] = set()
+        for chunk in chunks(names):
+            for row in conn.execute(
+                select(table.source_id, table.epoch, table.seq, table.hash).where(
+                    table.ledger_id == self.ledger_id,
+                    tuple_(table.source_id, table.epoch, table.seq).in_(chunk),
+                )
+            ):
+                seen.add(((row.source_id, row.epoch, row.seq), bytes(row.hash)))
+        return seen
+
+    def fold(self, conn: Connection, account_ids: Collection[int], upto_id: int) -> None:
+        """Moves the accounts' tails into their counters. Nothing may be posted meanwhile."""
+        table = t.account_balance.c
+        for chunk in chunks(account_ids):
+            asked = balance_query(self.ledger_id).where(table.account_id.in_(chunk))
+            folded = [
+                {
+                    "of_account": row.account_id,
+                    "debits_posted": row.debits,
+                    "credits_posted": row.credits,
+                }
+                for row in conn.execute(asked)
+            ]
+            conn.execute(
+                update(t.account_balance)
+                .where(
+                    table.ledger_id == self.ledger_id,
+                    table.account_id == bindparam("of_account"),
+                )
+                .values(folded_id=upto_id),
+                folded,
+            )
+
+    def write(self, conn: Connection, books: Books) -> None:
+        """Writes a decided batch: the rows in bulk, then the head."""
+        sheet = books.sheet
+        for table, rows in _bulk_tables(sheet):
+            if rows:
+                self.bulk(conn, table, rows)
+        for table, values in sheet.rows:
+            conn.execute(insert(table), values)
+        for ended in sheet.claims_ended:
+            key = zip(t.claim_open.primary_key.columns, ended, strict=True)
+            conn.execute(
+                delete(t.claim_open).where(
+                    *(
+                        column == (unsigned64(value) if column.name == "epoch" else value)
+                        for column, value in key
+                    )
+                )
+            )
+        self._write_budgets(conn, books)
+        conn.execute(
+            update(t.ledger_head)
+            .where(t.ledger_head.c.ledger_id == self.ledger_id)
+            .values(next_id=books.next_id, clock_us=books.clock_us, terms_no=books.terms_no)
+        )
+
+    def _write_budgets(self, conn: Connection, books: Books) -> None:
+        table = t.budget.c
+        touched = [*books.sheet.budgets]
+        if books.budget is not None and books.budget not in touched:
+            touched.append(books.budget)
+        for budget in touched:
+            values = {
+                "until_s": budget.until_s,
+                "amount": budget.amount,
+                "spent": budget.spent,
+                "decided_by": budget.decided_by,
+            }
+            found = conn.execute(
+                update(t.budget)
+                .where(table.ledger_id == self.ledger_id, table.from_s == budget.from_s)
+                .values(values)
+            )
+            if found.rowcount == 0:
+                conn.execute(
+                    insert(t.budget).values(
+                        ledger_id=self.ledger_id, from_s=budget.from_s, **values
+                    )
+                )
+
+
+def _bulk_tables(sheet: Sheet) -> tuple[tuple[Table, Sequence[Sequence[Any]]], ...]:
+    """Each list of the sheet with its table, in an order that no foreign key minds."""
+    return (
+        (t.transfer, sheet.transfers),
+        (t.record, sheet.records),
+        (t.quarantine, sheet.quarantined),
+        (t.claim, sheet.claims),
+        (t.claim_open, sheet.claims_opened),
+        (t.resolution, sheet.resolutions),
+        (t.idempotency, sheet.idempotency),
+        (t.account_terms, sheet.terms),
+    )
+
+
+class SqliteStore(Store):
+    """The driver's own cursor: one prepared statement, many rows."""
+
+    def bulk(self, conn: Connection, table: Table, rows: Sequence[Sequence[Any]]) -> None:
+        marks = ", ".join("?" * len(table.columns))
+        conn.connection.cursor().executemany(f"INSERT INTO {table.name} VALUES ({marks})", rows)
+
+    def probe(self, conn: Connection, wanted: Sequence[Run]) -> Iterator[tuple[Any, ...]]:
+        cursor: Any = conn.connection.cursor()
+        query = (
+            f"SELECT {_PROBED} FROM record "
+            "WHERE ledger_id = ? AND source_id = ? AND epoch = ? AND seq BETWEEN ? AND ?"
+        )
+        for run in wanted:
+            cursor.execute(
+                query, (self.ledger_id, run.source_id, signed64(run.epoch), run.first, run.last)
+            )
+            for row in cursor:
+                yield (run.source_id, *row)
+
+
+class PostgresStore(Store):
+    """COPY in binary, and one round trip for all look-ups of a batch."""
+
+    def bulk(self, conn: Connection, table: Table, rows: Sequence[Sequence[Any]]) -> None:
+        names = ", ".join(f'"{column.name}"' for column in table.columns)
+        types = [_binary_type(column.type) for column in table.columns]
+        cursor: Any = conn.connection.cursor()
+        with cursor.copy(f"COPY {table.name} ({names}) FROM STDIN (FORMAT BINARY)") as copy:
+            copy.set_types(types)
+            for row in rows:
+                copy.write_row(row)
+
+    def probe(self, conn: Connection, wanted: Sequence[Run]) -> Iterator[tuple[Any, ...]]:
+        if not wanted:
+            return
+        sources, epochs, firsts, lasts = zip(*wanted, strict=True)
+        cursor: Any = conn.connection.cursor()
+        cursor.execute(
+            f"SELECT r.source_id, {_PROBED} FROM unnest(%s::int[], %s::bigint[], %s::bigint[], "
+            "%s::bigint[]) AS p(source, epoch_of, first, last) JOIN record r ON r.ledger_id = %s "
+            "AND r.source_id = p.source AND r.epoch = p.epoch_of "
+            "AND r.seq BETWEEN p.first AND p.last",
+            (
+                list(sources),
+                [signed64(epoch) for epoch in epochs],
+                list(firsts),
+                list(lasts),
+                self.ledger_id,
+            ),
+        )
+        yield from cursor
+
+
+def _binary_type(kind: object) -> str:
+    """PostgreSQL's name of a column's type, which a binary COPY must be told."""
+    if isinstance(kind, t.Unsigned64 | BigInteger):
+        return "int8"
+    if isinstance(kind, SmallInteger):
+        return "int2"
+    if isinstance(kind, Integer):
+        return "int4"
+    if isinstance(kind, LargeBinary):
+        return "bytea"
+    return "bool" if isinstance(kind, Boolean) else "text"
