@@ -1,0 +1,122 @@
+"""Sign-ins that last, and wrong tries that are counted, in a database of their own.
+
+A session is a random token of which only the SHA-256 is kept. After LIMIT wrong tries a name is
+locked until WINDOW_S after the first of them, also for the right password.
+"""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+
+from sqlalchemy import Connection, Engine, delete, insert, select, update
+
+from backend import db
+from backend import tables as t
+from backend.errors import LockedOut
+
+LIMIT = 5
+ADDRESS_LIMIT = 50  # one address may stand for a whole town hall
+WINDOW_S = 15 * 60
+TOKEN_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """`subject_id` is a staff member's or a person's id, by `kind` (staff or resident)."""
+
+    ledger_id: int
+    kind: str
+    subject_id: int
+    expires_s: int
+
+
+class Sessions:
+    """The store of sign-ins, on an engine of its own."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        t.sign_ins.create_all(engine)
+
+    def open(self, ledger_id: int, kind: str, subject_id: int, now_s: int, hours: int) -> str:
+        """Start a session and return its token, which is shown this once."""
+        token = secrets.token_urlsafe(TOKEN_BYTES)
+        with db.begin(self._engine) as conn:
+            conn.execute(delete(t.session).where(t.session.c.expires_s <= now_s))
+            conn.execute(
+                insert(t.session).values(
+                    token_hash=_hash(token),
+                    ledger_id=ledger_id,
+                    kind=kind,
+                    subject_id=subject_id,
+                    created_s=now_s,
+                    expires_s=now_s + hours * 3600,
+                )
+            )
+        return token
+
+    def find(self, token: str, now_s: int) -> Session | None:
+        query = select(t.session).where(t.session.c.token_hash == _hash(token))
+        with db.read(self._engine) as conn:
+            row = conn.execute(query).one_or_none()
+        if row is None or row.expires_s <= now_s:
+            return None
+        return Session(row.ledger_id, row.kind, row.subject_id, row.expires_s)
+
+    def close(self, token: str) -> None:
+        with db.begin(self._engine) as conn:
+            conn.execute(delete(t.session).where(t.session.c.token_hash == _hash(token)))
+
+    def close_all(self, ledger_id: int, kind: str, subject_id: int) -> None:
+        """End every session of somebody whose secret changed or who left."""
+        with db.begin(self._engine) as conn:
+            conn.execute(
+                delete(t.session).where(
+                    t.session.c.ledger_id == ledger_id,
+                    t.session.c.kind == kind,
+                    t.session.c.subject_id == subject_id,
+                )
+            )
+
+    @contextmanager
+    def one_try(self, name: str, address: str, now_s: int) -> Iterator[None]:
+        """Count a try against a name and an address before the secret is looked at.
+
+        Counting first means that many tries at once cannot slip past the limit together. When
+        the body ends well the name starts anew and the address gets this one try back, so that
+        a good card does not wash an address clean. Raises LockedOut.
+        """
+        with db.begin(self._engine) as conn:
+            wait_s = max(
+                _count(conn, name, LIMIT, now_s), _count(conn, address, ADDRESS_LIMIT, now_s)
+            )
+        if wait_s:
+            minutes = -(-wait_s // 60)
+            raise LockedOut(f"Too many wrong tries. Wait {minutes} minutes.", wait_s)
+        yield
+        tries = t.wrong_try
+        with db.begin(self._engine) as conn:
+            conn.execute(delete(tries).where(tries.c.name_hash == name))
+            back = update(tries).where(tries.c.name_hash == address).values(n=tries.c.n - 1)
+            conn.execute(back)
+
+
+def _count(conn: Connection, name: str, limit: int, now_s: int) -> int:
+    """Add a try; return 0, or the seconds until the name is free again."""
+    query = select(t.wrong_try).where(t.wrong_try.c.name_hash == name).with_for_update()
+    row = conn.execute(query).one_or_none()
+    if row is not None and row.first_s + WINDOW_S <= now_s:
+        conn.execute(delete(t.wrong_try).where(t.wrong_try.c.name_hash == name))
+        row = None
+    if row is None:
+        conn.execute(insert(t.wrong_try).values(name_hash=name, n=1, first_s=now_s))
+        return 0
+    if row.n >= limit:
+        return int(row.first_s + WINDOW_S - now_s)
+    conn.execute(update(t.wrong_try).where(t.wrong_try.c.name_hash == name).values(n=row.n + 1))
+    return 0
+
+
+def _hash(token: str) -> bytes:
+    return sha256(token.encode()).digest()

@@ -1,0 +1,1 @@
+"""Budgets: what a town may mint in a period."""

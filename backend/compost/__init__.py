@@ -1,0 +1,1 @@
+"""Compost: stock as a ledger account, prices, and the one atomic redemption."""

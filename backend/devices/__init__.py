@@ -1,0 +1,1 @@
+"""Devices: their keys, the points where they stand, the journals they keep."""

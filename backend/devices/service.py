@@ -1,0 +1,338 @@
+"""Provisioning devices, standing them at points, confirming their journals, sending orders."""
+
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from backend import ids
+from backend import tables as t
+from backend.devices.keys import KEY_BYTES, DeviceKey, bound_to, opened
+from backend.errors import AlreadyDecided, BadInput, NotFound, Taken
+from backend.towns import service as towns
+from backend.vault import Vault
+from firmware import contract
+
+COMMAND_TTL_S = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Provisioned:
+    """`key` is written to the device now and never shown again."""
+
+    device: str
+    source_id: int
+    number: int
+    key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """A device's journal; without `confirmed_s` its deposits are held."""
+
+    epoch: str
+    seen_s: int
+    confirmed_s: int | None
+    confirmed_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """`birth` is what the device last said it has; `point_id` is where it stands now."""
+
+    id: str
+    source_id: int
+    point_id: int | None
+    seen_s: int | None
+    gateway_id: int | None
+    state: str | None
+    session: int | None
+    birth: Mapping[str, Any] | None
+    birth_s: int | None
+    epochs: tuple[Epoch, ...]
+
+
+def provision(
+    conn: Connection,
+    vault: Vault,
+    ledger_id: int,
+    device: str,
+    *,
+    point_id: int | None = None,
+    key: bytes | None = None,
+    number: int = 1,
+    epoch: str | None = None,
+    from_s: int,
+) -> Provisioned:
+    """Register a device with its first key, at a point from a moment on.
+
+    `epoch` names the journal it was made with; without it the first one it shows is accepted.
+    Raises BadInput, Taken, NotFound.
+    """
+    if not contract.is_device(device):
+        raise BadInput("A device's name has 1 to 32 of a-z, 0-9 and the hyphen.")
+    mine = (t.device.c.ledger_id == ledger_id, t.device.c.id == device)
+    if conn.scalar(select(t.device.c.id).where(*mine)) is not None:
+        raise Taken(f"There is a device called {device} already.")
+    source_id = ids.next_id(conn, ledger_id, t.device.c.source_id)
+    conn.execute(
+        insert(t.device).values(
+            ledger_id=ledger_id, id=device, source_id=source_id, provisioned_s=from_s
+        )
+    )
+    made = add_key(conn, vault, ledger_id, device, key=key, number=number, now_s=from_s)
+    if point_id is not None:
+        assign(conn, ledger_id, device, point_id, from_s=from_s)
+    if epoch is not None:
+        see_epoch(conn, ledger_id, device, epoch, now_s=from_s)
+    return Provisioned(device, source_id, number, made)
+
+
+def add_key(
+    conn: Connection,
+    vault: Vault,
+    ledger_id: int,
+    device: str,
+    *,
+    key: bytes | None = None,
+    number: int,
+    now_s: int,
+) -> bytes:
+    """Give a device a key by number; return it. Raises BadInput, NotFound, Taken."""
+    made = secrets.token_bytes(KEY_BYTES) if key is None else key
+    if len(made) != KEY_BYTES:
+        raise BadInput(f"A device key has {KEY_BYTES} bytes.")
+    _row(conn, ledger_id, device)
+    keys = t.device_key.c
+    same = (keys.ledger_id == ledger_id, keys.device == device, keys.number == number)
+    if conn.scalar(select(keys.number).where(*same)) is not None:
+        raise Taken(f"{device} has a key number {number} already.")
+    conn.execute(
+        insert(t.device_key).values(
+            ledger_id=ledger_id,
+            device=device,
+            number=number,
+            sealed=vault.seal(made, bound_to(ledger_id, device, number)),
+            created_s=now_s,
+        )
+    )
+    towns.changed(conn, ledger_id)
+    return made
+
+
+def assign(conn: Connection, ledger_id: int, device: str, point_id: int, *, from_s: int) -> None:
+    """Stand a device at a point from a moment on. Raises NotFound, Taken."""
+    _row(conn, ledger_id, device)
+    towns.point(conn, ledger_id, point_id)
+    places = t.assignment.c
+    same = (places.ledger_id == ledger_id, places.device == device, places.from_s == from_s)
+    if conn.scalar(select(places.point_id).where(*same)) is not None:
+        raise Taken(f"{device} was assigned from that very moment already.")
+    conn.execute(
+        insert(t.assignment).values(
+            ledger_id=ledger_id, device=device, from_s=from_s, point_id=point_id
+        )
+    )
+    towns.changed(conn, ledger_id)
+
+
+def see_epoch(
+    conn: Connection, ledger_id: int, device: str, epoch: str, *, now_s: int
+) -> None:
+    """Note a journal that a device signs with. The first is accepted, others wait."""
+    known = {seen.epoch for seen in _epochs(conn, ledger_id, device)}
+    if epoch in known:
+        return
+    first = not known
+    conn.execute(
+        insert(t.journal_epoch).values(
+            ledger_id=ledger_id,
+            device=device,
+            epoch=epoch,
+            seen_s=now_s,
+            confirmed_s=now_s if first else None,
+            confirmed_by="first journal" if first else None,
+        )
+    )
+    towns.changed(conn, ledger_id)
+
+
+def accept_epoch(
+    conn: Connection, ledger_id: int, device: str, epoch: str, *, decided_by: str, now_s: int
+) -> None:
+    """A technician vouches for a swap or a wipe. Raises NotFound, AlreadyDecided.
+
+    Deposits that were held for it are released by `deposits.resolving.confirm_epoch`.
+    """
+    found = {seen.epoch: seen for seen in _epochs(conn, ledger_id, device)}.get(epoch)
+    if found is None:
+        raise NotFound("This device has shown no such journal.")
+    if found.confirmed_s is not None:
+        raise AlreadyDecided("This journal is confirmed.")
+    journals = t.journal_epoch
+    conn.execute(
+        update(journals)
+        .where(
+            journals.c.ledger_id == ledger_id,
+            journals.c.device == device,
+            journals.c.epoch == epoch,
+        )
+        .values(confirmed_s=now_s, confirmed_by=decided_by)
+    )
+    towns.changed(conn, ledger_id)
+
+
+def seen(
+    conn: Connection, ledger_id: int, devices: Mapping[str, int], gateway_id: int
+) -> None:
+    """Note when, and through which gateway, devices were last heard: {device: received_s}."""
+    for device, received_s in devices.items():
+        conn.execute(
+            update(t.device)
+            .where(t.device.c.ledger_id == ledger_id, t.device.c.id == device)
+            .values(seen_s=received_s, gateway_id=gateway_id)
+        )
+
+
+def save_birth(
+    conn: Connection, ledger_id: int, device: str, body: Mapping[str, Any], *, received_s: int
+) -> None:
+    """Keep what a device says of itself, unless a later birth is known."""
+    conn.execute(
+        update(t.device)
+        .where(
+            t.device.c.ledger_id == ledger_id,
+            t.device.c.id == device,
+            (t.device.c.birth_s.is_(None)) | (t.device.c.birth_s <= received_s),
+        )
+        .values(
+            birth=json.dumps(body), birth_s=received_s, session=body["session"], state="online"
+        )
+    )
+    see_epoch(conn, ledger_id, device, body["epoch"], now_s=received_s)
+
+
+def save_state(
+    conn: Connection, ledger_id: int, device: str, state: str, session: int
+) -> None:
+    """Keep online, sleeping or lost; the will of a session that is over is ignored."""
+    conn.execute(
+        update(t.device)
+        .where(
+            t.device.c.ledger_id == ledger_id,
+            t.device.c.id == device,
+            t.device.c.session == session,
+        )
+        .values(state=state)
+    )
+
+
+def send_command(
+    conn: Connection,
+    vault: Vault,
+    ledger_id: int,
+    device: str,
+    name: str,
+    args: Mapping[str, Any] | None = None,
+    *,
+    now_s: int,
+) -> int:
+    """Sign an order for the session the device is in; it waits for the next uplink.
+
+    Raises BadInput, NotFound.
+    """
+    row = _row(conn, ledger_id, device)
+    if row.session is None:
+        raise BadInput(f"{device} has not come online yet, so it cannot take orders.")
+    down_id, expires_s = ids.next_id(conn, ledger_id, t.down.c.id), now_s + COMMAND_TTL_S
+    body = {
+        "v": contract.VERSION,
+        "name": name,
+        "id": str(down_id),
+        "session": row.session,
+        "expires_s": expires_s,
+        "args": dict(args or {}),
+    }
+    key = max(keys(conn, vault, ledger_id, device).values(), key=lambda each: each.number)
+    try:
+        contract.check("command", body)
+        jws = contract.sign(key.down, device, key.number, "command", body)
+    except contract.ContractError as error:
+        raise BadInput(str(error)) from error
+    conn.execute(
+        insert(t.down).values(
+            ledger_id=ledger_id,
+            id=down_id,
+            device=device,
+            channel="command",
+            jws=jws,
+            created_s=now_s,
+            expires_s=expires_s,
+        )
+    )
+    return down_id
+
+
+def keys(conn: Connection, vault: Vault, ledger_id: int, device: str) -> dict[int, DeviceKey]:
+    """Return a device's keys by number; none for a device that is unknown."""
+    query = select(t.device_key).where(
+        t.device_key.c.ledger_id == ledger_id, t.device_key.c.device == device
+    )
+    return {
+        row.number: opened(vault, ledger_id, device, row.number, row.sealed)
+        for row in conn.execute(query)
+    }
+
+
+def device(conn: Connection, ledger_id: int, device_id: str) -> Device:
+    """Raises NotFound."""
+    row = _row(conn, ledger_id, device_id)
+    places = assignments(conn, ledger_id, device_id)
+    return Device(
+        row.id,
+        row.source_id,
+        places[-1][1] if places else None,
+        row.seen_s,
+        row.gateway_id,
+        row.state,
+        row.session,
+        json.loads(row.birth) if row.birth else None,
+        row.birth_s,
+        tuple(_epochs(conn, ledger_id, device_id)),
+    )
+
+
+def devices(conn: Connection, ledger_id: int) -> list[Device]:
+    query = select(t.device.c.id).where(t.device.c.ledger_id == ledger_id).order_by(t.device.c.id)
+    return [device(conn, ledger_id, name) for name in conn.scalars(query)]
+
+
+def assignments(conn: Connection, ledger_id: int, device_id: str) -> list[tuple[int, int]]:
+    """Return (from_s, point_id) in the order of time."""
+    places = t.assignment
+    query = select(places).where(
+        places.c.ledger_id == ledger_id, places.c.device == device_id
+    )
+    return [(row.from_s, row.point_id) for row in conn.execute(query.order_by(places.c.from_s))]
+
+
+def _row(conn: Connection, ledger_id: int, device_id: str) -> Row[Any]:
+    query = select(t.device).where(t.device.c.ledger_id == ledger_id, t.device.c.id == device_id)
+    row = conn.execute(query).one_or_none()
+    if row is None:
+        raise NotFound(f"There is no device called {device_id} in this town.")
+    return row
+
+
+def _epochs(conn: Connection, ledger_id: int, device_id: str) -> list[Epoch]:
+    journals = t.journal_epoch
+    query = select(journals).where(
+        journals.c.ledger_id == ledger_id, journals.c.device == device_id
+    )
+    return [
+        Epoch(row.epoch, row.seen_s, row.confirmed_s, row.confirmed_by)
+        for row in conn.execute(query.order_by(journals.c.seen_s, journals.c.epoch))
+    ]

@@ -1,0 +1,77 @@
+"""Enrolling people and reading the registry. A person's account is opened with them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select
+
+from backend import ids
+from backend import tables as t
+from backend.errors import NotFound
+from backend.ledger import accounts
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    id: int
+    name: str
+    household: str
+    language: str
+    account_id: int
+
+
+def enrol(
+    conn: Connection,
+    ledger_id: int,
+    name: str,
+    *,
+    household: str = "",
+    language: str = "ar",
+    now_s: int,
+) -> Person:
+    """Register a person and open their account; without a household they are one of their own."""
+    person_id = ids.random_id()
+    account_id = accounts.open_account(conn, ledger_id, accounts.CREDIT, f"person:{person_id}")
+    person = Person(person_id, name, household or str(person_id), language, account_id)
+    conn.execute(
+        insert(t.person).values(
+            ledger_id=ledger_id,
+            id=person_id,
+            name=name,
+            household=person.household,
+            language=language,
+            account_id=account_id,
+            enrolled_s=now_s,
+        )
+    )
+    return person
+
+
+def person(conn: Connection, ledger_id: int, person_id: int) -> Person:
+    """Raises NotFound."""
+    query = select(t.person).where(t.person.c.ledger_id == ledger_id, t.person.c.id == person_id)
+    row = conn.execute(query).one_or_none()
+    if row is None:
+        raise NotFound("There is no such person in this town.")
+    return _person(row)
+
+
+def find(
+    conn: Connection, ledger_id: int, text: str, *, after: int = 0, limit: int = 50
+) -> list[Person]:
+    """Return people whose name contains the text, in the order of their ids."""
+    query = (
+        select(t.person)
+        .where(
+            t.person.c.ledger_id == ledger_id,
+            t.person.c.id > after,
+            t.person.c.name.icontains(text, autoescape=True),
+        )
+        .order_by(t.person.c.id)
+        .limit(limit)
+    )
+    return [_person(row) for row in conn.execute(query)]
+
+
+def _person(row: Row[Any]) -> Person:
+    return Person(row.id, row.name, row.household, row.language, row.account_id)

@@ -1,0 +1,1 @@
+"""Figures for the municipality, and the backend's own health."""

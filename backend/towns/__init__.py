@@ -1,0 +1,1 @@
+"""Towns: one community, one ledger."""

@@ -1,0 +1,108 @@
+"""Founding a town, its points, and the count of changes that caches go by."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from backend import ids
+from backend import tables as t
+from backend.errors import AlreadyFounded, NotFound, NotFounded, Taken
+from backend.ledger import accounts
+
+
+@dataclass(frozen=True, slots=True)
+class Town:
+    ledger_id: int
+    name: str
+    currency: str
+    languages: tuple[str, ...]
+    timezone: str
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    id: int
+    name: str
+
+
+def found(
+    conn: Connection,
+    ledger_id: int,
+    name: str,
+    *,
+    currency: str = "qamama",
+    languages: tuple[str, ...] = ("ar", "en"),
+    timezone: str = "Asia/Hebron",
+    now_s: int,
+) -> Town:
+    """Open a town and its books. Raises AlreadyFounded."""
+    if _row(conn, ledger_id) is not None:
+        raise AlreadyFounded("This town is there already.")
+    accounts.open_ledger(conn, ledger_id, now_s * 1_000_000)
+    conn.execute(
+        insert(t.town).values(
+            ledger_id=ledger_id,
+            name=name,
+            currency=currency,
+            languages=",".join(languages),
+            timezone=timezone,
+            revision=1,
+            founded_s=now_s,
+        )
+    )
+    return town(conn, ledger_id)
+
+
+def town(conn: Connection, ledger_id: int) -> Town:
+    """Return the town. Raises NotFounded, with the command that founds it."""
+    row = _row(conn, ledger_id)
+    if row is None:
+        raise NotFounded("There is no town here yet. Run: farz init")
+    languages = tuple(row.languages.split(","))
+    return Town(ledger_id, row.name, row.currency, languages, row.timezone, row.revision)
+
+
+def revision(conn: Connection, ledger_id: int) -> int:
+    """Return how often what deposits are judged by has changed."""
+    query = select(t.town.c.revision).where(t.town.c.ledger_id == ledger_id)
+    return conn.scalars(query).one_or_none() or 0
+
+
+def changed(conn: Connection, ledger_id: int) -> None:
+    """Say, in the same transaction, that keys, places, journals or tariffs have changed."""
+    conn.execute(
+        update(t.town)
+        .where(t.town.c.ledger_id == ledger_id)
+        .values(revision=t.town.c.revision + 1)
+    )
+
+
+def add_point(conn: Connection, ledger_id: int, name: str, *, now_s: int) -> Point:
+    """Open a collection point. Raises Taken."""
+    same = select(t.point.c.id).where(t.point.c.ledger_id == ledger_id, t.point.c.name == name)
+    if conn.scalar(same) is not None:
+        raise Taken(f"There is a point called {name} already.")
+    point_id = ids.next_id(conn, ledger_id, t.point.c.id)
+    conn.execute(
+        insert(t.point).values(ledger_id=ledger_id, id=point_id, name=name, created_s=now_s)
+    )
+    return Point(point_id, name)
+
+
+def point(conn: Connection, ledger_id: int, point_id: int) -> Point:
+    """Return one point. Raises NotFound."""
+    for found_point in points(conn, ledger_id):
+        if found_point.id == point_id:
+            return found_point
+    raise NotFound("There is no such collection point.")
+
+
+def points(conn: Connection, ledger_id: int) -> list[Point]:
+    query = select(t.point).where(t.point.c.ledger_id == ledger_id).order_by(t.point.c.id)
+    return [Point(row.id, row.name) for row in conn.execute(query)]
+
+
+def _row(conn: Connection, ledger_id: int) -> Row[Any] | None:
+    return conn.execute(select(t.town).where(t.town.c.ledger_id == ledger_id)).one_or_none()

@@ -1,0 +1,43 @@
+"""The one holder of the town's secret: seals device keys, names cards by keyed hash.
+
+Every purpose has its own key, drawn from the secret with HKDF-SHA256 (RFC 5869), so that none
+tells anything about another. A sealed key is bound to the device and number it belongs to.
+"""
+
+import hmac
+import secrets
+from hashlib import sha256
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+NONCE_BYTES = 12  # what AES-GCM is defined with (NIST SP 800-38D)
+
+
+class Vault:
+    def __init__(self, town_secret: bytes) -> None:
+        self._cipher = AESGCM(_purpose(town_secret, b"device keys"))
+        self._cards = _purpose(town_secret, b"cards")
+        self._names = _purpose(town_secret, b"sign-in names")
+
+    def seal(self, key: bytes, bound_to: str) -> bytes:
+        nonce = secrets.token_bytes(NONCE_BYTES)
+        return nonce + self._cipher.encrypt(nonce, key, bound_to.encode())
+
+    def unseal(self, sealed: bytes, bound_to: str) -> bytes:
+        """Return the key; cryptography's InvalidTag if the secret or the binding is another."""
+        nonce, body = sealed[:NONCE_BYTES], sealed[NONCE_BYTES:]
+        return self._cipher.decrypt(nonce, body, bound_to.encode())
+
+    def card_hash(self, uid: bytes) -> bytes:
+        """Return the 32 bytes by which a card's UID is known; the UID itself is kept nowhere."""
+        return hmac.digest(self._cards, uid, sha256)
+
+    def name_hash(self, name: str) -> str:
+        """Return the name under which wrong tries at a sign-in are counted."""
+        return hmac.digest(self._names, name.encode(), sha256).hex()
+
+
+def _purpose(secret: bytes, label: bytes) -> bytes:
+    return HKDF(SHA256(), 32, salt=None, info=b"farz/1/town/" + label).derive(secret)
