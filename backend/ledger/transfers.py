@@ -8,7 +8,7 @@ which is booked once for ever whatever its outcome.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from backend.ledger.errors import (
     AccountClosed,
@@ -19,9 +19,6 @@ from backend.ledger.errors import (
     OverMaximum,
     UnknownAccount,
 )
-
-if TYPE_CHECKING:
-    from sqlalchemy import Table
 
 # The largest integer that JSON's readers agree on, far below what 64-bit sums can hold.
 MAX_AMOUNT = 2**53 - 1
@@ -154,13 +151,13 @@ class Entry:
 class Group:
     """Legs that are booked together, and the caller's rows of the same event.
 
-    Each row is (table, values); `ledger_id` and `group_id` are added to the values.
+    Each row is (SQLAlchemy's Table, values); `ledger_id` and `group_id` are added to the values.
     """
 
     legs: tuple[Leg, ...]
     effective_s: int
     idempotency: Idempotency | None = None
-    rows: "tuple[tuple[Table, Mapping[str, Any]], ...]" = ()
+    rows: tuple[tuple[Any, Mapping[str, Any]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """A small synthetic town for the ledger's tests: a clock that obeys, records, a poster."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from itertools import count
 from typing import TypeVar
