@@ -36,6 +36,8 @@ from backend.ledger.transfers import Credit, Entry, Group, Outcome, Posted, Term
 log = logging.getLogger(__name__)
 
 Request = Entry | Group | Resolution | SetBudget | PayClaims | Amend
+# More than the microseconds that the largest batch takes of recorded time.
+_EDGE_US = 200_000
 _SOLO = (SetBudget, PayClaims, Amend)
 
 
@@ -278,6 +280,10 @@ class Poster:
     def _load_budget(self, conn: Connection, books: Books, requests: Sequence[Request]) -> None:
         books.budgets = loading.budgets(conn, self._ledger_id)
         books.budgeted = bool(books.budgets)
+        for edge_s in {edge for b in books.budgets for edge in (b.from_s, b.until_s)}:
+            # No batch lies across the edge of a period: it is recorded after it.
+            if 0 < edge_s * 1_000_000 - books.clock_us < _EDGE_US:
+                books.clock_us = edge_s * 1_000_000
         now_s = books.clock_us // 1_000_000
         for budget in books.budgets:
             if budget.from_s <= now_s < budget.until_s:

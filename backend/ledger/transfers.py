@@ -258,6 +258,8 @@ def check_shape(group: Group) -> None:
         raise BadGroup(f"A group has 1 to {MAX_LEGS} legs, not {len(group.legs)}.")
     for leg in group.legs:
         check_amount(leg.amount)
+        if leg.code == Code.MINT:
+            raise BadGroup("Credits are minted from signed records alone.")
         if leg.debit == leg.credit:
             raise BadGroup(f"A leg moves money between two accounts, not from {leg.debit} to it.")
 

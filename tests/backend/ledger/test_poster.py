@@ -1,6 +1,7 @@
 """Laws of the poster, on both engines: exactly once, whole groups, and no poisoned neighbours."""
 
 import threading
+from itertools import pairwise
 
 import pytest
 from sqlalchemy import (
@@ -65,10 +66,8 @@ def test_same_name_other_bytes_is_quarantined_and_pays_nothing(town: Town) -> No
     answers = [done(town.poster.submit(other)) for _ in range(2)]
     original = done(town.poster.submit(first))
 
-    assert [(a.outcome, a.known) for a in answers] == [
-        ("quarantined", False),
-        ("quarantined", True),
-    ]
+    assert {a.outcome for a in answers} == {"quarantined"}
+    assert [a.known for a in answers] == [False, True]
     assert (original.outcome, original.amount) == ("credited", 250)
     assert town.balance(member) == 250
     with db.read(town.engine) as conn:
@@ -366,10 +365,10 @@ def test_a_full_queue_is_said_at_once_and_recovers(engine: Engine) -> None:
     member = town.account()
     with db.begin(engine) as conn:
         conn.execute(select(t.ledger_head).with_for_update())
-        waiting = []
+        # One is taken out of the queue and waits for our lock; two may wait behind it.
+        waiting = town.poster.submit_entries([entry(n, Credit(member, 1)) for n in range(2)])
         with pytest.raises(errors.BooksBusy) as busy:
-            for number in range(4):
-                waiting.append(town.poster.submit(entry(number, Credit(member, 1))))
+            town.poster.submit_entries([entry(n, Credit(member, 1)) for n in range(5, 8)])
     assert busy.value.retry_after_s >= 1
 
     assert all(done(f).outcome == "credited" for f in waiting)
@@ -415,7 +414,7 @@ def test_recorded_time_is_strict_though_the_clock_stands_still(town: Town) -> No
             select(t.transfer.c.id, t.transfer.c.recorded_us).order_by(t.transfer.c.id)
         ).all()
     assert [row.id for row in rows] == list(range(1, 52))
-    assert all(a.recorded_us < b.recorded_us for a, b in zip(rows, rows[1:], strict=False))
+    assert all(a.recorded_us < b.recorded_us for a, b in pairwise(rows))
 
 
 def test_a_failing_database_fails_the_batch_whole_and_service_resumes(town: Town) -> None:
@@ -449,11 +448,7 @@ def test_long_tails_are_folded_and_balances_stay_the_same(engine: Engine) -> Non
     town.close()
 
     with db.read(engine) as conn:
-        folded = dict(
-            conn.execute(
-                select(t.account_balance.c.account_id, t.account_balance.c.folded_id)
-            ).tuples()
-        )
+        folded = {row.account_id: row.folded_id for row in conn.execute(select(t.account_balance))}
         total = conn.scalar(select(func.count()).select_from(t.transfer))
     assert total == 120
     assert all(folded[a] > 80 for a in (member, payee, accounts.ISSUER))

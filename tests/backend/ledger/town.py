@@ -43,11 +43,11 @@ def entry(
     **rest: int | str,
 ) -> Entry:
     """A synthetic record; other `words` are other signed bytes under the same name."""
-    jws = f"{source_id}.{epoch}.{seq}.{words}".encode()
+    signed = f"{source_id}-{epoch}.{seq}-{words}".encode()
     return Entry(
-        key=RecordKey(source_id, epoch, seq, hashlib.sha256(jws).digest()),
+        key=RecordKey(source_id, epoch, seq, hashlib.sha256(signed).digest()),
         kind="deposit",
-        jws=jws,
+        jws=signed + b".synthetic",
         received_s=NOW_S,
         effective_s=effective_s,
         wanted=wanted,
