@@ -1,0 +1,143 @@
+"""Wiring: a board and settings become drivers, drivers become tasks. Knows all other files.
+
+A board gives pins, buses, flash, ticks and randomness; boards/esp32.py says which.
+"""
+
+import asyncio
+import gc
+
+from firmware import contract, fingerprint, journal, records, ring
+from firmware.cipher import decrypt
+from firmware.clock import Clock
+from firmware.display import SSD1306, Display
+from firmware.errors import LinkFault, ReaderFault, TwoCards
+from firmware.lid import Lid
+from firmware.link import Link
+from firmware.reader.mfrc522 import MFRC522
+from firmware.scale import calibration, hx711, weighing
+from firmware.visits import Visits
+
+POLL_MS = 100  # how often card and lid are looked at
+TELEMETRY_S = 900
+SYNC_S = 3600
+# The code whose hash a record carries: all that stands between the cell and the flash.
+WEIGHING = (hx711, weighing, calibration, records, ring, journal, contract)
+
+
+class App:
+    def __init__(self, board, settings) -> None:
+        self._board = board
+        self._settings = settings
+        self._clock = Clock(board.ticks_ms)
+        self._fw = fingerprint.fingerprint(WEIGHING)
+        who = journal.Identity(settings.device, settings.key_number, self._fw)
+        self.journal = journal.Journal(board.flash, who, board.random, self._common)
+        self._lid = Lid(board.lid_lock, board.lid_switch)
+        self._reader = MFRC522(board.spi, board.reader_cs, board.reader_rst)
+        self._scale = hx711.HX711(
+            board.scale_dout,
+            board.scale_sck,
+            board.lock,
+            board.unlock,
+            board.ticks_us,
+            board.ticks_diff,
+        )
+        display = Display(SSD1306(board.i2c), settings.language, self._say)
+        self.visits = Visits(self._scale, self.journal, self._lid, display, settings, self._saved)
+        self.link = Link(
+            settings,
+            self.journal,
+            self._about,
+            self._clock.up_ms,
+            board.random,
+            decrypt,
+            self._note,
+        )
+
+    async def run(self) -> None:
+        """Run all tasks for ever."""
+        board = self._board
+        works = (self._watch(), self._keep_time(), self._report(), self.link.run(), board.run())
+        tasks = [asyncio.create_task(work) for work in works]
+        await self.visits.run()
+        del tasks
+
+    # --- what others ask of the moment
+
+    def _common(self) -> dict:
+        clock = self._clock
+        number = self._settings.calibration.number
+        body = {"at_s": clock.at_s(), "clock": clock.quality(), "up_ms": clock.up_ms()}
+        body.update(cal=number, flags=[])
+        return body
+
+    def _about(self) -> dict:
+        settings, clock = self._settings, self._clock
+        body = {"fw": self._fw, "cal": settings.calibration.number, "e_g": settings.e_g}
+        body.update(min_g=settings.min_g, max_g=settings.max_g, fractions=settings.fractions)
+        body.update(at_s=clock.at_s(), clock=clock.quality())
+        return body
+
+    # --- what happened
+
+    def _saved(self, record) -> None:
+        facts = {"kind": record.body["kind"], "epoch": record.epoch, "seq": record.seq}
+        facts.update(hash8=record.hash8, net_g=record.body.get("net_g"))
+        self._board.note("saved", facts)
+        self.link.wake()
+
+    def _say(self, word: str, values: tuple, lines: list) -> None:
+        self._board.note("shown", {"word": word, "values": list(values), "lines": lines})
+
+    def _note(self, kind: str, facts: dict) -> None:
+        self._board.note(kind, facts)
+        if kind == "settled":
+            name = (facts["epoch"], facts["seq"])
+            self.visits.put(("settled", name, facts["outcome"], facts["body"]))
+
+    # --- tasks
+
+    async def _watch(self) -> None:
+        """Look at lid and card. A card resting on the reader is seen once."""
+        resting, was_open = None, False
+        while True:
+            if self._lid.is_open() != was_open:
+                was_open = not was_open
+                self.visits.put(("lid", was_open))
+            if self.visits.takes_cards:
+                resting = self._look_for_card(resting)
+                await self._board.doze(POLL_MS)
+            else:
+                await asyncio.sleep_ms(POLL_MS)
+
+    def _look_for_card(self, resting):
+        """Return what rests on the reader: a card's number, the word for a trouble, or None."""
+        try:
+            uid = self._reader.uid()
+        except ReaderFault as fault:
+            word = "two_cards" if isinstance(fault, TwoCards) else "card_failed"
+            if word != resting:
+                self.visits.put(("trouble", word))
+            return word
+        if uid is not None and uid != resting:
+            self.visits.put(("card", uid))
+        return uid
+
+    async def _keep_time(self) -> None:
+        while True:
+            unix_s = await self._board.unix_s()
+            if unix_s is not None:
+                self._clock.sync(unix_s)
+            await asyncio.sleep(SYNC_S if unix_s is not None else 10)
+
+    async def _report(self) -> None:
+        while True:
+            await asyncio.sleep(TELEMETRY_S)
+            gc.collect()
+            body = {"heap_free": gc.mem_free(), "journal_depth": self.journal.depth()}
+            for name in ("fill_pct", "temp_c10", "battery_mv", "rssi_dbm", "raw_zero"):
+                body[name] = None
+            try:
+                await self.link.telemetry(body)
+            except LinkFault:
+                pass  # telemetry is what may be lost

@@ -1,0 +1,1 @@
+"""What the bin is wired to: the real board, and a simulated one that answers bit by bit."""

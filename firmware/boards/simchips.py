@@ -1,0 +1,150 @@
+"""The chips around the board, as their data sheets describe them: HX711, MFRC522, SSD1306, pins.
+
+They see what real ones would see, pin levels, register bytes and I2C writes, at simulated times.
+"""
+
+from firmware.boards.simcard import COLLIDED
+
+PIN_US, BYTE_US = 1, 8  # a pin takes a microsecond, a byte on the bus eight
+CONVERSION_US = 100000
+POWER_DOWN_US = 60
+
+
+class Pin:
+    """A level that may be set and read, and tells `changed(level)`."""
+
+    def __init__(self, level: int = 0, changed=None) -> None:
+        self.level = level
+        self._changed = changed
+
+    def __call__(self, level: "int | None" = None) -> int:
+        if level is not None and level != self.level:
+            self.level = level
+            if self._changed is not None:
+                self._changed(level)
+        return self.level
+
+
+class SimHX711:
+    """A 24-bit converter that ends a conversion every 100 ms; `raw()` is what it converts."""
+
+    def __init__(self, clock, raw) -> None:
+        self._clock = clock
+        self._raw = raw
+        self._read = 0  # number of the last conversion that was clocked out
+        self._awake_us = 0
+        self._shift = 0
+        self._pulses = 25
+        self._rose_us = 0
+        self._level = 0
+
+    def dout(self) -> int:
+        self._clock.spend(PIN_US)
+        if 0 < self._pulses < 25:
+            return self._shift >> (24 - self._pulses) & 1
+        return 0 if self._ready() else 1
+
+    def sck(self, level: int) -> None:
+        self._clock.spend(PIN_US)
+        now_us = self._clock.now_us
+        if level and not self._level:
+            self._rose_us = now_us
+            self._pulse()
+        elif self._level and not level and now_us - self._rose_us > POWER_DOWN_US:
+            self._awake_us, self._pulses = now_us + 4 * CONVERSION_US, 25
+        self._level = level
+
+    def _ready(self) -> bool:
+        now_us = self._clock.now_us
+        return now_us >= self._awake_us and now_us // CONVERSION_US > self._read
+
+    def _pulse(self) -> None:
+        if self._pulses >= 25 and self._ready():
+            self._read = self._clock.now_us // CONVERSION_US
+            self._shift = self._raw() & 0xFFFFFF
+            self._pulses = 0
+        self._pulses += 1
+
+
+class SimMFRC522:
+    """The reader's registers, FIFO, timer and Transceive command behind an SPI bus.
+
+    `field(frame, bits)` is what the cards in the antenna's field answer: bytes, None or COLLIDED.
+    """
+
+    COMMAND, COM_IRQ, ERROR, FIFO_DATA, FIFO_LEVEL = 0x01, 0x04, 0x06, 0x09, 0x0A
+    BIT_FRAMING, TX_CONTROL, PRESCALER, RELOAD, VERSION = 0x0D, 0x14, 0x2B, 0x2C, 0x37
+
+    def __init__(self, clock, field) -> None:
+        self._clock = clock
+        self._field = field
+        self._reset()
+
+    def write(self, data: bytes) -> None:
+        self._clock.spend(BYTE_US * len(data))
+        for byte in data[1:]:
+            self._set(data[0] >> 1 & 0x3F, byte)
+
+    def write_readinto(self, data: bytes, answer: bytearray) -> None:
+        self._clock.spend(BYTE_US * len(data))
+        for i in range(1, len(data)):
+            answer[i] = self._get(data[i - 1] >> 1 & 0x3F)
+
+    def _reset(self) -> None:
+        self._registers = bytearray(64)
+        self._registers[self.VERSION] = 0x92
+        self._fifo = []
+        self._timer_us = None
+
+    def _set(self, register: int, value: int) -> None:
+        if register == self.FIFO_DATA:
+            self._fifo.append(value)
+        elif register == self.FIFO_LEVEL:
+            self._fifo = [] if value & 0x80 else self._fifo
+        elif register == self.COM_IRQ:
+            self._registers[register] &= ~value & 0x7F
+        elif register == self.COMMAND and value == 0x0F:
+            self._reset()
+        else:
+            self._registers[register] = value
+        if register == self.TX_CONTROL and not value & 3:
+            self._field(None, 0)  # without a field a card forgets what was said
+        if register == self.BIT_FRAMING and value & 0x80 and self._registers[self.COMMAND] == 0x0C:
+            self._transceive(value & 7)
+
+    def _get(self, register: int) -> int:
+        if register == self.FIFO_DATA:
+            return self._fifo.pop(0) if self._fifo else 0
+        if register == self.FIFO_LEVEL:
+            return len(self._fifo)
+        if register == self.COM_IRQ and self._timer_us is not None:
+            self._clock.spend(500)  # stands for the many polls that a real wait takes
+            if self._clock.now_us >= self._timer_us:
+                self._registers[self.COM_IRQ] |= 0x01
+        return self._registers[register]
+
+    def _transceive(self, bits: int) -> None:
+        on = self._registers[self.TX_CONTROL] & 3
+        answer = self._field(bytes(self._fifo), bits) if on else None
+        self._fifo, self._timer_us, self._registers[self.ERROR] = [], None, 0
+        if answer is None:
+            reload = self._registers[self.RELOAD] << 8 | self._registers[self.RELOAD + 1]
+            tick_us = (2 * self._registers[self.PRESCALER] + 1) * 1000 // 13560
+            self._timer_us = self._clock.now_us + reload * tick_us
+        elif answer == COLLIDED:
+            self._registers[self.ERROR], self._registers[self.COM_IRQ] = 0x08, 0x20
+        else:
+            self._fifo, self._registers[self.COM_IRQ] = list(answer), 0x30
+
+
+class SimSSD1306:
+    """An I2C bus with the display on it: keeps the last whole picture it was sent."""
+
+    def __init__(self) -> None:
+        self.dots = bytes(1024)
+
+    def writeto(self, address: int, data: bytes) -> None:
+        if address != 0x3C:
+            raise OSError(19)  # ENODEV, what the bus says when nobody answers
+        if data[0] == 0x40:
+            self.dots = bytes(data[1:])

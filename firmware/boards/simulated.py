@@ -1,0 +1,146 @@
+"""A bin without hardware: `micropython -m firmware.boards.simulated DIR`.
+
+DIR holds settings.json and world.json; the board keeps flash.bin, progress.json and out.jsonl
+there. Above the board runs the code that ships. Exit codes: 0 all visits made and all records
+settled, 3 given up waiting for that, 4 the power was cut as the world asked.
+"""
+
+import asyncio
+import json
+import os
+import sys
+import time
+
+from firmware.boards.simchips import Pin, SimHX711, SimMFRC522, SimSSD1306
+from firmware.boards.simflash import CUT_EXIT, PowerCut, SimFlash
+from firmware.boards.simtime import PERIOD, SimClock
+from firmware.boards.world import World
+
+SECTORS = 128  # the journal partition of hardware/partitions.csv
+GIVE_UP_EXIT = 3
+GIVE_UP_S, PATIENCE_S = 60, 5  # real seconds; world.json may say otherwise
+LATE_RATE = 10  # after the last visit, until the receipts are there
+
+
+class SimBoard:
+    """The same attributes as boards/esp32.py, answered by simulated chips."""
+
+    def __init__(self, folder: str, plan: dict, settings) -> None:
+        self._plan = plan
+        self._out = open(folder + "/out.jsonl", "a")
+        self.clock = SimClock(self._rate)
+        self.clock.install()
+        load_g = settings.max_g * 9 // 10
+        self.world = World(self.clock, folder, plan, settings.calibration, load_g, self.note)
+        sectors = plan.get("flash_sectors", SECTORS)
+        self.flash = SimFlash(folder + "/flash.bin", sectors, self.world.cuts)
+        self.scale = SimHX711(self.clock, self.world.raw)
+        self.scale_dout, self.scale_sck = self.scale.dout, self.scale.sck
+        self.spi = SimMFRC522(self.clock, self.world.field)
+        self.reader_cs, self.reader_rst = Pin(1), Pin(1)
+        self.i2c = SimSSD1306()
+        self.lid_lock = Pin(0, self._lock_moved)
+        self.ticks_ms, self.ticks_us = self.clock.ticks_ms, self.clock.ticks_us
+        self.ticks_diff = self.clock.ticks_diff
+        self.random = os.urandom
+        self.app = None
+        self._patience = Patience(plan.get("patience_s", PATIENCE_S))
+
+    def lid_switch(self) -> int:
+        return 1 if self.world.lid_open else 0
+
+    def lock(self) -> int:
+        return 0
+
+    def unlock(self, state: int) -> None:
+        pass
+
+    async def unix_s(self) -> int:
+        return self.world.unix_s()
+
+    async def doze(self, ms: int) -> None:
+        """Sleep; nobody being near, until the world does something next."""
+        if self.world.finished:
+            ms = 1000
+        elif self.world.next_ms is not None:
+            ms = max(ms, self.world.next_ms - self.world.now_ms())
+        await asyncio.sleep_ms(min(ms, PERIOD // 4))
+
+    def note(self, event: str, facts: dict) -> None:
+        """Write one line of what happened."""
+        line = {"event": event, "at_s": self.world.unix_s(), "wall_ms": time.time_ns() // 1000000}
+        line.update(facts)
+        self._out.write(json.dumps(line) + "\n")
+        self._out.flush()
+        if event == "shown" and facts["word"] not in ("wait", "open_lid", "close_lid", "welcome"):
+            self.world.told.set()
+
+    async def run(self) -> None:
+        """Let the world happen, and end the process when it is over."""
+        await self.world.live()
+        if self._plan.get("until", "settled") == "settled":
+            code = await self._settle()
+            await self.app.link.leave()
+            self.note("end", {"code": code, "unsettled": self.app.journal.depth()})
+            sys.exit(code)
+
+    async def _settle(self) -> int:
+        deadline = time.time() + self._plan.get("give_up_s", GIVE_UP_S)
+        while not self.app.visits.takes_cards or self.app.journal.depth():
+            if time.time() > deadline:
+                return GIVE_UP_EXIT
+            await asyncio.sleep_ms(100)
+        return 0
+
+    def _lock_moved(self, level: int) -> None:
+        (self.world.unlocked.set if level else self.world.unlocked.clear)()
+
+    def _rate(self) -> int:
+        """Return how many times real time the clock runs now; 0 lets it jump."""
+        rate = self._plan.get("speed", 0)
+        if rate or self.app is None:
+            return rate
+        awaiting = self.app.link.awaiting()
+        if awaiting == 2 or (awaiting and self._patience.left(self.app.journal.depth())):
+            return 1
+        if not self.world.finished:
+            return 0
+        return LATE_RATE if self._plan.get("until", "settled") == "settled" else 1
+
+
+class Patience:
+    """How long the clock waits for receipts: some real seconds, and once more after each."""
+
+    def __init__(self, limit_s: int) -> None:
+        self._limit_ms = 1000 * limit_s
+        self._depth = 0
+        self._since_ms = time.ticks_ms()
+
+    def left(self, depth: int) -> bool:
+        spent = time.ticks_diff(time.ticks_ms(), self._since_ms) >= self._limit_ms
+        if depth < self._depth or (depth > self._depth and not spent):
+            self._since_ms, spent = time.ticks_ms(), False
+        self._depth = depth
+        return not spent
+
+
+def main(folder: str) -> None:
+    from firmware.settings import load
+
+    with open(folder + "/world.json") as file:
+        plan = json.load(file)
+    settings = load(folder + "/settings.json")
+    board = SimBoard(folder, plan, settings)
+    try:
+        from firmware.app import App  # after the clock is in place
+
+        board.app = App(board, settings)
+        asyncio.run(board.app.run())
+    except PowerCut as cut:
+        board.world.cut()
+        board.note("cut", {"operation": cut.args[0]})
+        sys.exit(CUT_EXIT)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

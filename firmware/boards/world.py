@@ -1,0 +1,133 @@
+"""The scripted world around a simulated bin: who comes when, with what card, with how many grams.
+
+It acts only through things: a card in the field, a lid, a load on the cell. Its progress is kept
+in a file, so that after a power cut or a kill the day goes on where it was.
+"""
+
+import asyncio
+import json
+import math
+import os
+import random
+
+from firmware.boards.simcard import Field, SimCard
+
+DAWN_S = 5  # what a start takes before the first visit after it
+AT_LID_S, READS_S, LEAVES_S = 15, 10, 30  # patience at a locked lid; reading; at most
+SETTLES_MS = 120  # time constant of the platform after a drop
+NOISE_COUNTS = 3
+
+
+class World:
+    """`empties_at_g`: from this load on the truck comes before the next visit."""
+
+    def __init__(self, clock, folder: str, plan: dict, calibration, empties_at_g: int, note):
+        self._clock = clock
+        self._path = folder + "/progress.json"
+        self._plan = plan
+        self._calibration = calibration
+        self._empties_at_g = empties_at_g
+        self._note = note
+        self._progress = _load(self._path) or {"visits": 0, "cuts": 0, "load_g": 0, "now_ms": 0}
+        self._dice = random
+        self._dice.seed(plan.get("seed", 0) * 65537 + self._progress["visits"])
+        self._dropped_us, self._drop_g = 0, 0
+        self._restless = False
+        self._base_ms = self._progress["now_ms"] + DAWN_S * 1000 * (self._progress["now_ms"] > 0)
+        self.field = Field()
+        self.lid_open = False
+        self.unlocked = asyncio.Event()
+        self.told = asyncio.Event()  # set when the display says that the visit is over
+        self.next_ms = None  # when the world acts next, if that is known
+        self.finished = False
+
+    @property
+    def cuts(self) -> list:
+        """The power cuts still to come: the first of them is for this start."""
+        return self._plan.get("cuts", [])[self._progress["cuts"] :][:1]
+
+    def cut(self) -> None:
+        """Take note that the power was cut."""
+        self._progress["cuts"] += 1
+        self._save()
+
+    def now_ms(self) -> int:
+        return self._base_ms + self._clock.now_us // 1000
+
+    def unix_s(self) -> int:
+        return self._plan["start_s"] + self.now_ms() // 1000
+
+    def raw(self) -> int:
+        """Return what the cell's converter sees now."""
+        since_ms = (self._clock.now_us - self._dropped_us) / 1000
+        swing = -self._drop_g * math.exp(-since_ms / SETTLES_MS) * math.cos(since_ms / 40)
+        noise = self._plan.get("noise_counts", NOISE_COUNTS) * (100 if self._restless else 1)
+        counts = (self._progress["load_g"] + swing) * self._calibration.counts
+        counts = counts / self._calibration.grams + self._dice.randrange(-noise, noise + 1)
+        return max(-0x800000, min(0x7FFFFF, self._calibration.zero + round(counts)))
+
+    async def live(self) -> None:
+        """Let everybody come who has not been here yet."""
+        visits = self._plan["visits"]
+        while self._progress["visits"] < len(visits):
+            visit = visits[self._progress["visits"]]
+            await self._pass(1000 * visit["at_s"] - self.now_ms())
+            await self._visit(visit)
+        self.finished = True
+
+    async def _visit(self, visit: dict) -> None:
+        if self._progress["load_g"] + visit["grams"] > self._empties_at_g:
+            self._note("truck", {"load_g": self._progress["load_g"]})
+            self._progress["load_g"] = 0
+        self._progress["visits"] += 1
+        self._save()
+        self._restless = visit.get("restless", False)
+        self.told.clear()
+        self.field.cards = [SimCard(bytes.fromhex(uid)) for uid in visit["uid"].split("+")]
+        if await self._happens(self.unlocked, AT_LID_S):
+            self.field.cards = []
+            await self._drop(visit)
+            await self._happens(self.told, LEAVES_S)
+            await self._pass(READS_S * 1000)
+        else:
+            self._note("turned_away", {"uid": visit["uid"]})
+        self.field.cards = []
+        await self._pass(1000)
+
+    async def _drop(self, visit: dict) -> None:
+        await self._pass(1500)
+        if visit.get("lid") == "untouched":
+            return
+        self.lid_open = True
+        await self._pass(1500)
+        self._progress["load_g"] += visit["grams"]
+        self._dropped_us, self._drop_g = self._clock.now_us, visit["grams"]
+        self._save()
+        await self._pass(150000 if visit.get("lid") == "left_open" else 1000)
+        self.lid_open = False
+
+    async def _happens(self, event, limit_s: int) -> bool:
+        self.next_ms = None
+        try:
+            await asyncio.wait_for(event.wait(), limit_s)
+            return True
+        except asyncio.TimeoutError:
+            return False
+
+    async def _pass(self, ms: int) -> None:
+        self.next_ms = self.now_ms() + ms
+        await asyncio.sleep_ms(ms)
+
+    def _save(self) -> None:
+        self._progress["now_ms"] = self.now_ms()
+        with open(self._path + ".new", "w") as file:
+            json.dump(self._progress, file)
+        os.rename(self._path + ".new", self._path)
+
+
+def _load(path: str):
+    try:
+        with open(path) as file:
+            return json.load(file)
+    except OSError:
+        return None

@@ -1,0 +1,38 @@
+"""What can go wrong on the bin, in one tree.
+
+FirmwareError
+├── FlashFault     the flash did not keep what was written
+├── JournalFull    every sector holds records that nobody has settled yet
+├── SettingsFault  settings that would make a bin weigh or sign wrongly
+├── ReaderFault    the card reader's chip does not answer as its data sheet says
+│   └── TwoCards   more than one card in the field
+└── LinkFault      the broker refused, went silent or closed
+"""
+
+
+class FirmwareError(Exception):
+    pass
+
+
+class FlashFault(FirmwareError):
+    pass
+
+
+class JournalFull(FirmwareError):
+    pass
+
+
+class SettingsFault(FirmwareError):
+    pass
+
+
+class ReaderFault(FirmwareError):
+    pass
+
+
+class TwoCards(ReaderFault):
+    pass
+
+
+class LinkFault(FirmwareError):
+    pass

@@ -1,0 +1,300 @@
+"""The journal: what the bin remembers until the backend has settled it, and as long as it can.
+
+An append-only ring of records on raw flash. A visit is opened here before the lid unlocks and
+closed by a record; a visit that was cut becomes `interrupted` at the next start. Any damage but
+one torn last entry starts a new epoch. Only sectors with everything settled are ever erased.
+"""
+
+import binascii
+import hashlib
+from collections import namedtuple
+
+from firmware import contract, records
+from firmware.errors import JournalFull, SettingsFault
+from firmware.ring import DONE, SETTLED, START, Header, Ring, entry_bytes
+from firmware.survey import Survey, numbers
+
+SECTOR_BYTES = 4096
+ROOM_TO_CLOSE = 480  # bytes kept free for the record that closes an opened visit
+ZEROS = bytes(8)
+# `place` is (sector number, offset) and sorts in the order of writing; `body` is what is signed.
+Record = namedtuple("Record", "place epoch seq hash8 key_number body settled")
+# Who signs, with which key, and the hash of the weighing code: a sector belongs to one of these.
+Identity = namedtuple("Identity", "device key_number fw")
+
+
+class Journal:
+    """The records of one device.
+
+    `random(n)` returns n random bytes; `common()` returns what every record says of the moment:
+    at_s, clock, up_ms, cal and flags.
+    """
+
+    def __init__(self, flash, identity: Identity, random, common) -> None:
+        self._ring = Ring(flash)
+        self._identity = identity
+        self._random = random
+        self._common = common
+        found = Survey(self._ring)
+        self._header = found.header  # of the newest sector
+        self._end = found.end  # where its next entry goes
+        self._last = found.last  # hash8 of this epoch's last record
+        self._cut = found.pending  # stored form of a visit that was cut
+        self._visit = None  # stored form of the visit that is open now
+        self._depths = found.depths  # unsettled records per sector
+        self._orphaned = found.damaged  # this epoch can take no more records
+        self._old = found.old  # (epoch, seq, hash8) that the next `open` record names
+        self.next_seq = found.next_seq or 0
+        self.boot = found.boot + 1
+        self._begin(found.undone)
+
+    @property
+    def epoch(self) -> str:
+        return _hex(self._header.epoch)
+
+    # --- writing
+
+    def open_visit(self, token, fraction: str, before_g: int):
+        """Open a visit and return its (epoch, seq); `token(epoch, seq)` hides the card for it.
+
+        Raises JournalFull. On return the visit is on the flash, and the lid may be unlocked.
+        """
+        self._insist_on_order()
+        self._make_room(2 * ROOM_TO_CLOSE)
+        card = token(self.epoch, self.next_seq)
+        body = self._stamped({"card": card, "fraction": fraction, "before_g": before_g})
+        raw = records.pack("interrupted", body)
+        self._write(records.VISIT, self.next_seq, ZEROS, raw)
+        self._visit = raw
+        return self.epoch, self.next_seq
+
+    def close_visit(self, kind: str, fields: dict) -> Record:
+        """Write the record that ends the open visit. On return it is on the flash."""
+        visit = records.unpack(records.CODES["interrupted"], self._visit, {})
+        body = {name: visit[name] for name in ("card", "fraction", "before_g")}
+        body.update(fields)
+        record = self._commit(kind, records.pack(kind, self._stamped(body)))
+        self._visit = None
+        return record
+
+    def append(self, kind: str, fields: dict) -> Record:
+        """Write a record outside a visit; JournalFull if there is no room for it."""
+        self._insist_on_order()
+        return self._commit(kind, records.pack(kind, self._stamped(fields)))
+
+    def settle(self, epoch: str, seq: int, hash8: str) -> bool:
+        """Release a record; False if none has that name and hash, or if it was released before."""
+        for number, header in self._sectors():
+            if _hex(header.epoch) != epoch or header.first_seq > seq:
+                continue
+            for entry, _ in _record_entries(self._ring, header):
+                if entry.seq == seq and _hex(entry.hash8) == hash8 and entry.mark != SETTLED:
+                    self._ring.mark(number, entry.at, SETTLED)
+                    self._depths[number % self._ring.sectors] -= 1
+                    self._mend()
+                    return True
+        return False
+
+    # --- reading
+
+    def depth(self) -> int:
+        """Return how many records nobody has settled."""
+        return sum(self._depths)
+
+    def near_full(self) -> bool:
+        """Tell whether nine sectors in ten hold something unsettled."""
+        return sum([depth > 0 for depth in self._depths]) * 10 >= self._ring.sectors * 9
+
+    def oldest_seq(self) -> int:
+        """Return the first unsettled seq of this epoch, or next_seq."""
+        record = self.unsettled_after((-1, 0), self._header.epoch)
+        return self.next_seq if record is None else record.seq
+
+    def unsettled_after(self, place, epoch: "bytes | None" = None) -> "Record | None":
+        """Return the first unsettled record after a place; (-1, 0) is before all."""
+        for number, header in self._sectors():
+            if number >= place[0] and epoch in (None, header.epoch):
+                for entry, prev in _record_entries(self._ring, header):
+                    if (number, entry.at) > place and entry.mark != SETTLED:
+                        return _record(header, entry, prev)
+        return None
+
+    def _sectors(self):
+        """Yield (number, header) of the sectors with anything unsettled, oldest first."""
+        if self._header is None:
+            return
+        for number in numbers(self._ring, self._header.number):
+            header = self._depths[number % self._ring.sectors] and self._ring.header(number)
+            if header and header.number == number:
+                yield number, header
+
+    # --- starting and mending
+
+    def _begin(self, undone: "int | None") -> None:
+        header = self._header
+        if header is not None:
+            if header.device != self._identity.device:
+                raise SettingsFault("this flash holds the records of " + header.device)
+            if undone is not None:
+                self._ring.mark(header.number, undone, DONE)
+            if header.number > 0 and not self._ring.has_successor(header.number - 1):
+                self._ring.mark_successor(header.number - 1)
+            if _identity(header) != self._identity:
+                self._end = self._ring.size  # what comes now belongs into a sector of its own
+        self._mend()
+        self._count_boot()
+
+    def _count_boot(self) -> None:
+        """Leave a trace of this start, so that no two starts share a number."""
+        try:
+            self._make_room(entry_bytes(b""))
+            self._write(records.BOOT, self.boot, ZEROS, b"")
+        except JournalFull:
+            pass  # a start without a trace costs nothing but the uniqueness of its number
+
+    def _mend(self) -> None:
+        """Do what a cut, damage or a full ring left undone, as far as there is room for it."""
+        try:
+            if self._header is None or self._orphaned:
+                self._open_epoch()
+            if self.next_seq == 0:
+                self._commit("open", records.pack("open", self._stamped(self._old_names())))
+            if self._cut is not None:
+                self._commit("interrupted", self._cut)
+                self._cut = None
+        except JournalFull:
+            pass  # visits are refused until receipts have made room
+
+    def _insist_on_order(self) -> None:
+        self._mend()
+        if self._orphaned or self._header is None or self.next_seq == 0 or self._cut is not None:
+            raise JournalFull()
+
+    def _old_names(self) -> dict:
+        epoch, seq, prev = self._old or (None, None, None)
+        return {
+            "old_epoch": None if epoch is None else _hex(epoch),
+            "old_seq": seq,
+            "old_prev": None if prev is None else _hex(prev),
+        }
+
+    def _open_epoch(self) -> None:
+        old = self._old
+        if self._header is not None and self.next_seq > 0:
+            old = (self._header.epoch, self.next_seq - 1, self._last)
+        self._advance(self._random(8), 0, ZEROS)
+        self._old, self._last, self.next_seq = old, ZEROS, 0
+        # A cut visit belongs to the epoch that is lost, for its card is hidden under that name.
+        self._orphaned, self._cut = False, None
+
+    # --- flash
+
+    def _stamped(self, fields: dict) -> dict:
+        body = self._common()
+        body["boot"] = self.boot
+        body.update(fields)
+        return body
+
+    def _commit(self, kind: str, raw: bytes) -> Record:
+        self._make_room(entry_bytes(raw))
+        header, code = self._header, records.CODES[kind]
+        body = records.unpack(code, raw, _names(header, self.next_seq, self._last))
+        hash8 = _hash8(header, body)
+        place = (header.number, self._end)
+        self._write(code, self.next_seq, hash8, raw)
+        self._depths[header.number % self._ring.sectors] += 1
+        self._last = hash8
+        self.next_seq += 1
+        number = header.key_number
+        return Record(place, self.epoch, body["seq"], _hex(hash8), number, body, False)
+
+    def _make_room(self, length: int) -> None:
+        if self._header is None:
+            raise JournalFull()
+        if self._end + length > self._ring.size:
+            self._advance(self._header.epoch, self.next_seq, self._last)
+
+    def _advance(self, epoch: bytes, first_seq: int, prev: bytes) -> None:
+        """Begin the next sector; JournalFull while it holds anything unsettled."""
+        number = 0 if self._header is None else self._header.number + 1
+        if self._depths[number % self._ring.sectors]:
+            raise JournalFull()
+        who = self._identity
+        fw = binascii.unhexlify(who.fw)
+        header = Header(epoch, number, first_seq, self.boot, prev, fw, who.key_number, who.device)
+        self._ring.start(header)
+        if number > 0:
+            self._ring.mark_successor(number - 1)
+        self._header, self._end = header, START
+
+    def _write(self, code: int, seq: int, hash8: bytes, raw: bytes) -> None:
+        at = self._end
+        self._end = self._ring.size  # unless it succeeds, the rest of the sector is not trusted
+        self._ring.add(self._header.number, at, code, seq, hash8, raw)
+        self._end = at + entry_bytes(raw)
+
+
+def read_image(raw: bytes) -> list:
+    """Return (body, hash8, state) of every readable record in a flash image, oldest first.
+
+    `state` is settled, unsettled, or damaged if the stored hash is not the body's.
+    """
+    ring = Ring(_Image(raw))
+    newest = max([h.number for h in [ring.header(i) for i in range(ring.sectors)] if h] or [-1])
+    rows = []
+    for number in numbers(ring, newest):
+        header = ring.header(number)
+        for entry, prev in _record_entries(ring, header) if header else ():
+            record = _record(header, entry, prev)
+            state = "settled" if record.settled else "unsettled"
+            intact = _hex(_hash8(header, record.body)) == record.hash8
+            rows.append((record.body, record.hash8, state if intact else "damaged"))
+    return rows
+
+
+class _Image:
+    """A flash image that can only be read."""
+
+    def __init__(self, raw: bytes) -> None:
+        self._raw = raw
+
+    def ioctl(self, operation: int, argument: int) -> int:
+        return SECTOR_BYTES if operation == 5 else len(self._raw) // SECTOR_BYTES
+
+    def readblocks(self, block: int, buffer: bytearray, offset: int = 0) -> None:
+        start = block * SECTOR_BYTES + offset
+        buffer[:] = self._raw[start : start + len(buffer)]
+
+
+def _record_entries(ring: Ring, header: Header):
+    """Yield (entry, hash8 of the record before) of the records in a sector."""
+    prev = header.prev
+    for entry in ring.entries(header.number):
+        if records.is_record(entry.code):
+            yield entry, prev
+            prev = entry.hash8
+
+
+def _record(header: Header, entry, prev: bytes) -> Record:
+    body = records.unpack(entry.code, entry.body, _names(header, entry.seq, prev))
+    place, settled = (header.number, entry.at), entry.mark == SETTLED
+    epoch, hash8 = _hex(header.epoch), _hex(entry.hash8)
+    return Record(place, epoch, entry.seq, hash8, header.key_number, body, settled)
+
+
+def _names(header: Header, seq: int, prev: bytes) -> dict:
+    return {"epoch": _hex(header.epoch), "seq": seq, "prev": _hex(prev), "fw": _hex(header.fw)}
+
+
+def _hash8(header: Header, body: dict) -> bytes:
+    payload = contract.canonical(body).encode()
+    signed = contract.signing_input(header.device, header.key_number, "record", payload)
+    return hashlib.sha256(signed).digest()[:8]
+
+
+def _identity(header: Header) -> Identity:
+    return Identity(header.device, header.key_number, _hex(header.fw))
+
+
+def _hex(raw: bytes) -> str:
+    return binascii.hexlify(raw).decode()

@@ -1,0 +1,1 @@
+"""From a card in the field to its number."""

@@ -1,0 +1,1 @@
+"""From load-cell pins to grams."""

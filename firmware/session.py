@@ -1,0 +1,159 @@
+"""One connection to the broker: from CONNECT until it breaks. MQTT 5, clean start, QoS 0 and 1.
+
+The journal is the queue, so nothing is kept here: whatever was not acknowledged when the
+connection breaks is sent again from the journal. One publish is in flight at a time.
+"""
+
+import asyncio
+
+from firmware import mqtt
+from firmware.errors import LinkFault
+
+REPLY_MS = 10000  # the longest wait for an answer of the broker
+KEEP_ALIVE_S = 60
+IPPROTO_TCP, TCP_NODELAY = 6, 1  # without it a broker's answer waits 40 ms for more to send
+
+
+class Session:
+    """`on_message(Message)` runs before the message is acknowledged and must not wait."""
+
+    def __init__(self, host: str, port: int, on_message) -> None:
+        self._host = host
+        self._port = port
+        self._on_message = on_message
+        self._stream = None
+        self._answer = asyncio.Event()
+        self._answered = None  # reason code of the answer waited for
+        self._expected = None  # (packet type, packet id) waited for
+        self._packet_id = 0
+        self._lock = asyncio.Lock()  # one question at a time
+        self._sending = asyncio.Lock()  # one packet at a time
+        self._pong = True
+
+    @property
+    def awaiting(self) -> bool:
+        """Tell whether the broker owes an answer."""
+        return self._expected is not None or not self._pong
+
+    async def open(self, client_id: str, user, password, will: tuple) -> None:
+        """Connect, or raise LinkFault with the broker's reason."""
+        try:
+            self._stream = (await asyncio.open_connection(self._host, self._port))[0]
+            self._stream.s.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
+        except OSError as error:
+            raise LinkFault(repr(error))
+        await self._send(mqtt.connect(client_id, KEEP_ALIVE_S, user, password, will))
+        kind, _, body = await self._timed(self._packet())
+        if kind != mqtt.CONNACK or len(body) < 2 or body[1] != 0:
+            raise LinkFault("connection refused " + hex(body[1] if len(body) > 1 else 0))
+
+    async def subscribe(self, topic: str) -> None:
+        """Subscribe at QoS 1. Needs run() beside it, as publish() does."""
+        async with self._lock:
+            packet_id = self._next_id()
+            packet = mqtt.subscribe(packet_id, topic)
+            reason = await self._ask(packet, (mqtt.SUBACK, packet_id))
+        if reason >= mqtt.FAILURE:
+            raise LinkFault("subscription refused " + hex(reason))
+
+    async def publish(self, topic: str, payload: bytes, qos: int, retain: bool) -> int:
+        """Publish and return the broker's reason code: 0 is well, 0x10 nobody listens."""
+        async with self._lock:
+            packet_id = self._next_id()
+            packet = mqtt.publish(mqtt.Message(topic, payload, qos, packet_id), retain)
+            if qos:
+                return await self._ask(packet, (mqtt.PUBACK, packet_id))
+            await self._send(packet)
+            return 0
+
+    async def run(self) -> None:
+        """Read packets until the connection breaks; then raise LinkFault."""
+        while True:
+            kind, flags, body = await self._packet()
+            try:
+                await self._take(kind, flags, body)
+            except (ValueError, IndexError):
+                raise LinkFault("malformed packet")
+
+    async def keep_alive(self) -> None:
+        """Ping at half the keep-alive; raise LinkFault if an answer is missing."""
+        while True:
+            await asyncio.sleep(KEEP_ALIVE_S // 2)
+            self._pong = False
+            await self._send(mqtt.pingreq())
+            for _ in range(REPLY_MS // 100):
+                await asyncio.sleep_ms(100)
+                if self._pong:
+                    break
+            else:
+                raise LinkFault("the broker is silent")
+
+    async def close(self, politely: bool) -> None:
+        """Close the connection; a polite end makes the broker forget the will."""
+        if self._stream is None:
+            return
+        try:
+            if politely:
+                await self._send(mqtt.disconnect())
+        except LinkFault:
+            pass  # it is closed either way
+        self._stream.s.close()
+
+    async def _take(self, kind: int, flags: int, body: bytes) -> None:
+        if kind == mqtt.PUBLISH:
+            message = mqtt.read_publish(flags, body)
+            self._on_message(message)
+            if message.qos:
+                await self._send(mqtt.puback(message.packet_id))
+        elif kind == mqtt.PUBACK:
+            self._resolve(kind, *mqtt.read_ack(body))
+        elif kind == mqtt.SUBACK:
+            self._resolve(kind, *mqtt.read_suback(body))
+        elif kind == mqtt.PINGRESP:
+            self._pong = True
+        else:
+            raise LinkFault("closed by the broker " + hex(body[0] if body else 0))
+
+    async def _ask(self, packet: bytes, expected: tuple) -> int:
+        self._answer.clear()
+        self._expected = expected
+        await self._send(packet)
+        await self._timed(self._answer.wait())
+        self._expected = None
+        return self._answered
+
+    def _resolve(self, kind: int, packet_id: int, reason: int) -> None:
+        if self._expected == (kind, packet_id):
+            self._answered = reason
+            self._answer.set()
+
+    async def _timed(self, waiting):
+        try:
+            return await asyncio.wait_for_ms(waiting, REPLY_MS)
+        except asyncio.TimeoutError:
+            raise LinkFault("no answer from the broker")
+
+    async def _packet(self) -> tuple:
+        try:
+            first = (await self._stream.readexactly(1))[0]
+            raw = b""
+            while not raw or raw[-1] & 0x80:
+                raw += await self._stream.readexactly(1)
+            length = mqtt.read_length(raw, 0)[0]
+            if length > mqtt.LARGEST:
+                raise LinkFault("packet too large")
+            return first >> 4, first & 15, await self._stream.readexactly(length)
+        except (OSError, EOFError, ValueError) as error:
+            raise LinkFault(repr(error))
+
+    async def _send(self, packet: bytes) -> None:
+        async with self._sending:
+            try:
+                self._stream.write(packet)
+                await self._stream.drain()
+            except OSError as error:
+                raise LinkFault(repr(error))
+
+    def _next_id(self) -> int:
+        self._packet_id = self._packet_id % 65535 + 1
+        return self._packet_id

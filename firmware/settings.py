@@ -1,0 +1,49 @@
+"""What differs from bin to bin, read once at the start and checked whole.
+
+A JSON file beside the program on the device's own flash, never in the repository:
+device, key (64 hex digits), key_number, fractions, host, port, user, password,
+calibration {number, zero, counts, grams}, e_g, min_g, max_g, language.
+"""
+
+import binascii
+import json
+
+from firmware import contract
+from firmware.errors import SettingsFault
+from firmware.scale.calibration import calibration
+
+
+class Settings:
+    def __init__(self, values: dict) -> None:
+        try:
+            self.device = values["device"]
+            self.key = binascii.unhexlify(values["key"])
+            self.key_number = values["key_number"]
+            self.fractions = values["fractions"]
+            self.host = values["host"]
+            self.port = values["port"]
+            self.user = values.get("user")
+            self.password = values.get("password")
+            self.calibration = calibration(**values["calibration"])
+            self.e_g = values["e_g"]
+            self.min_g = values["min_g"]
+            self.max_g = values["max_g"]
+            self.language = values.get("language", "en")
+        except (KeyError, TypeError, ValueError) as error:
+            raise SettingsFault(repr(error))
+        self._check()
+
+    def _check(self) -> None:
+        known = self.fractions and all([f in contract.FRACTIONS for f in self.fractions])
+        ranges = 0 < self.e_g <= self.min_g < self.max_g
+        if not contract.is_device(self.device) or len(self.key) != 32 or not known or not ranges:
+            raise SettingsFault("device, key, fractions or ranges")
+
+
+def load(path: str) -> Settings:
+    """Return the settings in a file; SettingsFault if they are not whole."""
+    try:
+        with open(path) as file:
+            return Settings(json.load(file))
+    except (OSError, ValueError) as error:
+        raise SettingsFault(repr(error))

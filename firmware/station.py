@@ -1,0 +1,149 @@
+"""One visit as a pure state machine: step(state, input) -> (state, actions). No machine, no time.
+
+idle -card-> before -weight-> opening -opened-> unlocked -lid-> open -lid-> after -weight-> closing
+-saved-> saved -wake-> idle. The journal opens the visit before the lid unlocks and closes it
+before anything is shown as saved.
+
+Inputs:  ("card", uid) ("weight", Weight|None) ("opened", name) ("refused", word)
+         ("saved", name, net_g, flags) ("lid", is_open) ("settled", name, outcome, body) ("wake",)
+         ("trouble", word)
+Actions: ("show", word, values) ("weigh",) ("open", uid, before) ("close", before, after, flags)
+         ("interrupt",) ("unlock",) ("lock",) ("wake", seconds or None to cancel)
+A `name` is (epoch, seq) of the visit's record.
+"""
+
+from collections import namedtuple
+
+FIELDS = ("phase", "lid_open", "before", "name", "waited")
+State = namedtuple("State", FIELDS)
+Limits = namedtuple("Limits", "min_g max_g")
+
+IDLE = State("idle", False, None, None, False)
+OPEN_S, DROP_S = 20, 60  # to open the lid, and to shut it again
+SAVED_S, SHOW_S = 20, 5  # to read what was saved, and why not
+
+
+def step(state: State, event: tuple, limits: Limits):
+    """Return (new state, list of actions) for one input; an input out of place changes nothing."""
+    if event[0] == "lid":
+        state = _but(state, lid_open=event[1])
+    rule = RULES.get((state.phase, event[0]))
+    return rule(state, event, limits) if rule else (state, [])
+
+
+def _but(state: State, **changes) -> State:
+    """Return the state with some fields changed (MicroPython's namedtuple has no _replace)."""
+    return State(*[changes.get(name, getattr(state, name)) for name in FIELDS])
+
+
+def _idle(state: State, *actions: tuple):
+    clean = State("idle", state.lid_open, None, None, False)
+    return clean, list(actions) + [("wake", SHOW_S)]
+
+
+def _card(state: State, event: tuple, limits: Limits):
+    if state.lid_open:
+        return state, [("show", "close_lid", ()), ("wake", SHOW_S)]
+    fresh = State("before", False, None, event[1], False)
+    return fresh, [("wake", None), ("show", "wait", ()), ("weigh",)]
+
+
+def _before(state: State, event: tuple, limits: Limits):
+    weight = event[1]
+    if weight is None:
+        return _idle(state, ("show", "scale_failed", ()))
+    if not weight.stable:
+        return _idle(state, ("show", "not_steady", ()))
+    if weight.grams >= limits.max_g:
+        return _idle(state, ("show", "bin_full", ()))
+    opening = _but(state, phase="opening", before=weight, name=None)
+    return opening, [("open", state.name, weight)]
+
+
+def _opened(state: State, event: tuple, limits: Limits):
+    opened = _but(state, phase="unlocked", name=event[1])
+    return opened, [("unlock",), ("show", "open_lid", ()), ("wake", OPEN_S)]
+
+
+def _refused(state: State, event: tuple, limits: Limits):
+    return _idle(state, ("lock",), ("show", event[1], ()))
+
+
+def _lid_moved(state: State, event: tuple, limits: Limits):
+    if event[1]:
+        return _but(state, phase="open"), [("wake", DROP_S)]
+    return _weigh_after(state)
+
+
+def _weigh_after(state: State):
+    after = _but(state, phase="after", waited=False)
+    return after, [("wake", None), ("lock",), ("show", "wait", ()), ("weigh",)]
+
+
+def _not_opened(state: State, event: tuple, limits: Limits):
+    return _weigh_after(state)
+
+
+def _left_open(state: State, event: tuple, limits: Limits):
+    if state.waited:
+        return _idle(state, ("lock",), ("interrupt",), ("show", "saved_for_help", ()))
+    return _but(state, waited=True), [("show", "close_lid", ()), ("wake", DROP_S)]
+
+
+def _after(state: State, event: tuple, limits: Limits):
+    weight = event[1]
+    if weight is None:
+        return _idle(state, ("interrupt",), ("show", "saved_for_help", ()))
+    closing = _but(state, phase="closing")
+    return closing, [("close", state.before, weight, _flags(state.before, weight, limits))]
+
+
+def _flags(before, after, limits: Limits) -> list:
+    found = (
+        ("overload", after.grams > limits.max_g),
+        ("below_min", after.grams - before.grams < limits.min_g),
+        ("unstable", not after.stable),
+    )
+    return [flag for flag, seen in found if seen]
+
+
+def _saved(state: State, event: tuple, limits: Limits):
+    word = "saved_unstable" if "unstable" in event[3] else "saved"
+    saved = _but(state, phase="saved", name=event[1])
+    return saved, [("show", word, (event[2],)), ("wake", SAVED_S)]
+
+
+def _settled(state: State, event: tuple, limits: Limits):
+    if event[1] != state.name:
+        return state, []
+    body = event[3]
+    values = (body["net_g"], body["credit"], body["balance"])
+    return state, [("show", event[2], values), ("wake", SAVED_S)]
+
+
+def _trouble(state: State, event: tuple, limits: Limits):
+    return state, [("show", event[1], ()), ("wake", SHOW_S)]
+
+
+def _done(state: State, event: tuple, limits: Limits):
+    return _but(state, phase="idle", name=None), [("show", "welcome", ())]
+
+
+RULES = {
+    ("idle", "card"): _card,
+    ("idle", "trouble"): _trouble,
+    ("idle", "wake"): _done,
+    ("saved", "card"): _card,
+    ("before", "weight"): _before,
+    ("opening", "opened"): _opened,
+    ("opening", "refused"): _refused,
+    ("unlocked", "lid"): _lid_moved,
+    ("unlocked", "wake"): _not_opened,
+    ("open", "lid"): _lid_moved,
+    ("open", "wake"): _left_open,
+    ("after", "weight"): _after,
+    ("closing", "saved"): _saved,
+    ("closing", "refused"): _refused,
+    ("saved", "settled"): _settled,
+    ("saved", "wake"): _done,
+}

@@ -1,0 +1,92 @@
+"""What a ring says when the device starts, read without writing anything.
+
+Sectors are read oldest first. Within the newest epoch the records' numbers and the chain through
+the sector headers must have no gap; any gap, or an entry that was done and is now unreadable, is
+damage. The one sector that may be missing is the oldest: its erase may have been cut.
+"""
+
+from firmware import records
+from firmware.ring import BROKEN, FREE, LIVE, SETTLED, START, entry_bytes
+
+
+def numbers(ring, newest: int):
+    """Return the numbers of the sectors that the ring can hold, oldest first."""
+    return range(max(0, newest - ring.sectors + 1), newest + 1)
+
+
+class Survey:
+    """The newest sector, where to go on, what is open, and what is damaged."""
+
+    def __init__(self, ring) -> None:
+        self._ring = ring
+        self.header = None  # of the newest sector
+        self.end = ring.size  # offset of the next entry there
+        self.undone = None  # offset of a last entry that is whole but not marked done
+        self.next_seq = None  # of this epoch; None while no sector of it was read
+        self.last = bytes(8)  # hash8 of this epoch's last record
+        self.old = None  # (epoch, seq, hash8) of the last record of an earlier epoch
+        self.pending = None  # stored form of a visit that nobody closed
+        self.damaged = False
+        self.boot = 0
+        self.depths = [0] * ring.sectors  # unsettled records per sector
+        self._gap = False
+        headers = [ring.header(index) for index in range(ring.sectors)]
+        for header in headers:
+            if header is not None and (self.header is None or header.number > self.header.number):
+                self.header = header
+        if self.header is not None:
+            self._read_sectors()
+
+    def _read_sectors(self) -> None:
+        newest = self.header.number
+        for number in numbers(self._ring, newest):
+            header = self._ring.header(number)
+            if header is None or header.number != number:
+                self._gap = True
+            else:
+                self._read_sector(header)
+        if self._ring.has_successor(newest):
+            self.damaged = True  # there were entries after the newest sector that we can read
+
+    def _read_sector(self, header) -> None:
+        current = header.epoch == self.header.epoch
+        if current:
+            self._join(header)
+        self._gap = False
+        self.boot = max(self.boot, header.boot)
+        self.undone = None
+        at = START
+        for entry in self._ring.entries(header.number):
+            self._read_entry(header, current, entry)
+            at = entry.at + entry_bytes(entry.body)
+        ending = self._ring.ending(header.number, at)
+        self.damaged = self.damaged or (current and ending == BROKEN)
+        self.end = at if ending == FREE else self._ring.size
+
+    def _join(self, header) -> None:
+        """Check that a sector of this epoch goes on where the one before it ended."""
+        if self.next_seq is None:
+            lost = self._gap and header.first_seq > 0 and not self._gap_is_oldest(header.number)
+        else:
+            joined = header.first_seq == self.next_seq and header.prev == self.last
+            lost = self._gap or not joined
+        self.damaged = self.damaged or lost
+        self.next_seq, self.last = header.first_seq, header.prev
+
+    def _gap_is_oldest(self, number: int) -> bool:
+        return number - 1 == numbers(self._ring, self.header.number)[0]
+
+    def _read_entry(self, header, current: bool, entry) -> None:
+        self.undone = entry.at if entry.mark == LIVE else None
+        if entry.code == records.BOOT:
+            self.boot = max(self.boot, entry.seq)
+        elif entry.code == records.VISIT:
+            self.pending = entry.body if current else None
+        elif records.is_record(entry.code):
+            self.pending = None
+            self.depths[header.number % self._ring.sectors] += entry.mark != SETTLED
+            if current:
+                self.damaged = self.damaged or entry.seq != self.next_seq
+                self.next_seq, self.last = entry.seq + 1, entry.hash8
+            else:
+                self.old = (header.epoch, entry.seq, entry.hash8)

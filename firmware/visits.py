@@ -1,0 +1,120 @@
+"""Does what the station decides: weighs, unlocks, writes, shows, and tells the station.
+
+Inputs wait in a short queue; one task takes them in order. Nothing is shown as saved before the
+journal has returned.
+"""
+
+import asyncio
+
+from firmware import contract, station
+from firmware.errors import FlashFault, JournalFull
+from firmware.scale.weighing import Weighing
+
+QUEUE = 32
+
+
+class Visits:
+    """`saved(record)` is called for every record that is on the flash."""
+
+    def __init__(self, scale, journal, lid, display, settings, saved) -> None:
+        self._scale = scale
+        self._journal = journal
+        self._lid = lid
+        self._display = display
+        self._settings = settings
+        self._saved = saved
+        self._card_key = contract.derive(settings.key, contract.CARD)
+        self._limits = station.Limits(settings.min_g, settings.max_g)
+        self._state = station.IDLE
+        self._inputs = []
+        self._awake = asyncio.Event()
+        self._alarm = 0  # number of the wake-up that counts; older ones are void
+        self.dropped = 0
+
+    @property
+    def takes_cards(self) -> bool:
+        return self._state.phase in ("idle", "saved")
+
+    def put(self, event: tuple) -> None:
+        """Hand an input to the station."""
+        if len(self._inputs) < QUEUE:
+            self._inputs.append(event)
+        else:
+            self.dropped += 1
+        self._awake.set()
+
+    async def run(self) -> None:
+        self._display.show("welcome")
+        while True:
+            while self._inputs:
+                self._step(self._inputs.pop(0))
+            self._awake.clear()
+            await self._awake.wait()
+
+    def _step(self, event: tuple) -> None:
+        if event[0] == "wake" and event[1] != self._alarm:
+            return
+        self._state, actions = station.step(self._state, event, self._limits)
+        for action in actions:
+            getattr(self, "_do_" + action[0])(*action[1:])
+
+    def _do_show(self, word: str, values: tuple) -> None:
+        self._display.show(word, values)
+
+    def _do_weigh(self) -> None:
+        asyncio.create_task(self._weigh())
+
+    def _do_open(self, uid: bytes, before) -> None:
+        def token(epoch: str, seq: int) -> str:
+            return contract.card_token(self._card_key, epoch, seq, uid)
+
+        try:
+            fraction = self._settings.fractions[0]
+            self.put(("opened", self._journal.open_visit(token, fraction, before.grams)))
+        except JournalFull:
+            self.put(("refused", "journal_full"))
+        except (FlashFault, OSError):
+            self.put(("refused", "flash_failed"))
+
+    def _do_close(self, before, after, flags: list) -> None:
+        if self._journal.near_full():
+            flags = flags + ["journal_near_full"]
+        fields = {"after_g": after.grams, "p2p_g": after.p2p_g, "n": after.n, "flags": flags}
+        fields.update(e_g=self._settings.e_g, temp_c10=None)
+        record = self._close("deposit", fields)
+        if record is not None:
+            net_g = after.grams - before.grams
+            self.put(("saved", (record.epoch, record.seq), net_g, flags))
+
+    def _do_interrupt(self) -> None:
+        self._close("interrupted", {})
+
+    def _close(self, kind: str, fields: dict):
+        try:
+            record = self._journal.close_visit(kind, fields)
+        except (JournalFull, FlashFault, OSError):
+            self.put(("refused", "flash_failed"))
+            return None
+        self._saved(record)
+        return record
+
+    def _do_unlock(self) -> None:
+        self._lid.unlock()
+
+    def _do_lock(self) -> None:
+        self._lid.lock()
+
+    def _do_wake(self, seconds: "int | None") -> None:
+        self._alarm += 1
+        if seconds is not None:
+            asyncio.create_task(self._ring(seconds, self._alarm))
+
+    async def _ring(self, seconds: int, number: int) -> None:
+        await asyncio.sleep(seconds)
+        self.put(("wake", number))
+
+    async def _weigh(self) -> None:
+        weighing = Weighing(self._settings.calibration, self._settings.e_g)
+        while not weighing.add(await self._scale.read()):
+            pass  # the scale's own pace
+        self.put(("weight", weighing.result()))

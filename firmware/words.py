@@ -1,0 +1,36 @@
+"""Every word the bin can say, in English and Arabic, two short lines each.
+
+`{}` places take the values in the order given to line(): grams, credit or balance.
+"""
+
+LANGUAGES = ("en", "ar")
+
+WORDS = {
+    "welcome": ("Welcome|Hold your card here", "أهلا بكم|قرّبوا البطاقة"),
+    "wait": ("Please wait|Weighing", "انتظروا من فضلكم|جارٍ الوزن"),
+    "open_lid": ("Open the lid|Put it in, close", "افتحوا الغطاء|ضعوا النفايات وأغلقوا"),
+    "close_lid": ("Please close|the lid", "من فضلكم|أغلقوا الغطاء"),
+    "saved": ("Saved|{} g", "حُفظ|{} غ"),
+    "saved_unstable": ("Saved to check|{} g", "حُفظ للتدقيق|{} غ"),
+    "saved_for_help": ("Saved, ask for help|Weight unclear", "حُفظ، اطلبوا المساعدة|الوزن غير واضح"),
+    "credited": ("{} g: +{}|Balance {}", "{} غ: +{}|الرصيد {}"),
+    "held": ("{} g: under review|+{} expected", "{} غ: قيد المراجعة|+{} متوقع"),
+    "suspended": ("{} g kept for you|Register your card", "{} غ محفوظة لكم|سجّلوا البطاقة"),
+    "queued": ("{} g: +{} later|No budget today", "{} غ: +{} لاحقا|لا ميزانية اليوم"),
+    "quarantined": ("Kept for checking|Ask for help", "محفوظ للتدقيق|اطلبوا المساعدة"),
+    "noted": ("Noted|Thank you", "سُجّل|شكرا"),
+    "journal_full": ("Memory is full|Come back later", "الذاكرة ممتلئة|عودوا لاحقا"),
+    "bin_full": ("Bin is full|Come back later", "الحاوية ممتلئة|عودوا لاحقا"),
+    "not_steady": ("Scale not at rest|Try again", "الميزان غير مستقر|حاولوا مجددا"),
+    "scale_failed": ("Scale does not answer|Out of order", "الميزان لا يستجيب|خارج الخدمة"),
+    "two_cards": ("One card, please|Not two", "بطاقة واحدة فقط|من فضلكم"),
+    "card_failed": ("Card not read|Try again", "لم تُقرأ البطاقة|حاولوا مجددا"),
+    "flash_failed": ("Cannot save|Out of order", "تعذّر الحفظ|خارج الخدمة"),
+}
+
+
+def lines(word: str, language: str, values: tuple) -> list:
+    """Return the two lines of a word in a language."""
+    text = WORDS[word][LANGUAGES.index(language)]
+    shown = ["-" if value is None else str(value) for value in values]
+    return text.format(*shown[: text.count("{}")]).split("|")
