@@ -1,0 +1,58 @@
+"""`python -m edge_gateway` runs the gateway until SIGTERM; `init` makes its attestation key,
+`again SECONDS` relays once more what came within the last SECONDS.
+"""
+
+import logging
+import signal
+import sys
+import threading
+import time
+
+from edge_gateway import attest
+from edge_gateway.app import Gateway
+from edge_gateway.errors import GatewayError
+from edge_gateway.settings import Settings, load
+from edge_gateway.store import Store
+
+USAGE = "python -m edge_gateway [init | again SECONDS]"
+
+
+def main(arguments: list[str]) -> int:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    try:
+        match arguments:
+            case []:
+                return run(load())
+            case ["init"]:
+                sys.stdout.write(attest.init(load().data_dir) + "\n")
+                return 0
+            case ["again", seconds] if seconds.isdigit():
+                return relay_again(load(), int(seconds))
+    except GatewayError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    sys.stderr.write(USAGE + "\n")
+    return 2
+
+
+def run(settings: Settings) -> int:
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    with Gateway(settings):
+        stopping.wait()
+    return 0
+
+
+def relay_again(settings: Settings, seconds: int) -> int:
+    """Works beside a running gateway, which takes the rows up at its next poll."""
+    store = Store(settings.data_dir / "gateway.db", max_bytes=settings.store_max_bytes)
+    rows = store.relay_again(int(time.time()) - seconds)
+    store.close()
+    sys.stdout.write(f"{rows} records will be relayed again\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,267 @@
+"""The broker's side, with paho-mqtt: MQTT 5, a session that outlives us, PUBACKs only on order.
+
+One thread alone touches the client, through paho's interface for external loops: what arrives is
+handed on in bursts, what others want sent waits in a queue. A PUBACK is sent only on the
+connection its message came on: packet ids of another connection may mean another message.
+"""
+
+import contextlib
+import logging
+import random
+import select
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from edge_gateway.receipts import Publish
+from edge_gateway.settings import Settings
+from firmware import contract
+
+log = logging.getLogger(__name__)
+
+MAX_PACKET_BYTES = 32_768  # above the broker's own limit for a message
+NO_MATCHING_SUBSCRIBERS = 0x10
+TICK_S = 1.0
+RETRY_S, RETRY_MAX_S = 0.2, 10.0
+
+
+class Arrival(NamedTuple):
+    """A message as it came; `connection` numbers the connection it came on."""
+
+    message: MQTTMessage
+    connection: int
+
+
+class Job(NamedTuple):
+    """Something to send: PUBACKs for packet ids of a connection, then messages."""
+
+    connection: int
+    packet_ids: Sequence[int]
+    publishes: Sequence[Publish]
+
+
+class BrokerClient:
+    """`deliver` takes bursts of arrivals on the network thread and must only enqueue them.
+
+    `confirm` is told the ids of messages to devices that the broker has taken for a subscriber.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        deliver: Callable[[list[Arrival]], None],
+        confirm: Callable[[int], None],
+    ) -> None:
+        self.connected = False
+        self.problem = "not connected yet"
+        self.lost_publishes = 0
+        self.reconnects = -1  # the first connection is none
+        self._settings = settings
+        self._deliver = deliver
+        self._confirm = confirm
+        self._connection = 0
+        self._burst: list[Arrival] = []
+        self._jobs: deque[Job] = deque()
+        self._down_ids: dict[int, int] = {}
+        self._stop = threading.Event()
+        self._wake_in, self._wake_out = socket.socketpair()
+        for end in (self._wake_in, self._wake_out):
+            end.setblocking(False)
+        self._client = self._new_client()
+        self._thread = threading.Thread(target=self._run, name="broker", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Send what is waiting, disconnect, and keep the session at the broker."""
+        self._stop.set()
+        self._wake()
+        if self._thread.is_alive():
+            self._thread.join()
+        self._wake_in.close()
+        self._wake_out.close()
+
+    def finish(self, arrivals: Sequence[Arrival], publishes: Sequence[Publish]) -> None:
+        """Acknowledge messages that are on disk, then publish their receipts. Any thread."""
+        connection = arrivals[0].connection if arrivals else 0
+        packet_ids = [a.message.mid for a in arrivals if a.message.qos]
+        self._jobs.append(Job(connection, packet_ids, publishes))
+        self._wake()
+
+    def publish(self, publishes: Sequence[Publish]) -> None:
+        """Send messages to devices. Any thread."""
+        if publishes:
+            self.finish((), publishes)
+
+    # --- the network thread
+
+    def _wake(self) -> None:
+        # Full means that the thread has been woken already.
+        with contextlib.suppress(BlockingIOError, OSError):
+            self._wake_out.send(b"x")
+
+    def _run(self) -> None:
+        delay_s = RETRY_S
+        while not self._stop.is_set():
+            try:
+                self._connect()
+                delay_s = RETRY_S if self._serve() else delay_s
+            except OSError as error:
+                self.problem = f"The broker does not answer: {error}"
+            self._stop.wait(delay_s * random.uniform(0.5, 1.0))
+            delay_s = min(2 * delay_s, RETRY_MAX_S)
+
+    def _connect(self) -> None:
+        properties = _properties(
+            PacketTypes.CONNECT,
+            SessionExpiryInterval=self._settings.session_s,
+            ReceiveMaximum=self._settings.in_flight,
+            MaximumPacketSize=MAX_PACKET_BYTES,
+        )
+        self._connection += 1
+        self._client.connect(
+            self._settings.broker_host,
+            self._settings.broker_port,
+            keepalive=self._settings.keepalive_s,
+            clean_start=False,
+            properties=properties,
+        )
+
+    def _serve(self) -> bool:
+        """Run one connection to its end; return whether the broker had accepted it."""
+        accepted = False
+        tick_s = time.monotonic()
+        while (sock := self._client.socket()) is not None:
+            self._await_work(sock)
+            self._read_all()
+            self._work_off()
+            if self._client.want_write():
+                self._client.loop_write()
+            if time.monotonic() - tick_s >= TICK_S:
+                tick_s = time.monotonic()
+                self._client.loop_misc()
+            accepted = accepted or self.connected
+            if self._stop.is_set():
+                self._client.disconnect()
+        self.connected = False
+        return accepted
+
+    def _await_work(self, sock: Any) -> None:
+        # Bytes that TLS has decrypted already do not make the socket readable.
+        pending = getattr(sock, "pending", lambda: 0)()
+        writers = [sock] if self._client.want_write() else []
+        with contextlib.suppress(ValueError, OSError):  # closed meanwhile: the loop notices
+            select.select([sock, self._wake_in], writers, [], 0 if pending else TICK_S)
+        with contextlib.suppress(BlockingIOError):
+            self._wake_in.recv(4096)
+
+    def _read_all(self) -> None:
+        """Read until no message comes, and hand them on together."""
+        seen = -1
+        while len(self._burst) > seen and self._client.socket() is not None:
+            seen = len(self._burst)
+            self._client.loop_read()
+        if self._burst:
+            burst, self._burst = self._burst, []
+            self._deliver(burst)
+
+    def _work_off(self) -> None:
+        if not self.connected:
+            return
+        while self._jobs:
+            job = self._jobs.popleft()
+            if job.connection == self._connection:
+                for packet_id in job.packet_ids:
+                    self._client.ack(packet_id, 1)
+            for publish in job.publishes:
+                self._send(publish)
+
+    def _send(self, publish: Publish) -> None:
+        properties = None
+        if publish.expires_s is not None:
+            left_s = max(1, publish.expires_s - int(time.time()))
+            properties = _properties(PacketTypes.PUBLISH, MessageExpiryInterval=left_s)
+        sent = self._client.publish(
+            publish.topic, publish.body, publish.qos, publish.retain, properties
+        )
+        if sent.rc == MQTTErrorCode.MQTT_ERR_QUEUE_SIZE:
+            self.lost_publishes += 1
+        elif publish.down_id is not None:
+            self._down_ids[sent.mid] = publish.down_id
+
+    # --- paho's callbacks, all on the network thread
+
+    def _new_client(self) -> Client:
+        client = Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=self._settings.gateway,
+            protocol=MQTTProtocolVersion.MQTTv5,
+            manual_ack=True,
+        )
+        password = self._settings.broker_password.get_secret_value()
+        client.username_pw_set(self._settings.gateway, password)
+        if self._settings.broker_ca:
+            client.tls_set(ca_certs=str(self._settings.broker_ca))
+        client.max_inflight_messages_set(100)
+        client.max_queued_messages_set(self._settings.outgoing_max)
+        client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
+        client.on_message = self._on_message
+        client.on_publish = self._on_publish
+        return client
+
+    def _on_connect(
+        self, client: Client, _data: Any, _flags: Any, reason: Any, _properties: Any
+    ) -> None:
+        if reason.is_failure:
+            self.problem = f"The broker refuses this gateway: {reason}"
+            log.warning("broker refuses the connection: %s", reason)
+            return
+        # Retained births come only with a new subscription, not at each reconnection.
+        new_only = SubscribeOptions.RETAIN_SEND_IF_NEW_SUB
+        client.subscribe(
+            [
+                (contract.topic("+", channel), SubscribeOptions(qos, retainHandling=new_only))
+                for channel, (direction, qos, _) in contract.CHANNELS.items()
+                if direction == "up"
+            ]
+        )
+        self.connected, self.problem = True, ""
+        self.reconnects += 1
+        log.info("connected to the broker")
+
+    def _on_disconnect(
+        self, _client: Client, _data: Any, _flags: Any, reason: Any, _properties: Any
+    ) -> None:
+        if self.connected:
+            log.info("disconnected from the broker: %s", reason)
+        self.connected = False
+        self.problem = self.problem or f"The broker went away: {reason}"
+
+    def _on_message(self, _client: Client, _data: Any, message: MQTTMessage) -> None:
+        self._burst.append(Arrival(message, self._connection))
+
+    def _on_publish(
+        self, _client: Client, _data: Any, mid: int, reason: Any, _properties: Any
+    ) -> None:
+        down_id = self._down_ids.pop(mid, None)
+        # Nobody listening is no delivery: the backend will hand it out again until it expires.
+        if down_id is not None and (reason.value != NO_MATCHING_SUBSCRIBERS):
+            self._confirm(down_id)
+
+
+def _properties(packet_type: int, **values: int) -> Properties:
+    properties = Properties(packet_type)  # type: ignore[no-untyped-call]  # paho leaves it untyped
+    for name, value in values.items():
+        setattr(properties, name, value)
+    return properties

@@ -1,0 +1,154 @@
+"""Group commit: whatever has arrived goes to disk in one commit, and only then is answered.
+
+The broker's thread enqueues, this one judges, stores and releases. A disk that refuses stops the
+answers, hence the PUBACKs, hence the broker: nothing is lost, it waits. Reports are shed first.
+"""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from edge_gateway import inbox
+from edge_gateway.broker import Arrival
+from edge_gateway.errors import StoreError
+from edge_gateway.inbox import Message, Reading, Record, Rejected, Report
+from edge_gateway.receipts import Publish, Receipts
+from edge_gateway.store import Batch, Store
+
+log = logging.getLogger(__name__)
+
+QUEUE_MAX = 2_000  # arrivals; the broker's in-flight window is far smaller
+RECEIPT_ROWS = 100
+RECEIPT_WAIT_S = 0.02
+RETRY_S = 0.5
+
+Finish = Callable[[Sequence[Arrival], Sequence[Publish]], None]
+
+
+class Writer:
+    """`finish` acknowledges and publishes, `report` takes what may be lost, `stored` hears news."""
+
+    def __init__(
+        self,
+        store: Store,
+        finish: Finish,
+        report: Callable[[Report], None],
+        stored: Callable[[], None],
+        clock_s: Callable[[], float] = time.time,
+    ) -> None:
+        self.problem = ""
+        self.shed = 0
+        self.unacked = 0
+        self._store = store
+        self._finish = finish
+        self._report = report
+        self._stored = stored
+        self._clock_s = clock_s
+        self._queue: deque[Arrival] = deque()
+        self._receipts = Receipts()
+        self._gathering_since_s: float | None = None
+        self._something = threading.Condition()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish the batch in hand. What was not acknowledged, the broker delivers again."""
+        self._stopping.set()
+        with self._something:
+            self._something.notify()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    @property
+    def depth(self) -> int:
+        return len(self._queue)
+
+    def offer(self, burst: list[Arrival]) -> None:
+        """Enqueue a burst. Of what does not fit, reports are lost and the rest comes again."""
+        room = QUEUE_MAX - len(self._queue)
+        if len(burst) > room:
+            burst = self._shed(burst, room)
+        with self._something:
+            self._queue.extend(burst)
+            self._something.notify()
+
+    def _shed(self, burst: list[Arrival], room: int) -> list[Arrival]:
+        kept = [a for a in burst if a.message.qos][:room]
+        reports = sum(1 for a in burst if not a.message.qos)
+        self.shed += reports
+        self.unacked += len(burst) - reports - len(kept)
+        return kept
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            arrivals = self._take()
+            if arrivals:
+                self._process(arrivals)
+            elif self._receipts.waiting:
+                self._finish((), self._take_receipts())
+
+    def _take(self) -> list[Arrival]:
+        """Wait for arrivals; return none when receipts should not wait any longer."""
+        with self._something:
+            if not self._queue and not self._stopping.is_set():
+                self._something.wait(RECEIPT_WAIT_S / 10 if self._receipts.waiting else 1.0)
+            arrivals, self._queue = self._queue, deque()
+        return list(arrivals)
+
+    def _process(self, arrivals: list[Arrival]) -> None:
+        readings = [inbox.read(*_topic_and_bytes(a)) for a in arrivals]
+        if not self._keep(readings):
+            return
+        for reading in readings:
+            if isinstance(reading, Report):
+                self._report(reading)
+            elif not isinstance(reading, Message) and reading.name:
+                self._receipts.add(reading.device, reading.name)
+        self._release(arrivals)
+
+    def _keep(self, readings: Sequence[Reading]) -> bool:
+        """Store what must not be lost, however long that takes; False if stopped meanwhile."""
+        batch = Batch(
+            [r for r in readings if isinstance(r, Record)],
+            [r for r in readings if isinstance(r, Message)],
+            [r for r in readings if isinstance(r, Rejected)],
+        )
+        if not any(batch):
+            return True
+        while not self._stopping.is_set():
+            try:
+                self._store.commit(batch, int(self._clock_s()))
+            except StoreError as error:
+                log.error("nothing is acknowledged: %s", error)
+                self.problem = str(error)
+                self._stopping.wait(RETRY_S)
+            else:
+                self.problem = ""
+                self._stored()
+                return True
+        return False
+
+    def _release(self, arrivals: Sequence[Arrival]) -> None:
+        """PUBACK now; receipts gather for a few commits, so that one names many records."""
+        now_s = time.monotonic()
+        if self._receipts.waiting and self._gathering_since_s is None:
+            self._gathering_since_s = now_s
+        since_s = now_s if self._gathering_since_s is None else self._gathering_since_s
+        due = self._receipts.waiting >= RECEIPT_ROWS or now_s - since_s >= RECEIPT_WAIT_S
+        self._finish(arrivals, self._take_receipts() if due else ())
+
+    def _take_receipts(self) -> list[Publish]:
+        self._gathering_since_s = None
+        return self._receipts.take()
+
+
+def _topic_and_bytes(arrival: Arrival) -> tuple[str, bytes]:
+    try:
+        return arrival.message.topic, bytes(arrival.message.payload)
+    except UnicodeDecodeError:
+        return "", bytes(arrival.message.payload)
