@@ -29,6 +29,7 @@ class Visits:
         self._inputs = []
         self._awake = asyncio.Event()
         self._alarm = 0  # number of the wake-up that counts; older ones are void
+        self._weighing = self._ringing = None
         self.dropped = 0
 
     @property
@@ -62,7 +63,7 @@ class Visits:
         self._display.show(word, values)
 
     def _do_weigh(self) -> None:
-        asyncio.create_task(self._weigh())
+        self._weighing = asyncio.create_task(self._weigh())
 
     def _do_open(self, uid: bytes, before) -> None:
         def token(epoch: str, seq: int) -> str:
@@ -107,7 +108,7 @@ class Visits:
     def _do_wake(self, seconds: "int | None") -> None:
         self._alarm += 1
         if seconds is not None:
-            asyncio.create_task(self._ring(seconds, self._alarm))
+            self._ringing = asyncio.create_task(self._ring(seconds, self._alarm))
 
     async def _ring(self, seconds: int, number: int) -> None:
         await asyncio.sleep(seconds)

@@ -27,7 +27,7 @@ class SimBoard:
 
     def __init__(self, folder: str, plan: dict, settings) -> None:
         self._plan = plan
-        self._out = open(folder + "/out.jsonl", "a")
+        self._out_path = folder + "/out.jsonl"
         self.clock = SimClock(self._rate)
         self.clock.install()
         load_g = settings.max_g * 9 // 10
@@ -70,8 +70,8 @@ class SimBoard:
         """Write one line of what happened."""
         line = {"event": event, "at_s": self.world.unix_s(), "wall_ms": time.time_ns() // 1000000}
         line.update(facts)
-        self._out.write(json.dumps(line) + "\n")
-        self._out.flush()
+        with open(self._out_path, "a") as out:
+            out.write(json.dumps(line) + "\n")
         if event == "shown" and facts["word"] not in ("wait", "open_lid", "close_lid", "welcome"):
             self.world.told.set()
 

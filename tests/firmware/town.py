@@ -1,0 +1,100 @@
+"""A small town for bins to talk to: gateway and backend in one MQTT client, with a test's tariff.
+
+It does what the contract says of them and nothing more: *recorded*, then *settled*, once for each
+record; one minor unit for every ten grams.
+"""
+
+import os
+import threading
+from typing import Any
+
+import paho.mqtt.client as mqtt
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from paho.mqtt.enums import CallbackAPIVersion
+
+from firmware import contract
+
+
+def encrypt(key: bytes, iv: bytes, padded: bytes) -> bytes:
+    worker = Cipher(algorithms.AES(key), modes.CBC(iv)).encryptor()
+    return worker.update(padded) + worker.finalize()
+
+
+class Town:
+    """Collects bodies by name; `settles` and `records` switch its two answers off."""
+
+    def __init__(self, port: int, key: bytes, word: str, settles: bool = True) -> None:
+        self.key = key
+        self.settles = settles
+        self.records: dict[tuple[str, int], dict[str, Any]] = {}
+        self.hashes: dict[tuple[str, int], set[str]] = {}
+        self.received = 0
+        self.births: list[dict[str, Any]] = []
+        self.states: list[str] = []
+        self.faults: list[str] = []
+        self.balance = 0
+        self.ready = threading.Event()
+        self.client = mqtt.Client(
+            CallbackAPIVersion.VERSION2, "gateway", protocol=mqtt.MQTTProtocolVersion.MQTTv5
+        )
+        self.client.username_pw_set("gateway", word)
+        self.client.on_connect = self._connected
+        self.client.on_subscribe = lambda *_: self.ready.set()
+        self.client.on_message = self._message
+        self.client.connect("127.0.0.1", port)
+        self.client.loop_start()
+        assert self.ready.wait(10)
+
+    def close(self) -> None:
+        self.client.disconnect()
+        self.client.loop_stop()
+
+    def _connected(self, client: mqtt.Client, *_: Any) -> None:
+        channels = ("record", "birth", "state")
+        client.subscribe([(contract.topic("+", channel), 1) for channel in channels])
+
+    def _message(self, client: mqtt.Client, userdata: Any, message: mqtt.MQTTMessage) -> None:
+        try:
+            device, channel = contract.parse_topic(message.topic)
+            getattr(self, f"_{channel}")(device, message.payload)
+        except Exception as error:
+            self.faults.append(repr(error))
+
+    def _state(self, device: str, payload: bytes) -> None:
+        self.states.append(contract.parse_json(payload)["state"])
+
+    def _birth(self, device: str, payload: bytes) -> None:
+        self.births.append(self._open(device, payload, "birth")[1])
+
+    def _record(self, device: str, payload: bytes) -> None:
+        parts, body = self._open(device, payload, "record")
+        name, hash8 = (body["epoch"], body["seq"]), contract.hash8(parts.hash)
+        self.received += 1
+        self.hashes.setdefault(name, set()).add(hash8)
+        self.records.setdefault(name, body)
+        self.send(device, contract.got([(*name, hash8)]))
+        if self.settles:
+            self.settle(device, body, hash8)
+
+    def _open(self, device: str, payload: bytes, channel: str) -> tuple[Any, dict[str, Any]]:
+        parts = contract.split(payload, channel)
+        contract.verify(parts, contract.derive(self.key, contract.UP))
+        assert parts.device == device
+        return parts, contract.read(parts)
+
+    def settle(self, device: str, body: dict[str, Any], hash8: str) -> None:
+        outcome = "credited" if body["kind"] == "deposit" else "noted"
+        credit = max(0, body.get("net_g", 0)) // 10
+        self.balance += credit
+        answer = {"net_g": body.get("net_g", 0), "credit": credit, "balance": self.balance}
+        key = contract.derive(self.key, contract.ANSWER)[:16]
+        sealed = contract.seal(key, os.urandom(16), {**answer, "why": ""}, encrypt)
+        rows = [[body["epoch"], body["seq"], hash8, outcome, sealed]]
+        down = contract.derive(self.key, contract.DOWN)
+        self.send(device, contract.sign(down, device, 1, "receipt", {"out": rows}).encode())
+
+    def send(self, device: str, payload: bytes) -> None:
+        self.client.publish(contract.topic(device, "receipt"), payload, qos=1)
+
+    def deposits(self) -> list[dict[str, Any]]:
+        return [body for body in self.records.values() if body["kind"] == "deposit"]
