@@ -36,10 +36,18 @@ _SYSTEM = (
 )
 
 
-def open_ledger(conn: Connection, ledger_id: int, opened_us: int) -> None:
-    """Opens a town's books: the head row, the currencies, the system's accounts. May be repeated.
+def open_ledger(
+    conn: Connection,
+    ledger_id: int,
+    opened_us: int,
+    *,
+    origin: str | None = None,
+    salt: bytes | None = None,
+) -> None:
+    """Opens a town's books: head row, currencies, system accounts, log. May be repeated.
 
     `opened_us` (Unix, microseconds) is the start of recorded time: nothing is recorded before.
+    `origin` names the log for ever; `salt` (32 random bytes) hides what its leaves hold.
     """
     if conn.scalar(select(t.ledger_head.c.ledger_id).where(t.ledger_head.c.ledger_id == ledger_id)):
         return
@@ -62,6 +70,15 @@ def open_ledger(conn: Connection, ledger_id: int, opened_us: int) -> None:
                 issuer_account_id=issuer,
             )
         )
+    conn.execute(
+        insert(t.log_origin).values(
+            ledger_id=ledger_id,
+            number=1,
+            name=origin or f"farz/{ledger_id}",
+            salt=salt or secrets.token_bytes(32),
+            recorded_us=opened_us,
+        )
+    )
     for account_id, currency_id, min_balance in _SYSTEM:
         _insert(conn, ledger_id, account_id, currency_id, None, min_balance, None)
 

@@ -14,6 +14,7 @@ LedgerError
 │   ├── NotResolvable      409  the record has its final outcome
 │   ├── BudgetOverlap      409
 │   └── RowRefused         409  a row of the caller's own breaks a rule of its table
+├── LogForked              500  the books contradict what was signed of them
 └── NotNow                 nothing was booked or it is not known; ask again later
     ├── InProgress         409  the same idempotency key is being worked on
     ├── BooksBusy          503  the queue is full
@@ -113,6 +114,12 @@ class RowRefused(Refused):
     """A row that a group brought along breaks a rule of its own table."""
 
     code = "row_refused"
+
+
+class LogForked(LedgerError):
+    """The books contradict a checkpoint that was signed: a restore, or somebody's hand."""
+
+    code = "log_forked"
 
 
 class NotNow(LedgerError):

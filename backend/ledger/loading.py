@@ -10,6 +10,7 @@ from backend.ledger import tables as t
 from backend.ledger.accounts import ISSUER
 from backend.ledger.balances import balance_query
 from backend.ledger.booking import Budget, ClaimDue, RecordName, Replay, Waiting
+from backend.ledger.log import size
 from backend.ledger.transfers import MAX_LEGS, Code, Group, Posted, Purse, Terms
 
 # Claims paid in one batch; the rest follow in the next.
@@ -225,3 +226,11 @@ def tails(conn: Connection, ledger_id: int) -> Counter[int]:
     )
     counts[ISSUER] = (last_id or 0) - (folded_id or 0)
     return counts
+
+
+def behind(conn: Connection, ledger_id: int) -> int:
+    """How many transfers the log does not hold yet."""
+    last_id = conn.scalar(
+        select(func.max(t.transfer.c.id)).where(t.transfer.c.ledger_id == ledger_id)
+    )
+    return (last_id or 0) - size(conn, ledger_id)

@@ -2,7 +2,7 @@
 
 The thread drains a bounded queue, takes the ledger's lock, decides the batch in plain Python,
 writes it in bulk, commits, and only then answers. While it commits, the next batch gathers:
-there is no timer, and an idle poster sleeps. Folding runs between batches, on the same thread.
+there is no timer, and an idle poster sleeps. Folding and the log run between batches.
 """
 
 import logging
@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from backend import db
-from backend.ledger import booking, loading, resolve
+from backend.ledger import booking, loading, log, resolve
 from backend.ledger.accounts import ISSUER, SUSPENSE
 from backend.ledger.booking import Books
 from backend.ledger.errors import (
@@ -29,16 +29,17 @@ from backend.ledger.errors import (
     LedgerError,
     RowRefused,
 )
+from backend.ledger.log import SignLog
 from backend.ledger.resolve import Amend, Amended, PayClaims, Resolution, Resolved, SetBudget
 from backend.ledger.store import Head, store_for
 from backend.ledger.transfers import Credit, Entry, Group, Outcome, Posted, Terms
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
-Request = Entry | Group | Resolution | SetBudget | PayClaims | Amend
+Request = Entry | Group | Resolution | SetBudget | PayClaims | Amend | SignLog
 # More than the microseconds that the largest batch takes of recorded time.
 _EDGE_US = 200_000
-_SOLO = (SetBudget, PayClaims, Amend)
+_SOLO = (SetBudget, PayClaims, Amend, SignLog)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,9 @@ class Limits:
     tail: int = 64
     # The issuer is in every deposit and has no limit to check: folded rarely.
     issuer_tail: int = 4_096
+    # Accounts folded, and transfers put into the log, in one turn.
     fold: int = 256
+    log: int = 4_096
     terms: int = 200_000
 
 
@@ -87,12 +90,14 @@ class Poster:
         self._terms_no = -1
         self._tails: Counter[int] = Counter()
         self._long: set[int] = set()
+        self._behind = 0
         self._driver_error = engine.dialect.loaded_dbapi.Error
 
     def start(self) -> None:
         """Reads what waits to be folded and begins to serve. Raises LedgerError when it cannot."""
         with db.read(self._engine) as conn:
             self._tails = loading.tails(conn, self._ledger_id)
+            self._behind = loading.behind(conn, self._ledger_id)
         self._long = {a for a, count in self._tails.items() if count > self._bound(a)}
         self._open = True
         self._thread = threading.Thread(
@@ -122,6 +127,8 @@ class Poster:
     def submit(self, request: Resolution) -> "Future[Resolved]": ...
     @overload
     def submit(self, request: Amend) -> "Future[Amended]": ...
+    @overload
+    def submit(self, request: SignLog) -> "Future[str | None]": ...
     @overload
     def submit(self, request: SetBudget | PayClaims) -> "Future[int]": ...
     def submit(self, request: Request) -> "Future[Any]":
@@ -157,8 +164,7 @@ class Poster:
     def _run(self) -> None:
         while batch := self._take():
             self._serve(batch)
-            if self._long and (not self._queue or len(self._long) >= self._limits.fold):
-                self._fold()
+            self._tidy()
 
     def _take(self) -> list[_Asked]:
         """The next batch in order, waiting for one; empty when the poster is closed."""
@@ -187,7 +193,7 @@ class Poster:
                 for asked in batch:
                     self._serve([asked])
                 return
-            log.exception("A batch of %d could not be booked.", len(batch))
+            logger.exception("A batch of %d could not be booked.", len(batch))
             answers = [self._translate(error)] * len(batch)
         with self._ready:
             for asked in batch:
@@ -250,6 +256,8 @@ class Poster:
                 return resolve.set_budget(books, request)
             case PayClaims():
                 return books.paid
+            case SignLog():
+                return log.sign_all(conn, self._ledger_id, request.key, books.clock_us)
             case Amend():
                 number = loading.terms_count(conn, self._ledger_id, request.account_id)
                 return resolve.amend(books, request, number)
@@ -319,6 +327,7 @@ class Poster:
 
     def _count_tails(self, books: Books) -> None:
         tails = self._tails
+        self._behind += len(books.sheet.transfers)
         for row in books.sheet.transfers:
             tails[row.debit] += 1
             tails[row.credit] += 1
@@ -330,20 +339,33 @@ class Poster:
     def _bound(self, account_id: int) -> int:
         return self._limits.issuer_tail if account_id == ISSUER else self._limits.tail
 
-    def _fold(self) -> None:
-        """Folds the longest tails while nobody waits."""
-        long = list(self._long)[: self._limits.fold]
-        try:
-            with db.begin(self._engine) as conn:
-                head = self._store.lock(conn)
-                self._store.fold(conn, long, head.next_id - 1)
-        except (SQLAlchemyError, self._driver_error):
-            # Folding only saves time later; the balances are as true without it.
-            log.warning("Balances could not be folded.", exc_info=True)
-            return
-        for account_id in long:
-            del self._tails[account_id]
-            self._long.discard(account_id)
+    def _tidy(self) -> None:
+        """Folds tails and lets the log catch up, in short turns while nobody waits.
+
+        Under a load that never pauses it takes a turn when enough has gathered.
+        """
+        while True:
+            pressed = bool(self._queue)
+            behind = self._behind >= self._limits.log
+            long = len(self._long) >= (self._limits.fold if pressed else 1)
+            if not behind and not long:
+                return
+            try:
+                with db.begin(self._engine) as conn:
+                    head = self._store.lock(conn)
+                    folded = list(self._long)[: self._limits.fold]
+                    self._store.fold(conn, folded, head.next_id - 1)
+                    added = log.integrate(conn, self._ledger_id, self._limits.log)
+            except (SQLAlchemyError, self._driver_error):
+                # Both only save time later; the books are as true without them.
+                logger.warning("Balances were not folded, nor the log extended.", exc_info=True)
+                return
+            for account_id in folded:
+                del self._tails[account_id]
+            self._long.difference_update(folded)
+            self._behind = self._behind - added if added == self._limits.log else 0
+            if pressed:
+                return
 
 
 def _sides(books: Books, requests: Iterable[Request]) -> tuple[set[int], set[int]]:

@@ -76,6 +76,7 @@ class Town:
         self.poster = Poster(engine, TOWN, self.clock, limits)
         self.poster.start()
         self._seqs = count(1_000_000)
+        self.spoiled = False
 
     def close(self) -> None:
         self.poster.close()

@@ -1,0 +1,139 @@
+"""The invariants that are questions to the database: each selects the rows that break it.
+
+Every query yields rows whose columns name the offender. `:l` is the ledger. The verifier folds
+the other invariants from the transfers themselves.
+"""
+
+from typing import NamedTuple
+
+
+class Law(NamedTuple):
+    """An invariant's name, what a broken one means, and the rows that break it."""
+
+    invariant: str
+    words: str
+    query: str
+
+
+def _same(a: str, b: str) -> str:
+    """Two rows of one record's name."""
+    names = ("ledger_id", "source_id", "epoch", "seq")
+    return " AND ".join(f"{a}.{name} = {b}.{name}" for name in names)
+
+
+LAWS = (
+    Law(
+        "I6",
+        "a record's transfer is not the one it speaks of",
+        f"""SELECT r.source_id, r.epoch, r.seq, r.transfer_id FROM record r
+        LEFT JOIN transfer x ON {_same("x", "r")} AND x.id = r.transfer_id
+          AND x.leg = 0 AND x.code = 1 AND x.hash = r.hash AND x.amount = r.amount
+          AND x.effective_s = r.effective_s
+          AND x.credit = CASE r.outcome WHEN 'credited' THEN r.account_id ELSE 2 END
+        WHERE r.ledger_id = :l AND r.transfer_id IS NOT NULL AND x.id IS NULL""",
+    ),
+    Law(
+        "I6",
+        "a transfer names a record that is not in the books, or other bytes",
+        f"""SELECT x.id, x.source_id, x.epoch, x.seq FROM transfer x
+        LEFT JOIN record r ON {_same("r", "x")} AND r.hash = x.hash
+        WHERE x.ledger_id = :l AND x.source_id IS NOT NULL AND r.seq IS NULL""",
+    ),
+    Law(
+        "I6",
+        "a record's outcome and its transfer do not fit",
+        """SELECT source_id, epoch, seq, outcome FROM record WHERE ledger_id = :l AND (
+        (outcome = 'credited' AND (amount > 0) <> (transfer_id IS NOT NULL))
+        OR (outcome IN ('held', 'queued', 'noted') AND transfer_id IS NOT NULL))""",
+    ),
+    Law(
+        "I6",
+        "a record was resolved that nobody had to resolve",
+        f"""SELECT s.source_id, s.epoch, s.seq FROM resolution s JOIN record r ON {_same("r", "s")}
+        WHERE s.ledger_id = :l AND r.outcome NOT IN ('held', 'suspended', 'queued')""",
+    ),
+    Law(
+        "I6",
+        "a resolution's transfer is not the one it speaks of",
+        f"""SELECT s.source_id, s.epoch, s.seq, s.transfer_id FROM resolution s
+        LEFT JOIN transfer x ON {_same("x", "s")} AND x.id = s.transfer_id
+          AND (s.outcome = 'refused' OR (x.credit = s.account_id AND x.amount = s.amount))
+        WHERE s.ledger_id = :l AND ((s.transfer_id IS NOT NULL AND x.id IS NULL)
+          OR (s.outcome = 'credited' AND s.amount > 0 AND s.transfer_id IS NULL))""",
+    ),
+    Law(
+        "I6",
+        "a transfer of a record is not the one its record or resolution speaks of",
+        f"""SELECT x.id FROM transfer x LEFT JOIN record r ON {_same("r", "x")}
+        LEFT JOIN resolution s ON {_same("s", "x")}
+        WHERE x.ledger_id = :l AND x.source_id IS NOT NULL
+        AND x.id <> coalesce(r.transfer_id, 0) AND x.id <> coalesce(s.transfer_id, 0)""",
+    ),
+    Law(
+        "I8",
+        "a hold is settled by a transfer that is not its own",
+        """SELECT x.id, x.pending_id FROM transfer x
+        LEFT JOIN transfer p ON p.ledger_id = x.ledger_id AND p.id = x.pending_id AND p.state = 1
+          AND p.id < x.id AND p.debit = x.debit AND p.credit = x.credit AND p.amount >= x.amount
+        WHERE x.ledger_id = :l AND x.state >= 2 AND p.id IS NULL""",
+    ),
+    Law(
+        "I8",
+        "a hold is settled more than once",
+        """SELECT pending_id, count(*) FROM transfer
+        WHERE ledger_id = :l AND pending_id IS NOT NULL GROUP BY pending_id HAVING count(*) > 1""",
+    ),
+    Law(
+        "I8",
+        "a hold that nobody settled is not in the list of open ones",
+        """SELECT x.id FROM transfer x
+        LEFT JOIN transfer y ON y.ledger_id = x.ledger_id AND y.pending_id = x.id
+        LEFT JOIN hold_open h ON h.ledger_id = x.ledger_id AND h.transfer_id = x.id
+          AND h.debit = x.debit AND h.credit = x.credit AND h.amount = x.amount
+        WHERE x.ledger_id = :l AND x.state = 1 AND y.id IS NULL AND h.transfer_id IS NULL""",
+    ),
+    Law(
+        "I8",
+        "the list of open holds has one that is settled or never was",
+        """SELECT h.transfer_id FROM hold_open h
+        LEFT JOIN transfer x ON x.ledger_id = h.ledger_id AND x.id = h.transfer_id AND x.state = 1
+        LEFT JOIN transfer y ON y.ledger_id = h.ledger_id AND y.pending_id = h.transfer_id
+        WHERE h.ledger_id = :l AND (x.id IS NULL OR y.id IS NOT NULL)""",
+    ),
+    Law(
+        "I9",
+        "a record's amount is not its weight times its tariff",
+        """SELECT source_id, epoch, seq, amount FROM record
+        WHERE ledger_id = :l AND amount_per_kg IS NOT NULL AND net_g >= 0
+        AND amount <> (net_g * amount_per_kg + 500) / 1000""",
+    ),
+    Law(
+        "I9",
+        "credits were issued without a record",
+        """SELECT id FROM transfer WHERE ledger_id = :l AND source_id IS NULL
+        AND (code = 1 OR debit = 1)""",
+    ),
+    Law(
+        "I9",
+        "a queued record has no claim, or not of its amount",
+        f"""SELECT r.source_id, r.epoch, r.seq FROM record r
+        LEFT JOIN claim c ON {_same("c", "r")}
+          AND c.amount = r.amount AND c.account_id = r.account_id
+        WHERE r.ledger_id = :l AND r.outcome = 'queued' AND c.seq IS NULL""",
+    ),
+    Law(
+        "I9",
+        "a claim is neither open nor resolved, or it is both",
+        f"""SELECT c.source_id, c.epoch, c.seq FROM claim c
+        LEFT JOIN claim_open o ON {_same("o", "c")} AND o.effective_s = c.effective_s
+        LEFT JOIN resolution s ON {_same("s", "c")}
+        WHERE c.ledger_id = :l AND (o.seq IS NULL) = (s.seq IS NULL)""",
+    ),
+    Law(
+        "I9",
+        "a budget's counter is not what was minted in its period",
+        """SELECT b.from_s, b.spent FROM budget b WHERE b.ledger_id = :l AND b.spent <> (
+        SELECT coalesce(sum(x.amount), 0) FROM transfer x WHERE x.ledger_id = :l AND x.code = 1
+        AND x.recorded_us >= b.from_s * 1000000 AND x.recorded_us < b.until_s * 1000000)""",
+    ),
+)

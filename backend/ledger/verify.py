@@ -1,0 +1,280 @@
+"""Re-folding the books from their rows alone, and naming every row that does not fit.
+
+Reads one snapshot and changes nothing. I1-I5 are folded from the transfers in order, I6, I8 and
+I9 are the queries of `laws`, I7 looks for the triggers, I10 computes the tree again.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, select, text
+from sqlalchemy.exc import NoResultFound
+
+from backend.ledger import log
+from backend.ledger import tables as t
+from backend.ledger.balances import MOVES
+from backend.ledger.laws import LAWS
+from backend.ledger.merkle import node_hash, root
+from backend.ledger.transfers import unsigned64
+
+# So many offenders of one law are named; the rest are counted.
+NAMED = 20
+_BATCH = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A broken invariant and the row that breaks it."""
+
+    invariant: str
+    words: str
+
+
+@dataclass(slots=True)
+class Report:
+    """What was checked and what was found. `erased` records hold a commitment only."""
+
+    ledger_id: int
+    transfers: int = 0
+    accounts: int = 0
+    records: int = 0
+    erased: int = 0
+    checkpoints: int = 0
+    issued: dict[int, int] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        return not self.problems
+
+    def add(self, invariant: str, words: str) -> None:
+        """Notes a problem, up to a bound for each invariant."""
+        if sum(p.invariant == invariant for p in self.problems) < NAMED:
+            self.problems.append(Problem(invariant, words))
+
+
+@dataclass(slots=True)
+class _Account:
+    """An account while it is folded again."""
+
+    currency_id: int
+    folded: tuple[int, int, int]
+    terms: list[tuple[int, int | None, int | None]]
+    debits: int = 0
+    credits: int = 0
+    held: int = 0
+    at_fold: tuple[int, int] = (0, 0)
+
+    def limits(self, transfer_id: int) -> tuple[int | None, int | None]:
+        """The limits that were in force when the transfer was booked."""
+        low_high: tuple[int | None, int | None] = (None, None)
+        for from_id, low, high in self.terms:
+            if from_id <= transfer_id:
+                low_high = (low, high)
+        return low_high
+
+
+def verify(conn: Connection, ledger_id: int) -> Report:
+    """Checks I1 to I10 on one snapshot."""
+    report = Report(ledger_id)
+    accounts = _accounts(conn, ledger_id)
+    report.accounts = len(accounts)
+    leaves = _fold(conn, ledger_id, accounts, report)
+    _check_counters(accounts, report)
+    _check_currencies(conn, ledger_id, accounts, report)
+    _check_laws(conn, ledger_id, report)
+    _check_records(conn, ledger_id, report)
+    _check_triggers(conn, report)
+    _check_log(conn, ledger_id, leaves, report)
+    return report
+
+
+def _accounts(conn: Connection, ledger_id: int) -> dict[int, _Account]:
+    balance = t.account_balance.c
+    folded = {
+        row.account_id: (row.debits_posted, row.credits_posted, row.folded_id)
+        for row in conn.execute(select(t.account_balance).where(balance.ledger_id == ledger_id))
+    }
+    found = {
+        row.id: _Account(row.currency_id, folded.get(row.id, (0, 0, 0)), [])
+        for row in conn.execute(select(t.account).where(t.account.c.ledger_id == ledger_id))
+    }
+    terms = t.account_terms.c
+    for row in conn.execute(
+        select(t.account_terms).where(terms.ledger_id == ledger_id).order_by(terms.number)
+    ):
+        found[row.account_id].terms.append((row.from_id, row.min_balance, row.max_balance))
+    return found
+
+
+def _fold(
+    conn: Connection, ledger_id: int, accounts: dict[int, _Account], report: Report
+) -> list[bytes]:
+    """Goes through the transfers in order; returns the leaves of the log."""
+    salt = log.origin(conn, ledger_id).salt
+    leaves: list[bytes] = []
+    last_us, pending = 0, {}
+    for row in _transfers(conn, ledger_id):
+        report.transfers += 1
+        if row.id != report.transfers:
+            report.add("I5", f"transfer {row.id} stands where {report.transfers} should")
+        if row.recorded_us <= last_us:
+            report.add("I5", f"transfer {row.id} is recorded at {row.recorded_us}, not later")
+        last_us = row.recorded_us
+        leaves.append(log.leaf(salt, row))
+        payer, payee = accounts.get(row.debit), accounts.get(row.credit)
+        if payer is None or payee is None:
+            report.add("I1", f"transfer {row.id} moves {row.amount} of an unknown account")
+        elif payer.currency_id != payee.currency_id:
+            report.add("I1", f"transfer {row.id} joins two currencies")
+        else:
+            if row.state == 1:
+                pending[row.id] = row.amount
+            _apply(row, payer, payee, pending.get(row.pending_id, 0), report)
+    _check_head(conn, ledger_id, last_us, report)
+    return leaves
+
+
+def _transfers(conn: Connection, ledger_id: int) -> Iterator[Any]:
+    yield from conn.execute(
+        select(t.transfer)
+        .where(t.transfer.c.ledger_id == ledger_id)
+        .order_by(t.transfer.c.id)
+        .execution_options(yield_per=_BATCH)
+    )
+
+
+def _apply(row: Any, payer: _Account, payee: _Account, released: int, report: Report) -> None:
+    """Books a transfer again and checks the limits at this point of history."""
+    if row.state == 1:
+        payer.held += row.amount
+    payer.held -= released
+    if row.state in MOVES:
+        payer.debits += row.amount
+        payee.credits += row.amount
+    for account in (payer, payee):
+        if row.id <= account.folded[2]:
+            account.at_fold = (account.debits, account.credits)
+    low = payer.limits(row.id)[0]
+    left = payer.credits - payer.debits - payer.held
+    if low is not None and left < low and row.state < 2:
+        report.add("I3", f"transfer {row.id} leaves {left} on account {row.debit}, below {low}")
+    high = payee.limits(row.id)[1]
+    has = payee.credits - payee.debits
+    if high is not None and has > high and row.state in MOVES:
+        report.add("I3", f"transfer {row.id} leaves {has} on account {row.credit}, above {high}")
+
+
+def _check_head(conn: Connection, ledger_id: int, last_us: int, report: Report) -> None:
+    head = conn.execute(select(t.ledger_head).where(t.ledger_head.c.ledger_id == ledger_id)).one()
+    if head.next_id != report.transfers + 1:
+        report.add("I5", f"the next id is {head.next_id} after {report.transfers} transfers")
+    if head.clock_us < last_us:
+        report.add("I5", f"the books' clock {head.clock_us} is behind the last transfer")
+
+
+def _check_counters(accounts: dict[int, _Account], report: Report) -> None:
+    for account_id, account in accounts.items():
+        debits, credits, folded_id = account.folded
+        if (debits, credits) != account.at_fold:
+            report.add(
+                "I2",
+                f"account {account_id} has the counters {debits} and {credits} at transfer "
+                f"{folded_id}; folded again they are {account.at_fold[0]} and "
+                f"{account.at_fold[1]}",
+            )
+
+
+def _check_currencies(
+    conn: Connection, ledger_id: int, accounts: dict[int, _Account], report: Report
+) -> None:
+    """I1 and I4: what the issuer owes is what all others have."""
+    for row in conn.execute(select(t.currency).where(t.currency.c.ledger_id == ledger_id)):
+        members = [a for a in accounts.values() if a.currency_id == row.id]
+        debits, credits = sum(a.debits for a in members), sum(a.credits for a in members)
+        if debits != credits:
+            report.add("I1", f"currency {row.code}: {debits} debited, {credits} credited")
+        issuer = accounts.get(row.issuer_account_id)
+        if issuer is None or issuer.currency_id != row.id:
+            report.add("I4", f"currency {row.code} has no issuer of its own")
+            continue
+        report.issued[row.id] = issuer.debits - issuer.credits
+        if report.issued[row.id] < 0:
+            report.add("I4", f"currency {row.code}: more was retired than was issued")
+
+
+def _check_laws(conn: Connection, ledger_id: int, report: Report) -> None:
+    for law in LAWS:
+        for row in conn.execute(text(law.query), {"l": ledger_id}).fetchmany(NAMED):
+            names = ", ".join(_named(key, value) for key, value in row._mapping.items())
+            report.add(law.invariant, f"{law.words}: {names}")
+
+
+def _named(key: str, value: Any) -> str:
+    return f"{key} {unsigned64(value):016x}" if key == "epoch" else f"{key} {value}"
+
+
+def _check_records(conn: Connection, ledger_id: int, report: Report) -> None:
+    """The signed bytes are those whose hash the books name."""
+    table = t.record
+    for row in conn.execute(
+        select(table.c.source_id, table.c.epoch, table.c.seq, table.c.hash, table.c.jws,
+               table.c.sealed_for)
+        .where(table.c.ledger_id == ledger_id)
+        .execution_options(yield_per=_BATCH)
+    ):  # fmt: skip
+        report.records += 1
+        if row.sealed_for is not None:
+            report.erased += 1
+        elif hashlib.sha256(bytes(row.jws).rpartition(b".")[0]).digest() != bytes(row.hash):
+            report.add(
+                "I6",
+                f"a record's bytes are not those of its hash: source_id {row.source_id}, "
+                f"epoch {row.epoch:016x}, seq {row.seq}",
+            )
+
+
+def _check_triggers(conn: Connection, report: Report) -> None:
+    if conn.dialect.name == "sqlite":
+        found = conn.scalars(text("SELECT name FROM sqlite_master WHERE type = 'trigger'"))
+        wanted = {f"{name}_no_{verb}": name for name in t.APPEND_ONLY
+                  for verb in ("update", "delete")}  # fmt: skip
+    else:
+        found = conn.scalars(text("SELECT tgname FROM pg_trigger WHERE tgenabled IN ('O', 'A')"))
+        wanted = {f"{name}_append_only": name for name in t.APPEND_ONLY}
+    for missing in sorted(wanted.keys() - set(found)):
+        report.add("I7", f"{wanted[missing]} can be changed: its trigger {missing} is gone")
+
+
+def _check_log(conn: Connection, ledger_id: int, leaves: list[bytes], report: Report) -> None:
+    """Tiles and checkpoints against a tree that is computed from the rows alone."""
+    nodes = {0: leaves}
+
+    def read(level: int, index: int) -> bytes:
+        while level not in nodes:
+            below = nodes[max(nodes)]
+            nodes[max(nodes) + 1] = [
+                node_hash(below[i], below[i + 1]) for i in range(0, len(below) - 1, 2)
+            ]
+        return nodes[level][index]
+
+    size = log.size(conn, ledger_id)
+    try:
+        if size > len(leaves):
+            report.add("I10", f"the log holds {size} leaves, the books {len(leaves)} transfers")
+        elif log.root_at(conn, ledger_id, size) != root(size, read):
+            report.add("I10", f"the log's tiles are not the tree of its {size} transfers")
+    except NoResultFound:
+        report.add("I10", f"the log of {size} transfers lacks a tile")
+    number = log.origin(conn, ledger_id).number
+    table = t.checkpoint.c
+    for row in conn.execute(
+        select(table.size, table.root).where(
+            table.ledger_id == ledger_id, table.origin_no == number
+        )
+    ):
+        report.checkpoints += 1
+        if row.size > len(leaves) or root(row.size, read) != bytes(row.root):
+            report.add("I10", f"the checkpoint of {row.size} transfers is no prefix of the books")
