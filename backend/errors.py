@@ -16,7 +16,7 @@ from typing import ClassVar
 
 
 class BackendError(Exception):
-    """Base of the room. `code` is for programs, `str(error)` for people, `title` names the class."""
+    """Base of the room: `code` for programs, `str(error)` for people, `title` for its class."""
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "error"

@@ -14,9 +14,7 @@ _BELOW = 2**53  # above this a JSON reader may round
 
 def next_id(conn: Connection, ledger_id: int, column: Column[Any]) -> int:
     """Return the number after the town's greatest in this column, from 1 on."""
-    query = select(func.coalesce(func.max(column), 0)).where(
-        column.table.c.ledger_id == ledger_id
-    )
+    query = select(func.coalesce(func.max(column), 0)).where(column.table.c.ledger_id == ledger_id)
     return int(conn.scalars(query).one()) + 1
 
 

@@ -35,9 +35,7 @@ def _town() -> Column[int]:
 
 def _of(column: str, table: str, target: str = "id") -> ForeignKeyConstraint:
     """A reference inside the town: (ledger_id, column) -> table (ledger_id, target)."""
-    return ForeignKeyConstraint(
-        ["ledger_id", column], [f"{table}.ledger_id", f"{table}.{target}"]
-    )
+    return ForeignKeyConstraint(["ledger_id", column], [f"{table}.ledger_id", f"{table}.{target}"])
 
 
 def _number(name: str, *, nullable: bool = False) -> Column[Any]:
@@ -52,6 +50,7 @@ town = Table(
     _town(),
     Column("name", String(120), nullable=False),
     Column("currency", String(16), nullable=False),
+    Column("scale", Integer, nullable=False),
     Column("languages", String(60), nullable=False),
     Column("timezone", String(60), nullable=False),
     _number("revision"),
@@ -151,6 +150,8 @@ down = Table(
     _number("created_s"),
     _number("expires_s"),
     _number("delivered_s", nullable=True),
+    Column("result_ok", Boolean, nullable=True),
+    Column("result_words", String(120), nullable=True),
     PrimaryKeyConstraint("ledger_id", "id"),
     _of("device", "device"),
 )

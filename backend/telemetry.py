@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from backend.settings import Settings
 
@@ -60,9 +60,7 @@ class Embedded:
             f"CREATE TABLE IF NOT EXISTS {MEASUREMENT} (device TEXT NOT NULL, at_s INTEGER NOT"
             f" NULL, {columns}, PRIMARY KEY (device, at_s)) WITHOUT ROWID"
         )
-        self._insert = (
-            f"INSERT OR REPLACE INTO {MEASUREMENT} VALUES (?, ?{', ?' * len(FIELDS)})"
-        )
+        self._insert = f"INSERT OR REPLACE INTO {MEASUREMENT} VALUES (?, ?{', ?' * len(FIELDS)})"
 
     def write(self, samples: Sequence[Sample]) -> None:
         rows = [(s.device, s.at_s, *(s.values.get(name) for name in FIELDS)) for s in samples]
@@ -89,11 +87,15 @@ class Influx:
     """InfluxDB by its own client, which batches and retries in a thread of its own."""
 
     def __init__(self, settings: Settings) -> None:
-        from influxdb_client import InfluxDBClient, WriteOptions
+        # A second's worth of imports that only towns with an InfluxDB should pay for.
+        from influxdb_client.client.influxdb_client import InfluxDBClient
+        from influxdb_client.client.write_api import WriteOptions
+        from influxdb_client.domain.write_precision import WritePrecision
 
         self.counts: Counter[str] = Counter()
         self._newest: dict[str, Sample] = {}
         self._bucket = settings.influx_bucket
+        self._seconds: Any = WritePrecision.S  # the library types its constants as text
         self._client = InfluxDBClient(
             settings.influx_url,
             token=settings.influx_token.get_secret_value(),
@@ -110,15 +112,15 @@ class Influx:
             self._newest[sample.device] = sample
             line = line_of(sample)
             if line:
-                self._api.write(self._bucket, record=line, write_precision="s")
+                self._api.write(self._bucket, record=line, write_precision=self._seconds)
 
     def newest(self, device: str) -> Sample | None:
         """Only what this process wrote: reading InfluxDB is Grafana's business."""
         return self._newest.get(device)
 
     def close(self) -> None:
-        self._api.close()
-        self._client.close()
+        self._api.close()  # type: ignore[no-untyped-call]  # the library's gap
+        self._client.close()  # type: ignore[no-untyped-call]  # likewise
 
     def _count(self, name: str, data: str | bytes) -> None:
         text = data.decode() if isinstance(data, bytes) else data
@@ -135,7 +137,9 @@ def line_of(sample: Sample) -> str:
     A device's name has no character that line protocol would need escaped.
     """
     fields = [f"{k}={v}i" for k in FIELDS if (v := sample.values.get(k)) is not None]
-    return f"{MEASUREMENT},device={sample.device} {','.join(fields)} {sample.at_s}" if fields else ""
+    return (
+        f"{MEASUREMENT},device={sample.device} {','.join(fields)} {sample.at_s}" if fields else ""
+    )
 
 
 def open_series(settings: Settings) -> TimeSeries:

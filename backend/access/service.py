@@ -237,9 +237,7 @@ def gateway_of(conn: Connection, ledger_id: int, key: str) -> Gateway:
     raise BadGatewayKey("This key belongs to no gateway of this town.")
 
 
-def _one_try(
-    services: Services, name: str, address: str
-) -> AbstractContextManager[None]:
+def _one_try(services: Services, name: str, address: str) -> AbstractContextManager[None]:
     vault = services.vault
     town = f"{services.ledger_id}:"
     return services.sessions.one_try(

@@ -39,6 +39,10 @@ class Sessions:
         self._engine = engine
         t.sign_ins.create_all(engine)
 
+    def close_engine(self) -> None:
+        """Let go of the database."""
+        self._engine.dispose()
+
     def open(self, ledger_id: int, kind: str, subject_id: int, now_s: int, hours: int) -> str:
         """Start a session and return its token, which is shown this once."""
         token = secrets.token_urlsafe(TOKEN_BYTES)

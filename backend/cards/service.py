@@ -88,9 +88,7 @@ def issue(
     return Card(card_id, number, last4, person_id, ACTIVE)
 
 
-def block(
-    conn: Connection, ledger_id: int, number: str, *, decided_by: str, from_s: int
-) -> Card:
+def block(conn: Connection, ledger_id: int, number: str, *, decided_by: str, from_s: int) -> Card:
     """Stop a card from a moment on: a lost card. Raises BadNumber, NotFound."""
     card = by_number(conn, ledger_id, number)
     if card.state != BLOCKED:
@@ -114,9 +112,7 @@ def of_person(conn: Connection, ledger_id: int, person_id: int) -> list[Card]:
     return [_card(conn, ledger_id, row) for row in conn.execute(query.order_by(t.card.c.issued_s))]
 
 
-def holders(
-    conn: Connection, ledger_id: int, uid_hashes: Iterable[bytes]
-) -> dict[bytes, Holder]:
+def holders(conn: Connection, ledger_id: int, uid_hashes: Iterable[bytes]) -> dict[bytes, Holder]:
     """Return who holds each card that was issued, by the card's hash."""
     query = (
         select(

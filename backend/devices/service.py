@@ -139,9 +139,7 @@ def assign(conn: Connection, ledger_id: int, device: str, point_id: int, *, from
     towns.changed(conn, ledger_id)
 
 
-def see_epoch(
-    conn: Connection, ledger_id: int, device: str, epoch: str, *, now_s: int
-) -> None:
+def see_epoch(conn: Connection, ledger_id: int, device: str, epoch: str, *, now_s: int) -> None:
     """Note a journal that a device signs with. The first is accepted, others wait."""
     known = {seen.epoch for seen in _epochs(conn, ledger_id, device)}
     if epoch in known:
@@ -172,22 +170,16 @@ def accept_epoch(
         raise NotFound("This device has shown no such journal.")
     if found.confirmed_s is not None:
         raise AlreadyDecided("This journal is confirmed.")
-    journals = t.journal_epoch
+    row = t.journal_epoch
     conn.execute(
-        update(journals)
-        .where(
-            journals.c.ledger_id == ledger_id,
-            journals.c.device == device,
-            journals.c.epoch == epoch,
-        )
+        update(row)
+        .where(row.c.ledger_id == ledger_id, row.c.device == device, row.c.epoch == epoch)
         .values(confirmed_s=now_s, confirmed_by=decided_by)
     )
     towns.changed(conn, ledger_id)
 
 
-def seen(
-    conn: Connection, ledger_id: int, devices: Mapping[str, int], gateway_id: int
-) -> None:
+def seen(conn: Connection, ledger_id: int, devices: Mapping[str, int], gateway_id: int) -> None:
     """Note when, and through which gateway, devices were last heard: {device: received_s}."""
     for device, received_s in devices.items():
         conn.execute(
@@ -208,16 +200,27 @@ def save_birth(
             t.device.c.id == device,
             (t.device.c.birth_s.is_(None)) | (t.device.c.birth_s <= received_s),
         )
-        .values(
-            birth=json.dumps(body), birth_s=received_s, session=body["session"], state="online"
-        )
+        .values(birth=json.dumps(body), birth_s=received_s, session=body["session"], state="online")
     )
     see_epoch(conn, ledger_id, device, body["epoch"], now_s=received_s)
 
 
-def save_state(
-    conn: Connection, ledger_id: int, device: str, state: str, session: int
-) -> None:
+def save_result(conn: Connection, ledger_id: int, device: str, body: Mapping[str, Any]) -> None:
+    """Keep what became of an order; a result without its order is of no use to anybody."""
+    if not body["id"].isdecimal():
+        return
+    conn.execute(
+        update(t.down)
+        .where(
+            t.down.c.ledger_id == ledger_id,
+            t.down.c.id == int(body["id"]),
+            t.down.c.device == device,
+        )
+        .values(result_ok=body["ok"], result_words=body["words"])
+    )
+
+
+def save_state(conn: Connection, ledger_id: int, device: str, state: str, session: int) -> None:
     """Keep online, sleeping or lost; the will of a session that is over is ignored."""
     conn.execute(
         update(t.device)
@@ -313,10 +316,14 @@ def devices(conn: Connection, ledger_id: int) -> list[Device]:
 def assignments(conn: Connection, ledger_id: int, device_id: str) -> list[tuple[int, int]]:
     """Return (from_s, point_id) in the order of time."""
     places = t.assignment
-    query = select(places).where(
-        places.c.ledger_id == ledger_id, places.c.device == device_id
-    )
+    query = select(places).where(places.c.ledger_id == ledger_id, places.c.device == device_id)
     return [(row.from_s, row.point_id) for row in conn.execute(query.order_by(places.c.from_s))]
+
+
+def journals(conn: Connection, ledger_id: int, device_id: str) -> dict[str, bool]:
+    """Return each journal that a device has shown, and whether its deposits may be paid."""
+    found = _epochs(conn, ledger_id, device_id)
+    return {epoch.epoch: epoch.confirmed_s is not None for epoch in found}
 
 
 def _row(conn: Connection, ledger_id: int, device_id: str) -> Row[Any]:
@@ -328,11 +335,9 @@ def _row(conn: Connection, ledger_id: int, device_id: str) -> Row[Any]:
 
 
 def _epochs(conn: Connection, ledger_id: int, device_id: str) -> list[Epoch]:
-    journals = t.journal_epoch
-    query = select(journals).where(
-        journals.c.ledger_id == ledger_id, journals.c.device == device_id
-    )
+    shown = t.journal_epoch
+    query = select(shown).where(shown.c.ledger_id == ledger_id, shown.c.device == device_id)
     return [
         Epoch(row.epoch, row.seen_s, row.confirmed_s, row.confirmed_by)
-        for row in conn.execute(query.order_by(journals.c.seen_s, journals.c.epoch))
+        for row in conn.execute(query.order_by(shown.c.seen_s, shown.c.epoch))
     ]

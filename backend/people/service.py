@@ -8,7 +8,9 @@ from sqlalchemy import Connection, Row, insert, select
 from backend import ids
 from backend import tables as t
 from backend.errors import NotFound
-from backend.ledger import accounts
+from backend.ledger import accounts, balances
+from backend.ledger.transfers import Code
+from backend.towns import service as towns
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +20,28 @@ class Person:
     household: str
     language: str
     account_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """Minor units; `available` is without what is held for open payments."""
+
+    posted: int
+    available: int
+    currency: str
+    scale: int
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One movement of a person's account. `what` is a code of the ledger in small letters."""
+
+    transfer_id: int
+    group_id: int
+    what: str
+    amount: int
+    balance_after: int
+    effective_s: int
 
 
 def enrol(
@@ -71,6 +95,36 @@ def find(
         .limit(limit)
     )
     return [_person(row) for row in conn.execute(query)]
+
+
+def balance(conn: Connection, ledger_id: int, person_id: int) -> Balance:
+    """Raises NotFound."""
+    found = balances.balance(conn, ledger_id, person(conn, ledger_id, person_id).account_id)
+    town = towns.town(conn, ledger_id)
+    return Balance(found.posted, found.available, town.currency, town.scale)
+
+
+def statement(
+    conn: Connection,
+    ledger_id: int,
+    person_id: int,
+    *,
+    before_id: int | None = None,
+    limit: int = 50,
+) -> list[Line]:
+    """Return movements, newest first, those before a transfer id. Raises NotFound."""
+    account_id = person(conn, ledger_id, person_id).account_id
+    return [
+        Line(
+            line.transfer_id,
+            line.group_id,
+            Code(line.code).name.lower(),
+            line.amount,
+            line.balance_after,
+            line.effective_s,
+        )
+        for line in balances.statement(conn, ledger_id, account_id, before_id, limit)
+    ]
 
 
 def _person(row: Row[Any]) -> Person:

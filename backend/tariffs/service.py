@@ -17,6 +17,7 @@ from backend.towns import service as towns
 from firmware import contract
 
 APPROVALS = 2
+DEAREST = 10**9  # the heaviest record at this rate still fits the books' largest amount
 GRADE = "standard"  # the one quality that a bin without a camera can vouch for
 
 Rates = Mapping[tuple[str, str], int]  # (fraction, grade): credit per kilogram
@@ -159,8 +160,8 @@ def _check(rates: Rates) -> None:
         if fraction not in contract.FRACTIONS:
             known = ", ".join(contract.FRACTIONS)
             raise UnknownFraction(f"There is no fraction {fraction!r}. Fractions: {known}.")
-        if amount < 0:
-            raise BadInput("Credit per kilogram is a whole number of at least 0.")
+        if not 0 <= amount <= DEAREST:
+            raise BadInput(f"Credit per kilogram is a whole number from 0 to {DEAREST}.")
 
 
 def _check_date(conn: Connection, ledger_id: int, found: Tariff, now_s: int) -> None:

@@ -16,6 +16,7 @@ class Town:
     ledger_id: int
     name: str
     currency: str
+    scale: int
     languages: tuple[str, ...]
     timezone: str
     revision: int
@@ -32,12 +33,16 @@ def found(
     ledger_id: int,
     name: str,
     *,
-    currency: str = "qamama",
+    currency: str = "QMM",
+    scale: int = 2,
     languages: tuple[str, ...] = ("ar", "en"),
     timezone: str = "Asia/Hebron",
     now_s: int,
 ) -> Town:
-    """Open a town and its books. Raises AlreadyFounded."""
+    """Open a town and its books; its credit is shown with `scale` decimals.
+
+    Raises AlreadyFounded.
+    """
     if _row(conn, ledger_id) is not None:
         raise AlreadyFounded("This town is there already.")
     accounts.open_ledger(conn, ledger_id, now_s * 1_000_000)
@@ -46,6 +51,7 @@ def found(
             ledger_id=ledger_id,
             name=name,
             currency=currency,
+            scale=scale,
             languages=",".join(languages),
             timezone=timezone,
             revision=1,
@@ -61,7 +67,7 @@ def town(conn: Connection, ledger_id: int) -> Town:
     if row is None:
         raise NotFounded("There is no town here yet. Run: farz init")
     languages = tuple(row.languages.split(","))
-    return Town(ledger_id, row.name, row.currency, languages, row.timezone, row.revision)
+    return Town(ledger_id, row.name, row.currency, row.scale, languages, row.timezone, row.revision)
 
 
 def revision(conn: Connection, ledger_id: int) -> int:
@@ -73,9 +79,7 @@ def revision(conn: Connection, ledger_id: int) -> int:
 def changed(conn: Connection, ledger_id: int) -> None:
     """Say, in the same transaction, that keys, places, journals or tariffs have changed."""
     conn.execute(
-        update(t.town)
-        .where(t.town.c.ledger_id == ledger_id)
-        .values(revision=t.town.c.revision + 1)
+        update(t.town).where(t.town.c.ledger_id == ledger_id).values(revision=t.town.c.revision + 1)
     )
 
 

@@ -1,0 +1,72 @@
+"""What routes ask FastAPI for: the services, the caller, a scope, the gateway."""
+
+from collections.abc import Callable
+from typing import Annotated, cast
+
+from fastapi import Depends, Header, Request
+
+from backend.access import service
+from backend.access.scopes import SCOPES
+from backend.access.service import Gateway, Who
+from backend.errors import BadGatewayKey, NotSignedIn
+from backend.services import Services
+
+COOKIE = "farz_session"
+KEY_LONGEST = 256
+
+
+def services_of(request: Request) -> Services:
+    return cast(Services, request.app.state.services)
+
+
+WithServices = Annotated[Services, Depends(services_of)]
+
+
+def maybe_who(request: Request, services: WithServices) -> Who | None:
+    """Return the caller, or None without a session that lasts."""
+    token = request.cookies.get(COOKIE)
+    return service.who_is(services, token) if token else None
+
+
+def signed_in(who: Annotated[Who | None, Depends(maybe_who)]) -> Who:
+    """Raises NotSignedIn."""
+    if who is None:
+        raise NotSignedIn("Sign in first; a session ends after some hours.")
+    return who
+
+
+SignedIn = Annotated[Who, Depends(signed_in)]
+
+
+def staff_with(scope: str) -> Callable[[Who], Who]:
+    """Make a dependency that lets through staff with a scope: Depends(staff_with("…"))."""
+    assert scope in SCOPES, scope
+
+    def allowed(who: SignedIn) -> Who:
+        who.require(scope)
+        return who
+
+    return allowed
+
+
+def calling_gateway(
+    services: WithServices, authorization: Annotated[str, Header(max_length=KEY_LONGEST)] = ""
+) -> Gateway:
+    """Raises BadGatewayKey."""
+    scheme, _blank, key = authorization.partition(" ")
+    try:
+        if scheme.lower() != "bearer":
+            raise BadGatewayKey("Send the gateway's key as 'Authorization: Bearer …'.")
+        with services.read() as conn:
+            return service.gateway_of(conn, services.ledger_id, key)
+    except BadGatewayKey:
+        services.answered["bad_gateway_key"] += 1
+        raise
+
+
+CallingGateway = Annotated[Gateway, Depends(calling_gateway)]
+
+
+def address_of(request: Request) -> str:
+    """Return where a sign-in comes from, for counting wrong tries."""
+    return request.client.host if request.client else "unknown"

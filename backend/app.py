@@ -1,0 +1,97 @@
+"""The backend's wiring: settings in, a FastAPI application out. The only place that constructs.
+
+`app.state.services` is what routes and pages work with; the poster starts with the application
+and is closed with it.
+"""
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
+
+from backend import db, migrations, problems
+from backend.access import endpoints as access
+from backend.access.same_site import SameSite
+from backend.access.sessions import Sessions
+from backend.budgets import endpoints as budgets
+from backend.cards import endpoints as cards
+from backend.compost import endpoints as compost
+from backend.deposits import endpoints as deposits
+from backend.deposits.facts import Facts
+from backend.devices import endpoints as devices
+from backend.ledger.poster import Poster
+from backend.people import endpoints as people
+from backend.reports import endpoints as reports
+from backend.services import Services
+from backend.settings import Settings
+from backend.size import BodyLimit
+from backend.tariffs import endpoints as tariffs
+from backend.telemetry import open_series
+from backend.towns import endpoints as towns
+from backend.vault import Vault
+
+VERSION = "1"
+ROUTERS = (access, budgets, cards, compost, deposits, devices, people, reports, tariffs, towns)
+
+
+def now_us() -> int:
+    return time.time_ns() // 1000
+
+
+def build_services(settings: Settings, clock_us: Callable[[], int] = now_us) -> Services:
+    """Open everything that a running backend needs; the tables are brought up to date first.
+
+    Raises SecretMissing, db.DatabaseInUse.
+    """
+    vault = Vault(settings.town_secret())
+    engine = db.create_engine(settings.books_url)
+    migrations.upgrade_engine(engine)
+    return Services(
+        settings=settings,
+        ledger_id=settings.ledger_id,
+        engine=engine,
+        poster=Poster(engine, settings.ledger_id, clock_us),
+        vault=vault,
+        sessions=Sessions(db.create_engine(settings.sessions_url)),
+        facts=Facts(vault, settings.ledger_id),
+        telemetry=open_series(settings),
+        now_s=lambda: clock_us() // 1_000_000,
+    )
+
+
+def close_services(services: Services) -> None:
+    """Book what waits, then let go of every file and connection."""
+    services.poster.close()
+    services.telemetry.close()
+    services.sessions.close_engine()
+    services.engine.dispose()
+
+
+def create_app(settings: Settings, clock_us: Callable[[], int] = now_us) -> FastAPI:
+    """Build the application of one town."""
+    services = build_services(settings, clock_us)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        services.poster.start()
+        yield
+        await run_in_threadpool(close_services, services)
+
+    app = FastAPI(
+        title="Farz",
+        version=VERSION,
+        description="From a kilogram of sorted waste to a community's currency.",
+        lifespan=lifespan,
+        # A person's page must not depend on another host for its scripts.
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.services = services
+    problems.install(app)
+    app.add_middleware(SameSite)
+    app.add_middleware(BodyLimit)
+    for noun in ROUTERS:
+        app.include_router(noun.router)
+    return app

@@ -1,0 +1,34 @@
+"""Budgets as JSON, in minor units."""
+
+from pydantic import BaseModel
+
+from backend.schemas import Amount, Seconds, Strict
+
+
+class BudgetIn(Strict):
+    """What may be minted from `from_s` to `until_s`."""
+
+    from_s: Seconds
+    until_s: Seconds
+    amount: Amount
+
+
+class BudgetOut(BaseModel):
+    from_s: int
+    until_s: int
+    amount: int
+    spent: int
+
+
+class BudgetsOut(BaseModel):
+    """`waiting` claims, worth `waiting_amount`, found no budget yet."""
+
+    budgets: list[BudgetOut]
+    waiting: int
+    waiting_amount: int
+
+
+class BudgetSetOut(BaseModel):
+    """How many waiting claims were paid."""
+
+    paid: int

@@ -1,0 +1,283 @@
+"""Compost in exchange for credit: one atomic group takes the credit and hands out the stock.
+
+Stock is an account in grams that cannot go below zero, so 'not more than there is' and 'not
+more than you have' are one mechanism. The receipt's number is the group's place in the books.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from hashlib import sha256
+
+from sqlalchemy import Connection, insert, select
+
+from backend import ids
+from backend import tables as t
+from backend.errors import BadInput, MissingKey, NotFound, Taken
+from backend.ledger import accounts, balances
+from backend.ledger.errors import InsufficientFunds
+from backend.ledger.transfers import Code, Group, Idempotency, Leg
+from backend.people import service as people
+from backend.services import Services
+
+KEY_LONGEST = 255
+GRAMS_MOST = 10_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """Something that is handed out by weight. `amount_per_kg` is None while it has no price."""
+
+    id: int
+    name: str
+    stock_account_id: int
+    stock_g: int
+    amount_per_kg: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Redemption:
+    """A receipt. `amount` is what was paid, in minor units; `replayed` marks a repeated request."""
+
+    receipt: str
+    group_id: int
+    product: str
+    person_id: int
+    grams: int
+    amount: int
+    amount_per_kg: int
+    served_by: str
+    redeemed_s: int
+    replayed: bool = False
+
+
+def create_product(conn: Connection, ledger_id: int, name: str, *, now_s: int) -> Product:
+    """Raises Taken."""
+    same = select(t.product.c.id).where(
+        t.product.c.ledger_id == ledger_id, t.product.c.name == name
+    )
+    if conn.scalar(same) is not None:
+        raise Taken(f"There is a product called {name} already.")
+    product_id = ids.next_id(conn, ledger_id, t.product.c.id)
+    account_id = accounts.open_account(conn, ledger_id, accounts.COMPOST, f"product:{product_id}")
+    conn.execute(
+        insert(t.product).values(
+            ledger_id=ledger_id,
+            id=product_id,
+            name=name,
+            stock_account_id=account_id,
+            created_s=now_s,
+        )
+    )
+    return Product(product_id, name, account_id, 0, None)
+
+
+def set_price(
+    conn: Connection,
+    ledger_id: int,
+    product_id: int,
+    amount_per_kg: int,
+    *,
+    decided_by: str,
+    from_s: int,
+) -> None:
+    """Price a product from a moment on. Raises BadInput, NotFound, Taken."""
+    if not 0 < amount_per_kg <= 10**9:
+        raise BadInput("A price per kilogram is a whole number above 0.")
+    product(conn, ledger_id, product_id, at_s=from_s)
+    prices = t.product_price.c
+    same = (
+        prices.ledger_id == ledger_id,
+        prices.product_id == product_id,
+        prices.from_s == from_s,
+    )
+    if conn.scalar(select(prices.from_s).where(*same)) is not None:
+        raise Taken("A price was set for that very moment already.")
+    conn.execute(
+        insert(t.product_price).values(
+            ledger_id=ledger_id,
+            product_id=product_id,
+            from_s=from_s,
+            amount_per_kg=amount_per_kg,
+            decided_by=decided_by,
+        )
+    )
+
+
+def product(conn: Connection, ledger_id: int, product_id: int, *, at_s: int) -> Product:
+    """Return a product with its stock now and its price at a moment. Raises NotFound."""
+    for found in products(conn, ledger_id, at_s=at_s):
+        if found.id == product_id:
+            return found
+    raise NotFound("There is no such product.")
+
+
+def products(conn: Connection, ledger_id: int, *, at_s: int) -> list[Product]:
+    rows = conn.execute(
+        select(t.product).where(t.product.c.ledger_id == ledger_id).order_by(t.product.c.id)
+    ).all()
+    stock = balances.balances(conn, ledger_id, [row.stock_account_id for row in rows])
+    price = t.product_price.c
+    query = select(price.product_id, price.amount_per_kg).where(
+        price.ledger_id == ledger_id, price.from_s <= at_s
+    )
+    in_force = {r.product_id: r.amount_per_kg for r in conn.execute(query.order_by(price.from_s))}
+    return [
+        Product(
+            row.id,
+            row.name,
+            row.stock_account_id,
+            stock[row.stock_account_id].available,
+            in_force.get(row.id),
+        )
+        for row in rows
+    ]
+
+
+def receive(
+    services: Services,
+    product_id: int,
+    grams: int,
+    *,
+    received_by: str,
+    note: str = "",
+    key: str | None,
+) -> int:
+    """Bring a batch into stock; return its number. Raises MissingKey, BadInput, NotFound."""
+    _check_grams(grams)
+    now_s = services.now_s()
+    with services.read() as conn:
+        account_id = product(conn, services.ledger_id, product_id, at_s=now_s).stock_account_id
+    asked: dict[str, int | str] = {"product_id": product_id, "grams": grams, "note": note}
+    batch = {**asked, "received_by": received_by, "received_s": now_s}
+    group = Group(
+        (Leg(accounts.STOCK_SOURCE, account_id, grams, Code.RECEIVE_STOCK),),
+        now_s,
+        _idempotency("receive", received_by, key, asked),
+        ((t.batch, batch),),
+    )
+    return services.poster.submit(group).result().group_id
+
+
+def redeem(
+    services: Services,
+    *,
+    product_id: int,
+    person_id: int,
+    grams: int,
+    served_by: str,
+    key: str | None,
+) -> Redemption:
+    """Take credit for grams of a product, and hand them out: all of it or nothing.
+
+    A repeat with the same key answers the same receipt. Raises MissingKey, BadInput, NotFound,
+    InsufficientFunds (in words that say which of the two is short), KeyReused, InProgress.
+    """
+    _check_grams(grams)
+    asked = {"product_id": product_id, "person_id": person_id, "grams": grams}
+    idempotency = _idempotency("redeem", served_by, key, asked)
+    now_s, ledger_id = services.now_s(), services.ledger_id
+    with services.read() as conn:
+        bought = product(conn, ledger_id, product_id, at_s=now_s)
+        account_id = people.person(conn, ledger_id, person_id).account_id
+    if bought.amount_per_kg is None:
+        raise BadInput(f"{bought.name} has no price yet.")
+    amount = cost(grams, bought.amount_per_kg)
+    row = {
+        "product_id": product_id,
+        "person_id": person_id,
+        "grams": grams,
+        "amount": amount,
+        "amount_per_kg": bought.amount_per_kg,
+        "served_by": served_by,
+        "redeemed_s": now_s,
+    }
+    legs = (
+        Leg(account_id, accounts.REDEEMED, amount, Code.REDEEM),
+        Leg(bought.stock_account_id, accounts.HANDED_OUT, grams, Code.HAND_OVER),
+    )
+    group = Group(legs, now_s, idempotency, ((t.redemption, row),))
+    try:
+        posted = services.poster.submit(group).result()
+    except InsufficientFunds as error:
+        raise _short(services, bought, account_id, grams, amount) from error
+    with services.read() as conn:
+        made = redemption(conn, ledger_id, receipt_number(posted.group_id))
+    return replace(made, replayed=posted.replayed)
+
+
+def cost(grams: int, amount_per_kg: int) -> int:
+    """Return the credit for grams, rounded up: compost is never handed out for nothing."""
+    return -(-grams * amount_per_kg // 1000)
+
+
+def redemption(conn: Connection, ledger_id: int, receipt: str) -> Redemption:
+    """Find a receipt by its number. Raises NotFound."""
+    group_id = _group_of(receipt)
+    row = conn.execute(
+        select(t.redemption, t.product.c.name)
+        .join(
+            t.product,
+            (t.product.c.ledger_id == t.redemption.c.ledger_id)
+            & (t.product.c.id == t.redemption.c.product_id),
+        )
+        .where(t.redemption.c.ledger_id == ledger_id, t.redemption.c.group_id == group_id)
+    ).one_or_none()
+    if row is None:
+        raise NotFound("There is no such receipt.")
+    return Redemption(
+        receipt_number(row.group_id),
+        row.group_id,
+        row.name,
+        row.person_id,
+        row.grams,
+        row.amount,
+        row.amount_per_kg,
+        row.served_by,
+        row.redeemed_s,
+    )
+
+
+def receipt_number(group_id: int) -> str:
+    """Return a number to print: the group's place in the books and a check digit modulo 97."""
+    return f"R{group_id}-{98 - group_id * 100 % 97:02d}"
+
+
+def _group_of(receipt: str) -> int:
+    number = receipt.strip().upper().removeprefix("R").partition("-")[0]
+    if not (number.isascii() and number.isdigit() and len(number) < 19):
+        raise NotFound("There is no such receipt.")
+    if receipt_number(int(number)) != receipt.strip().upper():
+        raise NotFound("This receipt number has a wrong digit in it.")
+    return int(number)
+
+
+def _check_grams(grams: int) -> None:
+    if not 0 < grams <= GRAMS_MOST:
+        raise BadInput(f"A weight is 1 to {GRAMS_MOST} whole grams.")
+
+
+def _idempotency(
+    what: str, client: str, key: str | None, asked: Mapping[str, int | str]
+) -> Idempotency:
+    """Name a request for ever by who asks and their key. Raises MissingKey, BadInput."""
+    if not key:
+        raise MissingKey("Send an Idempotency-Key, so that a repeat does not count twice.")
+    if len(key) > KEY_LONGEST:
+        raise BadInput(f"An Idempotency-Key has at most {KEY_LONGEST} characters.")
+    asked_text = json.dumps({"what": what, **asked}, sort_keys=True)
+    return Idempotency(client, key, sha256(asked_text.encode()).digest())
+
+
+def _short(
+    services: Services, bought: Product, account_id: int, grams: int, amount: int
+) -> InsufficientFunds:
+    """Say whether the credit or the compost did not suffice."""
+    with services.read() as conn:
+        has = balances.balance(conn, services.ledger_id, account_id).available
+        stock_g = balances.balance(conn, services.ledger_id, bought.stock_account_id).available
+    if has < amount:
+        words = f"This costs {amount}, the balance is {has}."
+    else:
+        words = f"There are {stock_g} g of {bought.name} in stock, {grams} g were asked for."
+    return InsufficientFunds(words)

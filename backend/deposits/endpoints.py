@@ -1,0 +1,102 @@
+"""Routes of the uplink, of telemetry, and of deposits that people look at."""
+
+import asyncio
+from dataclasses import asdict
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, status
+from fastapi.concurrency import run_in_threadpool
+
+from backend.access.dependencies import CallingGateway, SignedIn, WithServices, staff_with
+from backend.access.service import Who
+from backend.deposits import resolving, service, telemetry, uplink
+from backend.deposits.schemas import (
+    DepositOut,
+    ResolutionIn,
+    ResolvedOut,
+    TelemetryIn,
+    UplinkIn,
+    UplinkOut,
+)
+from backend.problems import problems
+from backend.schemas import After, DevicePath, EpochPath, PageSize, RowId
+
+router = APIRouter(prefix="/v1", tags=["deposits"])
+Resolver = Annotated[Who, Depends(staff_with("deposits:resolve"))]
+
+
+@router.post("/uplink", responses=problems(401, 403, 413, 422, 503))
+async def take_uplink(
+    batch: UplinkIn, gateway: CallingGateway, services: WithServices
+) -> UplinkOut:
+    """Take a gateway's batch of signed records, and answer what became of each.
+
+    The same batch again is answered alike. An empty batch asks for what goes down.
+    """
+    prepared = await run_in_threadpool(uplink.prepare, services, gateway, batch)
+    futures = services.poster.submit_entries(prepared.entries) if prepared.entries else []
+    answers = await asyncio.gather(
+        *(asyncio.wrap_future(future) for future in futures), return_exceptions=True
+    )
+    return await run_in_threadpool(uplink.answered, services, gateway, batch, prepared, answers)
+
+
+@router.post(
+    "/telemetry",
+    status_code=status.HTTP_204_NO_CONTENT,
+    responses=problems(401, 403, 413, 422, 503),
+)
+def take_telemetry(body: TelemetryIn, _gateway: CallingGateway, services: WithServices) -> None:
+    """Take measurements and states; what is lost here costs nobody money."""
+    telemetry.take(services, body)
+
+
+@router.get("/people/{person_id}/deposits", responses=problems(401, 403, 404, 422, 503))
+def deposits_of_person(
+    person_id: RowId,
+    who: SignedIn,
+    services: WithServices,
+    before_s: After = None,
+    limit: PageSize = service.PAGE,
+) -> list[DepositOut]:
+    """A resident's deposits, newest first, each with what its credit rests on."""
+    who.require_person(person_id, "statements:read")
+    with services.read() as conn:
+        found = service.of_person(conn, who.ledger_id, person_id, before_s=before_s, limit=limit)
+    return [DepositOut.model_validate(asdict(each)) for each in found]
+
+
+@router.get("/deposits/waiting", responses=problems(401, 403, 422, 503))
+def deposits_waiting(
+    who: Resolver, services: WithServices, limit: PageSize = service.PAGE
+) -> list[DepositOut]:
+    """What is held or suspended and waits for a person, oldest first."""
+    with services.read() as conn:
+        found = service.waiting(conn, who.ledger_id, limit=limit)
+    return [DepositOut.model_validate(asdict(each)) for each in found]
+
+
+@router.post(
+    "/deposits/{device}/{epoch}/{seq}/resolution",
+    responses=problems(401, 403, 404, 409, 422, 503),
+)
+def resolve_deposit(
+    device: DevicePath,
+    epoch: EpochPath,
+    seq: RowId,
+    body: ResolutionIn,
+    who: Resolver,
+    services: WithServices,
+) -> ResolvedOut:
+    """The last word on a waiting deposit: credit it to a person, or refuse it."""
+    made = resolving.resolve(
+        services,
+        device,
+        epoch,
+        seq,
+        person_id=body.person_id,
+        reason=body.reason,
+        decided_by=who.signature,
+        amount=body.amount,
+    )
+    return ResolvedOut(outcome=made.outcome, amount=made.amount)

@@ -1,0 +1,175 @@
+"""From signed records to what is asked of the books: gathers the facts, applies the rules."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, select
+
+from backend import tables as t
+from backend.cards import service as cards
+from backend.cards.service import Holder
+from backend.deposits import receipts, rules
+from backend.deposits.envelope import Signed, Unsigned
+from backend.deposits.facts import View
+from backend.deposits.receipts import Down
+from backend.deposits.rules import Anchor, Facts, Moment, Neighbours
+from backend.ledger import balances
+from backend.ledger.tables import record as booked
+from backend.ledger.transfers import Entry, RecordKey
+from backend.services import Services
+from backend.tariffs.service import GRADE, rate_at
+from firmware import contract
+
+Journal = tuple[str, str]  # device, epoch
+
+
+@dataclass(slots=True)
+class _Times:
+    """When the records of a batch's journals happened, as far as it is known."""
+
+    anchors: dict[tuple[str, str, int], Anchor] = field(default_factory=dict)
+    vouched: dict[Journal, dict[int, int]] = field(default_factory=dict)  # seq: effective_s
+
+    def neighbours(self, journal: Journal, seq: int) -> Neighbours:
+        known = self.vouched.get(journal, {})
+        return Neighbours(known.get(seq - 1), known.get(seq + 1))
+
+
+def entries(
+    services: Services,
+    conn: Connection,
+    view: View,
+    signed: Sequence[Signed],
+    attestation_id: int | None,
+) -> list[Entry]:
+    """Judge signed records; the entries are in the order of the records."""
+    times = _times(services, conn, signed)
+    tokens = [_card_hash(services, each) for each in signed]
+    holders = cards.holders(conn, services.ledger_id, {h for h in tokens if h is not None})
+    moments = _moments(times, signed)
+    return [
+        _entry(view, each, moment, card_hash, holders, attestation_id)
+        for each, moment, card_hash in zip(signed, moments, tokens, strict=True)
+    ]
+
+
+def replies(services: Services, opened: Iterable[Signed | Unsigned]) -> list[Down]:
+    """Answer the balance questions that are still fresh."""
+    asks = [each for each in opened if isinstance(each, Signed) and "nonce" in each.body]
+    if not asks:
+        return []
+    now_s = services.now_s()
+    fresh = [ask for ask in asks if ask.received_s + ask.body["ttl_s"] >= now_s]
+    services.answered["ask_expired"] += len(asks) - len(fresh)
+    with services.read() as conn:
+        return [_reply(services, conn, ask, now_s) for ask in fresh]
+
+
+def _reply(services: Services, conn: Connection, ask: Signed, now_s: int) -> Down:
+    services.answered["ask"] += 1
+    uid_hash = _card_hash(services, ask)
+    found = cards.holders(conn, services.ledger_id, {uid_hash}) if uid_hash else {}
+    holder = found.get(uid_hash) if uid_hash else None
+    if holder is None:
+        return receipts.answer(ask, None, "unknown_card")
+    if not holder.active_at(now_s):
+        return receipts.answer(ask, None, "blocked_card")
+    balance = balances.balance(conn, services.ledger_id, holder.account_id)
+    return receipts.answer(ask, balance.available, "")
+
+
+def _card_hash(services: Services, each: Signed) -> bytes | None:
+    """Return the keyed hash of the card in a record or an ask; None if it names none we read.
+
+    A secure card's one-time message is not read here; such a deposit waits in suspense.
+    """
+    token, body = each.body.get("card"), each.body
+    if token is None:
+        return None
+    name, number = (body["nonce"], 0) if "nonce" in body else (body["epoch"], body["seq"])
+    try:
+        uid: bytes = contract.open_card_token(each.key.card, name, number, token)
+    except contract.ContractError:
+        return None
+    return services.vault.card_hash(uid)
+
+
+def _entry(
+    view: View,
+    each: Signed,
+    moment: Moment,
+    card_hash: bytes | None,
+    holders: dict[bytes, Holder],
+    attestation_id: int | None,
+) -> Entry:
+    body, device = each.body, each.device
+    fraction = body.get("fraction")
+    rate = rate_at(view.tariffs(), fraction, moment.effective_s) if fraction else None
+    now = view.device(device.id) or device
+    facts = Facts(
+        moment=moment,
+        confirmed=now.journals.get(body["epoch"], False),
+        holder=holders.get(card_hash) if card_hash else None,
+        rate=rate,
+    )
+    return Entry(
+        key=RecordKey(device.source_id, int(body["epoch"], 16), body["seq"], each.hash),
+        kind=body["kind"],
+        jws=each.jws.encode(),
+        received_s=each.received_s,
+        effective_s=moment.effective_s,
+        wanted=rules.wanted(body, facts),
+        attestation_id=attestation_id,
+        basis=moment.basis,
+        point_id=now.point_at(moment.effective_s),
+        fraction=fraction,
+        net_g=body.get("net_g"),
+        grade=GRADE if fraction else None,
+        tariff_id=rate.tariff_id if rate else None,
+        amount_per_kg=rate.amount_per_kg if rate else None,
+        card_ref=card_hash.hex() if card_hash else None,
+    )
+
+
+def _moments(times: _Times, signed: Sequence[Signed]) -> list[Moment]:
+    """Date the records in the order in which each journal wrote them."""
+    dated: dict[int, Moment] = {}
+    for index in sorted(range(len(signed)), key=lambda i: signed[i].body["seq"]):
+        each = signed[index]
+        body, device = each.body, each.device.id
+        journal = (device, body["epoch"])
+        anchor = times.anchors.get((*journal, body["boot"]))
+        around = times.neighbours(journal, body["seq"])
+        moment = rules.moment_of(body, each.received_s, anchor, around)
+        if moment.basis != rules.RECEIVED:
+            times.vouched.setdefault(journal, {})[body["seq"]] = moment.effective_s
+        dated[index] = moment
+    return [dated[index] for index in range(len(signed))]
+
+
+def _times(services: Services, conn: Connection, signed: Sequence[Signed]) -> _Times:
+    """Read the right moments and the dated neighbours that the books already have."""
+    times, ledger_id = _Times(), services.ledger_id
+    journals: dict[Journal, list[Signed]] = {}
+    for each in signed:
+        journals.setdefault((each.device.id, each.body["epoch"]), []).append(each)
+    for (device, epoch), records in journals.items():
+        clock = t.boot_clock.c
+        query = select(clock.boot, clock.up_ms, clock.at_s).where(
+            clock.ledger_id == ledger_id,
+            clock.device == device,
+            clock.epoch == epoch,
+            clock.boot.in_({each.body["boot"] for each in records}),
+        )
+        for row in conn.execute(query):
+            times.anchors[device, epoch, row.boot] = Anchor(row.up_ms, row.at_s)
+        beside = {each.body["seq"] + step for each in records for step in (-1, 1)}
+        dated = select(booked.c.seq, booked.c.effective_s).where(
+            booked.c.ledger_id == ledger_id,
+            booked.c.source_id == records[0].device.source_id,
+            booked.c.epoch == int(epoch, 16),
+            booked.c.seq.in_(beside),
+            booked.c.basis != rules.RECEIVED,
+        )
+        times.vouched[device, epoch] = {row.seq: row.effective_s for row in conn.execute(dated)}
+    return times

@@ -1,0 +1,195 @@
+"""A person's last word on deposits that wait, and second tries for bytes nobody had signed.
+
+All money moves through the poster, once a record. A call that is repeated resolves what is
+left and nothing twice.
+"""
+
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Connection, delete, select
+
+from backend import tables as t
+from backend.cards import service as cards
+from backend.cards.service import Holder
+from backend.deposits import judging, keeping
+from backend.deposits.envelope import Signed, Unsigned, open_signed
+from backend.devices import service as devices
+from backend.errors import AlreadyDecided
+from backend.ledger.errors import NotResolvable
+from backend.ledger.resolve import Resolution, Resolved
+from backend.ledger.tables import record as booked
+from backend.ledger.tables import resolution as decided
+from backend.people import service as people
+from backend.services import Services
+
+RECORD_NAME = ("source_id", "epoch", "seq")
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A record that waits for a person."""
+
+    source_id: int
+    epoch: int
+    seq: int
+    outcome: str
+    reason: str
+    card_ref: str | None
+    account_id: int | None
+    effective_s: int
+    amount: int
+
+
+def resolve(
+    services: Services,
+    device: str,
+    epoch: str,
+    seq: int,
+    *,
+    person_id: int | None,
+    reason: str,
+    decided_by: str,
+    amount: int | None = None,
+) -> Resolved:
+    """Credit a waiting record to a person, or refuse it (None).
+
+    Raises NotFound, and what the ledger refuses.
+    """
+    with services.read() as conn:
+        source_id = devices.device(conn, services.ledger_id, device).source_id
+        holder = people.person(conn, services.ledger_id, person_id) if person_id else None
+    asked = Resolution(
+        source_id,
+        int(epoch, 16),
+        seq,
+        holder.account_id if holder else None,
+        reason,
+        decided_by,
+        amount,
+    )
+    return services.poster.submit(asked).result()
+
+
+def confirm_epoch(services: Services, device: str, epoch: str, *, decided_by: str) -> int:
+    """Vouch for a device's new journal and pay what was held for it; return how many.
+
+    May be repeated: what came in between is released too. Raises NotFound.
+    """
+    ledger_id, now_s = services.ledger_id, services.now_s()
+    with services.begin() as conn:
+        with suppress(AlreadyDecided):  # then this call sees to what is still held
+            devices.accept_epoch(conn, ledger_id, device, epoch, decided_by=decided_by, now_s=now_s)
+        source_id = devices.device(conn, ledger_id, device).source_id
+    held = (
+        booked.c.outcome == "held",
+        booked.c.reason == "new_epoch",
+        booked.c.source_id == source_id,
+        booked.c.epoch == int(epoch, 16),
+    )
+    return _pay(services, held, "epoch_confirmed", decided_by)
+
+
+def claim_for_card(services: Services, uid_hash: bytes, *, decided_by: str) -> int:
+    """Pay a card's holder what was brought with the card before anybody knew it."""
+    suspended = (
+        booked.c.outcome == "suspended",
+        booked.c.reason == "unknown_card",
+        booked.c.card_ref == uid_hash.hex(),
+    )
+    return _pay(services, suspended, "card_issued", decided_by)
+
+
+def requeue(services: Services, device: str) -> dict[str, int]:
+    """Try the kept bytes of a device again, after its key was registered; count the outcomes.
+
+    What is still not truly signed stays where it is.
+    """
+    mine = (t.refused.c.ledger_id == services.ledger_id, t.refused.c.device == device)
+    with services.read() as conn:
+        rows = conn.execute(select(t.refused).where(*mine).limit(keeping.KEPT_PER_DEVICE)).all()
+        view = services.facts.view(conn)
+        signed: list[tuple[bytes, int | None, Signed]] = []
+        for row in rows:
+            try:
+                opened = open_signed(view.device, device, "record", row.jws, row.received_s)
+            except Unsigned:
+                continue
+            signed.append((row.hash, row.attestation_id, opened))
+    with services.begin() as conn:
+        keeping.journals(conn, services.ledger_id, [each for _h, _a, each in signed])
+    counts: dict[str, int] = {}
+    for digest, attestation_id, each in signed:
+        with services.read() as conn:
+            view = services.facts.view(conn)
+            entry = judging.entries(services, conn, view, [each], attestation_id)[0]
+        outcome = services.poster.submit(entry).result().outcome
+        counts[outcome] = counts.get(outcome, 0) + 1
+        with services.begin() as conn:
+            conn.execute(delete(t.refused).where(*mine, t.refused.c.hash == digest))
+    return counts
+
+
+def waiting(
+    conn: Connection, ledger_id: int, *which: ColumnElement[bool], limit: int | None = None
+) -> list[Waiting]:
+    """Return records that wait for a person, oldest first."""
+    same = [booked.c[name] == decided.c[name] for name in ("ledger_id", *RECORD_NAME)]
+    query = (
+        select(booked)
+        .where(
+            booked.c.ledger_id == ledger_id,
+            booked.c.outcome.in_(("held", "suspended")),
+            ~select(decided.c.seq).where(*same).exists(),
+            *which,
+        )
+        .order_by(booked.c.effective_s, booked.c.source_id, booked.c.seq)
+        .limit(limit)
+    )
+    return [
+        Waiting(
+            row.source_id,
+            row.epoch,
+            row.seq,
+            row.outcome,
+            row.reason,
+            row.card_ref,
+            row.account_id,
+            row.effective_s,
+            row.amount,
+        )
+        for row in conn.execute(query)
+    ]
+
+
+def _pay(
+    services: Services, which: tuple[ColumnElement[bool], ...], reason: str, decided_by: str
+) -> int:
+    """Credit everything that waits and has somebody to go to; return how many records."""
+    with services.read() as conn:
+        rows = waiting(conn, services.ledger_id, *which)
+        refs = {bytes.fromhex(row.card_ref) for row in rows if row.card_ref}
+        holders = cards.holders(conn, services.ledger_id, refs)
+    asked: list[Future[Resolved]] = []
+    for row in rows:
+        account_id = _account(row, holders)
+        if account_id is not None:
+            name = (row.source_id, row.epoch, row.seq)
+            asked.append(services.poster.submit(Resolution(*name, account_id, reason, decided_by)))
+    paid = 0
+    for future in asked:
+        with suppress(NotResolvable):  # a colleague was faster
+            future.result()
+            paid += 1
+    return paid
+
+
+def _account(row: Waiting, holders: dict[bytes, Holder]) -> int | None:
+    """Return who a waiting record belongs to; a blocked card's waits for a person's decision."""
+    holder = holders.get(bytes.fromhex(row.card_ref)) if row.card_ref else None
+    if row.account_id is not None or holder is None:
+        return row.account_id
+    first_s = min(from_s for from_s, _state in holder.states)
+    before_issue = row.effective_s < first_s
+    return holder.account_id if before_issue or holder.active_at(row.effective_s) else None

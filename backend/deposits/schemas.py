@@ -1,0 +1,115 @@
+"""The uplink and the pages of deposits, as JSON."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field
+
+from backend.schemas import RowNumber, Seconds, Strict
+from firmware import contract
+
+RECORDS_MOST = 500
+Epoch = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+# Longer bytes than the contract allows are taken, so that they are refused by name and kept.
+Jws = Annotated[str, Field(max_length=8 * contract.MAX_JWS)]
+DeviceId = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}$")]
+
+
+class RecordIn(Strict):
+    device: DeviceId
+    received_s: Seconds
+    jws: Jws
+
+
+class MessageIn(Strict):
+    device: DeviceId
+    channel: Literal["birth", "ask", "result"]
+    received_s: Seconds
+    jws: Jws
+
+
+class UplinkIn(Strict):
+    attestation: Annotated[str, Field(max_length=128)] = ""
+    records: list[RecordIn] = Field(default_factory=list, max_length=RECORDS_MOST)
+    messages: list[MessageIn] = Field(default_factory=list, max_length=RECORDS_MOST)
+    delivered: list[RowNumber] = Field(default_factory=list, max_length=RECORDS_MOST)
+
+
+class ResultOut(BaseModel):
+    """`epoch`, `seq` and `hash8` are null where the bytes were not even readable."""
+
+    device: str
+    epoch: str | None
+    seq: int | None
+    hash8: str | None
+    outcome: Literal["credited", "held", "suspended", "queued", "quarantined", "noted", "refused"]
+    reason: str
+
+
+class DownOut(BaseModel):
+    id: int | None
+    device: str
+    channel: Literal["receipt", "answer", "command", "settings"]
+    body: str
+    expires_s: int | None
+
+
+class UplinkOut(BaseModel):
+    results: list[ResultOut]
+    down: list[DownOut]
+
+
+class PointIn(Strict):
+    device: DeviceId
+    received_s: Seconds
+    body: dict[str, Any]
+
+
+class StateIn(Strict):
+    device: DeviceId
+    received_s: Seconds
+    state: Literal["online", "sleeping", "lost"]
+    session: Annotated[int, Field(ge=0, lt=2**53)]
+
+
+class TelemetryIn(Strict):
+    points: list[PointIn] = Field(default_factory=list, max_length=2000)
+    states: list[StateIn] = Field(default_factory=list, max_length=2000)
+
+
+class DepositOut(BaseModel):
+    """One deposit with everything that its credit rests on."""
+
+    device: str
+    epoch: str
+    seq: int
+    point: str | None
+    fraction: str | None
+    waste_code: str | None
+    effective_s: int
+    basis: Literal["device", "rebuilt", "received"]
+    received_s: int
+    before_g: int | None
+    after_g: int | None
+    net_g: int | None
+    e_g: int | None
+    calibration: int
+    outcome: str
+    reason: str
+    amount: int
+    tariff_id: int | None
+    amount_per_kg: int | None
+    rule: str
+    transfer_id: int | None
+
+
+class ResolutionIn(Strict):
+    """Credit it to a person, or refuse it (`person_id` null)."""
+
+    person_id: int | None
+    reason: Annotated[str, Field(min_length=1, max_length=64)]
+    amount: Annotated[int, Field(ge=0, lt=2**53)] | None = None
+
+
+class ResolvedOut(BaseModel):
+    outcome: Literal["credited", "queued", "refused"]
+    amount: int

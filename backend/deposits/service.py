@@ -1,0 +1,157 @@
+"""Reading deposits: a resident's own, each with what its credit rests on, and what waits."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, select
+
+from backend import tables as t
+from backend.errors import NotFound
+from backend.ledger.tables import record as booked
+from backend.ledger.tables import resolution as decided
+from backend.people import service as people
+from firmware import contract
+
+RULE = "net weight x credit per kilogram / 1000, rounded half up"
+PAGE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Deposit:
+    """A deposit with its whole explanation. `outcome` is the last word on it.
+
+    `basis` says what its time rests on: the device's clock, rebuilt, or when it was received.
+    `amount` is in minor units; `calibration` is the number of the one in force.
+    """
+
+    device: str
+    epoch: str
+    seq: int
+    point: str | None
+    fraction: str | None
+    waste_code: str | None
+    effective_s: int
+    basis: str
+    received_s: int
+    before_g: int | None
+    after_g: int | None
+    net_g: int | None
+    e_g: int | None
+    calibration: int
+    outcome: str
+    reason: str
+    amount: int
+    tariff_id: int | None
+    amount_per_kg: int | None
+    rule: str
+    transfer_id: int | None
+
+
+def of_person(
+    conn: Connection,
+    ledger_id: int,
+    person_id: int,
+    *,
+    before_s: int | None = None,
+    limit: int = PAGE,
+) -> list[Deposit]:
+    """Return a person's deposits, newest first, those that happened before `before_s`.
+
+    The next page starts before the last one's `effective_s`. Raises NotFound.
+    """
+    account_id = people.person(conn, ledger_id, person_id).account_id
+    query = (
+        _query(ledger_id)
+        .where((booked.c.account_id == account_id) | (decided.c.account_id == account_id))
+        .order_by(booked.c.effective_s.desc(), booked.c.source_id, booked.c.seq.desc())
+        .limit(limit)
+    )
+    if before_s is not None:
+        query = query.where(booked.c.effective_s < before_s)
+    return [_deposit(row) for row in conn.execute(query)]
+
+
+def deposit(conn: Connection, ledger_id: int, device: str, epoch: str, seq: int) -> Deposit:
+    """Return one deposit by its name. Raises NotFound."""
+    row = conn.execute(
+        _query(ledger_id).where(
+            t.device.c.id == device, booked.c.epoch == int(epoch, 16), booked.c.seq == seq
+        )
+    ).one_or_none()
+    if row is None:
+        raise NotFound("There is no such deposit.")
+    return _deposit(row)
+
+
+def waiting(conn: Connection, ledger_id: int, *, limit: int = PAGE) -> list[Deposit]:
+    """Return what is held or suspended without a last word, oldest first."""
+    query = (
+        _query(ledger_id)
+        .where(booked.c.outcome.in_(("held", "suspended")), decided.c.outcome.is_(None))
+        .order_by(booked.c.effective_s, booked.c.source_id, booked.c.seq)
+        .limit(limit)
+    )
+    return [_deposit(row) for row in conn.execute(query)]
+
+
+def _query(ledger_id: int) -> Any:
+    """Select records with their device, point and last word."""
+    same = [booked.c[n] == decided.c[n] for n in ("ledger_id", "source_id", "epoch", "seq")]
+    device, point = t.device.c, t.point.c
+    return (
+        select(
+            booked,
+            device.id.label("device"),
+            point.name.label("point"),
+            decided.c.outcome.label("last_outcome"),
+            decided.c.reason.label("last_reason"),
+            decided.c.amount.label("last_amount"),
+            decided.c.transfer_id.label("last_transfer_id"),
+        )
+        .join(
+            t.device,
+            and_(device.ledger_id == booked.c.ledger_id, device.source_id == booked.c.source_id),
+        )
+        .outerjoin(
+            t.point,
+            and_(point.ledger_id == booked.c.ledger_id, point.id == booked.c.point_id),
+        )
+        .outerjoin(decided, and_(*same))
+        .where(booked.c.ledger_id == ledger_id, booked.c.fraction.is_not(None))
+    )
+
+
+def _deposit(row: Row[Any]) -> Deposit:
+    body = _body(row.jws)
+    settled = row.last_outcome is not None
+    return Deposit(
+        device=row.device,
+        epoch=f"{row.epoch:016x}",
+        seq=row.seq,
+        point=row.point,
+        fraction=row.fraction,
+        waste_code=contract.FRACTIONS.get(row.fraction),
+        effective_s=row.effective_s,
+        basis=row.basis,
+        received_s=row.received_s,
+        before_g=body.get("before_g"),
+        after_g=body.get("after_g"),
+        net_g=row.net_g,
+        e_g=body.get("e_g"),
+        calibration=body["cal"],
+        outcome=row.last_outcome if settled else row.outcome,
+        reason=row.last_reason if settled else row.reason,
+        amount=row.last_amount if settled else row.amount,
+        tariff_id=row.tariff_id,
+        amount_per_kg=row.amount_per_kg,
+        rule=RULE,
+        transfer_id=row.last_transfer_id or row.transfer_id,
+    )
+
+
+def _body(jws: bytes) -> Mapping[str, Any]:
+    """Return the payload of a record that the books have: its envelope was checked then."""
+    body: Mapping[str, Any] = json.loads(contract.unb64(jws.decode().split(".")[1]))
+    return body

@@ -1,0 +1,149 @@
+"""Routes of the technician: devices, where they stand, their keys, journals and orders."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, status
+
+from backend.access.dependencies import WithServices, staff_with
+from backend.access.service import Who
+from backend.deposits import resolving
+from backend.devices import service
+from backend.devices.schemas import (
+    AssignmentIn,
+    CommandIn,
+    CommandOut,
+    DeviceIn,
+    DeviceOut,
+    EpochOut,
+    KeyIn,
+    ProvisionedOut,
+    ReleasedOut,
+    RequeuedOut,
+)
+from backend.problems import problems
+from backend.schemas import DevicePath, EpochPath
+
+router = APIRouter(prefix="/v1/devices", tags=["devices"])
+Reader = Annotated[Who, Depends(staff_with("devices:read"))]
+Writer = Annotated[Who, Depends(staff_with("devices:write"))]
+Confirmer = Annotated[Who, Depends(staff_with("epochs:confirm"))]
+
+
+@router.get("", responses=problems(401, 403, 503))
+def list_devices(who: Reader, services: WithServices) -> list[DeviceOut]:
+    with services.read() as conn:
+        return [_device(each) for each in service.devices(conn, who.ledger_id)]
+
+
+@router.get("/{device}", responses=problems(401, 403, 404, 422, 503))
+def read_device(device: DevicePath, who: Reader, services: WithServices) -> DeviceOut:
+    with services.read() as conn:
+        return _device(service.device(conn, who.ledger_id, device))
+
+
+@router.post(
+    "",
+    status_code=status.HTTP_201_CREATED,
+    responses=problems(401, 403, 404, 409, 422, 503),
+)
+def provision(body: DeviceIn, who: Writer, services: WithServices) -> ProvisionedOut:
+    """Register a device; answers its key, this once."""
+    with services.begin() as conn:
+        made = service.provision(
+            conn,
+            services.vault,
+            who.ledger_id,
+            body.device,
+            point_id=body.point_id,
+            from_s=services.now_s(),
+        )
+    return ProvisionedOut(device=made.device, number=made.number, key=made.key.hex())
+
+
+@router.post(
+    "/{device}/keys",
+    status_code=status.HTTP_201_CREATED,
+    responses=problems(401, 403, 404, 409, 422, 503),
+)
+def add_key(device: DevicePath, body: KeyIn, who: Writer, services: WithServices) -> ProvisionedOut:
+    """Give a device another key by number; answers it, this once."""
+    with services.begin() as conn:
+        key = service.add_key(
+            conn,
+            services.vault,
+            who.ledger_id,
+            device,
+            number=body.number,
+            now_s=services.now_s(),
+        )
+    return ProvisionedOut(device=device, number=body.number, key=key.hex())
+
+
+@router.post("/{device}/assignments", responses=problems(401, 403, 404, 409, 422, 503))
+def assign(
+    device: DevicePath, body: AssignmentIn, who: Writer, services: WithServices
+) -> DeviceOut:
+    """Stand a device at a point from a moment on."""
+    with services.begin() as conn:
+        service.assign(conn, who.ledger_id, device, body.point_id, from_s=body.from_s)
+        return _device(service.device(conn, who.ledger_id, device))
+
+
+@router.post(
+    "/{device}/epochs/{epoch}/confirmation",
+    responses=problems(401, 403, 404, 409, 422, 503),
+)
+def confirm_epoch(
+    device: DevicePath, epoch: EpochPath, who: Confirmer, services: WithServices
+) -> ReleasedOut:
+    """Vouch for a swap or a wipe: pays what was held for the device's new journal."""
+    released = resolving.confirm_epoch(services, device, epoch, decided_by=who.signature)
+    return ReleasedOut(released=released)
+
+
+@router.post("/{device}/requeue", responses=problems(401, 403, 404, 409, 422, 503))
+def requeue(device: DevicePath, _who: Writer, services: WithServices) -> RequeuedOut:
+    """Try refused bytes of a device again, after its key was registered."""
+    return RequeuedOut(outcomes=resolving.requeue(services, device))
+
+
+@router.post(
+    "/{device}/commands",
+    status_code=status.HTTP_202_ACCEPTED,
+    responses=problems(401, 403, 404, 409, 422, 503),
+)
+def send_command(
+    device: DevicePath, body: CommandIn, who: Writer, services: WithServices
+) -> CommandOut:
+    """Send a device an order for the session it is in."""
+    with services.begin() as conn:
+        down_id = service.send_command(
+            conn,
+            services.vault,
+            who.ledger_id,
+            device,
+            body.name,
+            body.args,
+            now_s=services.now_s(),
+        )
+    return CommandOut(id=down_id)
+
+
+def _device(found: service.Device) -> DeviceOut:
+    return DeviceOut(
+        id=found.id,
+        point_id=found.point_id,
+        seen_s=found.seen_s,
+        state=found.state,
+        birth=dict(found.birth) if found.birth else None,
+        birth_s=found.birth_s,
+        epochs=[
+            EpochOut(
+                epoch=each.epoch,
+                seen_s=each.seen_s,
+                confirmed_s=each.confirmed_s,
+                confirmed_by=each.confirmed_by,
+            )
+            for each in found.epochs
+        ],
+    )

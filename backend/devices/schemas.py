@@ -1,0 +1,71 @@
+"""Devices as JSON."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field
+
+from backend.schemas import LARGEST, Seconds, Strict
+
+
+class DeviceIn(Strict):
+    device: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}$")]
+    point_id: Annotated[int, Field(ge=1, le=LARGEST)] | None = None
+
+
+class ProvisionedOut(BaseModel):
+    """`key` (hex) goes into the device now and is never shown again."""
+
+    device: str
+    number: int
+    key: str
+
+
+class KeyIn(Strict):
+    number: Annotated[int, Field(ge=1, lt=2**31)]
+
+
+class EpochOut(BaseModel):
+    """A journal that the device signs with; deposits of one that nobody confirmed are held."""
+
+    epoch: str
+    seen_s: int
+    confirmed_s: int | None
+    confirmed_by: str | None
+
+
+class DeviceOut(BaseModel):
+    """`birth` is what the device last said of itself."""
+
+    id: str
+    point_id: int | None
+    seen_s: int | None
+    state: str | None
+    birth: dict[str, Any] | None
+    birth_s: int | None
+    epochs: list[EpochOut]
+
+
+class AssignmentIn(Strict):
+    point_id: Annotated[int, Field(ge=1, le=LARGEST)]
+    from_s: Seconds
+
+
+class CommandIn(Strict):
+    name: Annotated[str, Field(max_length=32)]
+    args: dict[str, Any] = Field(default_factory=dict, max_length=8)
+
+
+class CommandOut(BaseModel):
+    id: int
+
+
+class ReleasedOut(BaseModel):
+    """How many held deposits were paid."""
+
+    released: int
+
+
+class RequeuedOut(BaseModel):
+    """Outcomes of bytes that had been refused before."""
+
+    outcomes: dict[str, int]

@@ -1,0 +1,40 @@
+"""People, balances and statements as JSON."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+from backend.schemas import Strict
+
+
+class PersonIn(Strict):
+    name: Annotated[str, Field(min_length=1, max_length=120)]
+    household: Annotated[str, Field(max_length=64)] = ""
+    language: Annotated[str, Field(pattern=r"^[a-z]{2,3}$")] = "ar"
+
+
+class PersonOut(BaseModel):
+    id: int
+    name: str
+    household: str
+    language: str
+
+
+class BalanceOut(BaseModel):
+    """Minor units of the town's credit; `scale` is how many decimals a person sees."""
+
+    person_id: int
+    balance: int
+    available: int
+    currency: str
+    scale: int
+
+
+class LineOut(BaseModel):
+    """One movement; `amount` is negative where credit was spent."""
+
+    transfer_id: int
+    what: str
+    amount: int
+    balance_after: int
+    effective_s: int

@@ -1,0 +1,123 @@
+"""Errors at the border: RFC 9457 problem+json, for the answer and for the OpenAPI document.
+
+One handler turns every error class of the programme and the ledger into a problem; a route
+says with `problems(...)` which of them it can give.
+"""
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
+from sqlalchemy.exc import IntegrityError, OperationalError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+
+from backend.errors import BackendError, BadInput, Conflict, NotReady
+from backend.ledger.errors import LedgerError
+
+MEDIA_TYPE = "application/problem+json"
+_log = logging.getLogger(__name__)
+
+
+class Problem(BaseModel):
+    """What went wrong: `code` for programs, `detail` in words for a person."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+
+
+def problem_response(error: BackendError | LedgerError) -> JSONResponse:
+    phrase = getattr(error, "title", None) or HTTPStatus(error.status).phrase
+    retry_after_s = getattr(error, "retry_after_s", None)
+    headers = {"Retry-After": str(retry_after_s)} if retry_after_s else None
+    return _response(error.status, error.code, phrase, str(error), headers)
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Document the problems that a route can answer with, by status."""
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {
+        status: {"description": HTTPStatus(status).phrase, "content": content}
+        for status in statuses
+    }
+
+
+def install(app: FastAPI) -> None:
+    """Add the one handler, and the Problem schema that the routes refer to."""
+    for kind in (BackendError, LedgerError):
+        app.add_exception_handler(kind, _known)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(IntegrityError, _raced)
+    app.add_exception_handler(OperationalError, _database)
+    app.add_exception_handler(Exception, _unexpected)
+
+    def document() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            made = get_openapi(
+                title=app.title,
+                version=app.version,
+                description=app.description,
+                routes=app.routes,
+            )
+            schemas = made.setdefault("components", {}).setdefault("schemas", {})
+            schemas["Problem"] = Problem.model_json_schema()
+            app.openapi_schema = made
+        return app.openapi_schema
+
+    app.openapi = document  # type: ignore[method-assign]  # FastAPI's documented way
+
+
+def _response(
+    status: int, code: str, title: str, detail: str, headers: dict[str, str] | None = None
+) -> JSONResponse:
+    problem = Problem(
+        type=f"urn:farz:problem:{code}", title=title, status=status, detail=detail, code=code
+    )
+    return JSONResponse(problem.model_dump(), status, headers, media_type=MEDIA_TYPE)
+
+
+def _known(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, BackendError | LedgerError)
+    if error.status >= 500:
+        _log.error("%s: %s", error.code, error)
+    return problem_response(error)
+
+
+def _invalid(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    return problem_response(BadInput(f"{place}: {first['msg']}"))
+
+
+def _http(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    phrase = HTTPStatus(error.status_code).phrase
+    code = phrase.lower().replace(" ", "_")
+    headers = dict(error.headers) if error.headers else None
+    return _response(error.status_code, code, phrase, str(error.detail), headers)
+
+
+def _raced(_request: Request, error: Exception) -> JSONResponse:
+    _log.warning("Two writes met: %s", error)
+    return problem_response(Conflict("Somebody changed the same thing just now. Try again."))
+
+
+def _database(_request: Request, error: Exception) -> JSONResponse:
+    _log.error("The database failed: %s", error)
+    failed = NotReady("The database does not answer. Try again in a moment.")
+    failed.retry_after_s = 1
+    return problem_response(failed)
+
+
+def _unexpected(_request: Request, error: Exception) -> JSONResponse:
+    _log.error("An error nobody expected", exc_info=error)
+    return problem_response(BackendError("Something went wrong here. It was noted."))

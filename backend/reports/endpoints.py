@@ -1,0 +1,59 @@
+"""Routes for figures, and for those who watch whether the backend is well."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+
+from backend import migrations
+from backend.access.dependencies import WithServices, staff_with
+from backend.access.service import Who
+from backend.errors import NotReady
+from backend.problems import problems
+from backend.reports import service
+from backend.reports.schemas import AliveOut, HealthOut, ReadyOut, StreamOut, StreamsOut
+from backend.towns import service as towns
+
+router = APIRouter(tags=["reports"])
+Reader = Annotated[Who, Depends(staff_with("reports:read"))]
+Moment = Annotated[int, Query(ge=0, le=2**40)]
+
+
+@router.get("/v1/streams", responses=problems(401, 403, 422, 503))
+def read_streams(
+    who: Reader,
+    services: WithServices,
+    since_s: Moment = 0,
+    until_s: Annotated[int | None, Query(ge=0, le=2**40)] = None,
+) -> StreamsOut:
+    """Grams per fraction and point of deposits that happened in a period."""
+    with services.read() as conn:
+        found = service.streams(conn, who.ledger_id, since_s, until_s)
+    return StreamsOut(
+        change=found.change,
+        net_g=found.net_g,
+        amount=found.amount,
+        streams=[StreamOut.model_validate(asdict(each)) for each in found.streams],
+    )
+
+
+@router.get("/v1/health", responses=problems(503))
+def read_health(services: WithServices) -> HealthOut:
+    """How often each outcome and each refusal was given. Counts only, so open to all."""
+    return HealthOut.model_validate(asdict(service.health(services)))
+
+
+@router.get("/healthz")
+async def alive() -> AliveOut:
+    """The process answers."""
+    return AliveOut()
+
+
+@router.get("/readyz", responses=problems(503))
+def ready(services: WithServices) -> ReadyOut:
+    """The database answers, has the newest tables, and holds a town."""
+    with services.read() as conn:
+        if not migrations.is_current(conn):
+            raise NotReady("The database has older tables than this program. Run: farz migrate")
+        towns.town(conn, services.ledger_id)
+    return ReadyOut()
