@@ -1,0 +1,203 @@
+"""The `farz` command: one small function a command, each importing its rooms only when called.
+
+A gateway's machine has no backend installed, so nothing but typer is imported up here.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from farz import card_commands, device_commands, ledger_commands, report_commands, tariff_commands
+from farz.errors import FarzError
+
+app = typer.Typer(
+    name="farz",
+    help="From a kilogram of sorted waste to a community's currency, and anyone can check the way.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(device_commands.app, name="device")
+app.add_typer(card_commands.app, name="card")
+app.add_typer(tariff_commands.app, name="tariff")
+app.add_typer(ledger_commands.app, name="ledger")
+app.add_typer(report_commands.app, name="report")
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, nothing else.")]
+Port = Annotated[int, typer.Option(help="TCP port on the loopback.")]
+Seed = Annotated[int, typer.Option(help="The same seed makes the same run.")]
+
+
+@app.callback()
+def choose_data_dir(
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(envvar="FARZ_DATA_DIR", help="Where the town's data lies."),
+    ] = None,
+) -> None:
+    if data_dir is not None:
+        os.environ["FARZ_DATA_DIR"] = str(data_dir)
+
+
+@app.command()
+def demo(
+    once: Annotated[bool, typer.Option(help="Run without waiting, count, and stop.")] = False,
+    bins: Annotated[int, typer.Option(min=1, max=20)] = 5,
+    deposits: Annotated[int, typer.Option(min=1, max=20_000)] = 200,
+    redemptions: Annotated[int, typer.Option(min=0, max=2_000)] = 20,
+    seed: Seed = 7,
+    as_json: Json = False,
+    port: Port = 8080,
+) -> None:
+    """A synthetic village on this machine: bins, broker, gateway, backend, pages.
+
+    Examples:  farz demo        farz demo --once --bins 5 --deposits 200 --redemptions 20 --json
+    """
+    from farz import demo as village
+
+    if not once:
+        village.live(bins=bins, deposits=deposits, seed=seed, port=port)
+        return
+    report = village.once(bins=bins, deposits=deposits, redemptions=redemptions, seed=seed)
+    _print(report, as_json)
+    raise typer.Exit(0 if report["ok"] else 1)
+
+
+@app.command()
+def init(
+    name: Annotated[str, typer.Argument(help="The town's name.")],
+    currency: Annotated[str, typer.Option(help="What the credit is called.")] = "qamama",
+    login: Annotated[str, typer.Option(help="The first administrator's login.")] = "admin",
+) -> None:
+    """Found a town: its secret, its books, its first administrator.
+
+    Example:  farz --data-dir /var/lib/farz init "My village" --currency qamama
+    """
+    from farz.town import found
+
+    found(name, currency, login)
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to this version's tables. Does nothing when it is there already."""
+    from backend import migrations
+    from backend.settings import Settings
+
+    settings = Settings()
+    migrations.upgrade(settings)
+    typer.echo("The database is at this version's tables.")
+
+
+@app.command()
+def serve(port: Port = 8000) -> None:
+    """The backend with its pages, on the loopback; put a proxy with TLS in front of it."""
+    from farz.serving import serve as run
+
+    run(port)
+
+
+@app.command()
+def gateway() -> None:
+    """The gateway between the broker and the backend. Settings: environment, FARZ_GATEWAY_*."""
+    from edge_gateway.__main__ import main as run
+
+    run()
+
+
+@app.command()
+def bench(
+    name: Annotated[str, typer.Argument(help="firmware, gateway or spine")], as_json: Json = False
+) -> None:
+    """Measure, as ratios to a limit that is measured in the same run."""
+    from farz.benches import run
+
+    report = run(name)
+    _print(report, as_json)
+    raise typer.Exit(1 if report["short"] else 0)
+
+
+@app.command()
+def drill(
+    name: Annotated[str, typer.Argument(help="restart: every part is killed in the middle")],
+    runs: Annotated[int, typer.Option(min=1)] = 3,
+    seed: Seed = 1,
+    as_json: Json = False,
+) -> None:
+    """Break things on purpose and count what was lost or doubled."""
+    from farz.drills import run
+
+    report = run(name, runs, seed)
+    _print(report, as_json)
+    raise typer.Exit(0 if report["ok"] else 1)
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Say what is wrong here and the command that mends it. Exit code 0, 1 (warnings) or 2."""
+    from farz.doctor import examine, show
+
+    findings = examine()
+    if as_json:
+        typer.echo(json.dumps({"findings": [f.as_dict() for f in findings]}, ensure_ascii=False))
+    else:
+        show(findings)
+    raise typer.Exit(max((f.level for f in findings), default=0))
+
+
+@app.command()
+def backup(target: Annotated[Path, typer.Argument(help="A file that does not exist yet.")]) -> None:
+    """Copy the books (SQLite) into one file while the backend goes on serving.
+
+    Example:  farz backup /media/usb/farz-2026-11-23.sqlite
+    """
+    from farz.backups import backup as run
+
+    typer.echo(run(target))
+
+
+@app.command()
+def restore(source: Annotated[Path, typer.Argument(help="A file made by `farz backup`.")]) -> None:
+    """Put a backup in place of the books, after its ledger has been verified."""
+    from farz.backups import restore as run
+
+    typer.echo(run(source))
+
+
+def _print(report: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(report))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(show_header=False, box=None, pad_edge=False)
+    for name, value in report.items():
+        table.add_row(name, json.dumps(value) if isinstance(value, dict | list) else str(value))
+    Console().print(table)
+
+
+def main() -> None:
+    """Run the command; errors that a person can do something about are printed as sentences."""
+    try:
+        app()
+    except FarzError as error:
+        _refuse(error)
+    except Exception as error:
+        # The rooms' own errors carry words for people; anything else is a fault of ours.
+        if not type(error).__module__.startswith(("backend.", "edge_gateway.", "firmware.")):
+            raise
+        _refuse(error)
+
+
+def _refuse(error: Exception) -> None:
+    sys.stderr.write(f"farz: {error}\n")
+    sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""`farz device`: bins and counters, their keys and their places."""
+
+import time
+from typing import Annotated
+
+import typer
+
+from farz.town import open_town
+
+app = typer.Typer(no_args_is_help=True, help="Bins and counters, their keys and places.")
+Device = Annotated[str, typer.Argument(help="Device id: a-z, 0-9 and hyphens.")]
+
+
+@app.command()
+def provision(
+    device: Device, point: Annotated[str, typer.Option(help="Where it stands.")] = ""
+) -> None:
+    """Register a device and print its key once, to be put into the device's settings.
+
+    Example:  farz device provision bin-12 --point "Mosque square"
+    """
+    from backend.devices import service as devices
+
+    with open_town() as services, services.begin() as conn:
+        made = devices.provision(
+            conn,
+            services.vault,
+            services.ledger_id,
+            device,
+            point_id=_point(conn, services.ledger_id, point) if point else None,
+            now_s=int(time.time()),
+        )
+    typer.echo(
+        f"device      {made.device}\nkey number  {made.number}\nkey         {made.key.hex()}"
+    )
+
+
+@app.command(name="list")
+def show() -> None:
+    """Every device: where it stands and when it was last heard of."""
+    from backend.devices import service as devices
+
+    with open_town() as services, services.read() as conn:
+        for found in devices.devices(conn, services.ledger_id):
+            seen = "never seen" if found.seen_s is None else time.ctime(found.seen_s)
+            typer.echo(f"{found.id:<24} point {found.point_id or '-'}  {seen}")
+
+
+@app.command()
+def confirm(
+    device: Device,
+    epoch: Annotated[str, typer.Argument(help="The journal's epoch, 16 hex digits.")],
+    by: Annotated[str, typer.Option(help="Who looked at the device.")],
+) -> None:
+    """Vouch for a device's new journal (swap or wipe); its held deposits are released.
+
+    Example:  farz device confirm bin-12 00112233445566ff --by "F. Technician"
+    """
+    from backend.deposits import resolving
+
+    with open_town() as services:
+        released = resolving.confirm_epoch(services, device, epoch, decided_by=by)
+    typer.echo(f"{len(released)} held deposits released")
+
+
+def _point(conn: object, ledger_id: int, name: str) -> int:
+    from sqlalchemy import Connection
+
+    from backend.towns import service as towns
+
+    assert isinstance(conn, Connection)
+    for known in towns.points(conn, ledger_id):
+        if known.name == name:
+            return known.id
+    return towns.add_point(conn, ledger_id, name, now_s=int(time.time())).id

@@ -1,0 +1,130 @@
+"""Writes a synthetic village into a town's books through the backend's own services."""
+
+import secrets
+import time
+from dataclasses import dataclass
+
+from backend.access import service as access
+from backend.budgets import service as budgets
+from backend.cards import service as cards
+from backend.compost import service as compost
+from backend.devices import service as devices
+from backend.people import service as people
+from backend.services import Services
+from backend.tariffs import service as tariffs
+from backend.towns import service as towns
+from farz.village import COMPOST_PER_KG, CURRENCY, TARIFF_PER_KG, Village
+
+DAY_S = 86_400
+STAFF = ("administrator", "officer", "clerk", "technician")
+BUDGET = 10**9  # minor units for the period: more than any demo mints
+STOCK_G = 5_000_000
+
+
+@dataclass(frozen=True)
+class Founded:
+    """What a person needs to look around; none of it exists outside this one demo."""
+
+    gateway_key: str
+    passwords: dict[str, str]  # by login, which is the role's name
+    residents: tuple[tuple[str, str], ...]  # card number and PIN, in the order of the people
+    product_id: int
+
+
+def found(services: Services, village: Village, public_key: bytes, start_s: int) -> Founded:
+    """Found the village a day before `start_s` (Unix), so that everything is in force by then."""
+    since_s = start_s - DAY_S
+    passwords = {role: secrets.token_urlsafe(9) for role in STAFF}
+    with services.begin() as conn:
+        town = services.ledger_id
+        towns.found(conn, town, "Demo village (synthetic)", currency=CURRENCY, now_s=since_s)
+        for role, password in passwords.items():
+            access.create_staff(
+                conn,
+                town,
+                login=role,
+                name=f"{role.capitalize()} (synthetic)",
+                role=role,
+                password=password,
+                now_s=since_s,
+            )
+        gateway = access.create_gateway(
+            conn, town, name="gateway", public_key=public_key, now_s=since_s
+        )
+    _put_tariff_in_force(services, since_s)
+    residents = _enrol(services, village, since_s)
+    _place_bins(services, village, since_s)
+    product_id = _stock_compost(services, since_s)
+    budgets.set_budget(
+        services,
+        from_s=since_s - DAY_S,
+        until_s=start_s + 366 * DAY_S,
+        amount=BUDGET,
+        decided_by="officer",
+    )
+    return Founded(gateway.key, passwords, residents, product_id)
+
+
+def _put_tariff_in_force(services: Services, since_s: int) -> None:
+    with services.begin() as conn:
+        town = services.ledger_id
+        draft = tariffs.draft(
+            conn, town, TARIFF_PER_KG, from_s=since_s, drafted_by="officer", now_s=since_s
+        )
+        approvers = [who for who in access.staff(conn, town) if who.role in STAFF[:2]]
+        for who in approvers:
+            tariffs.approve(conn, town, draft.id, staff_id=who.id, now_s=since_s)
+
+
+def _enrol(services: Services, village: Village, since_s: int) -> tuple[tuple[str, str], ...]:
+    residents = []
+    for person in village.people:
+        # One household a transaction: hashing a PIN takes long, and others may want the books.
+        with services.begin() as conn:
+            town = services.ledger_id
+            enrolled = people.enrol(conn, town, person.name, now_s=since_s)
+            card = cards.issue(
+                conn,
+                services.vault,
+                town,
+                person_id=enrolled.id,
+                uid=person.uid,
+                pin=person.pin,
+                decided_by="clerk",
+                from_s=since_s,
+            )
+            if person.blocked:
+                cards.block(conn, town, card.number, decided_by="clerk", from_s=since_s + 1)
+        residents.append((card.number, person.pin))
+    return tuple(residents)
+
+
+def _place_bins(services: Services, village: Village, since_s: int) -> None:
+    with services.begin() as conn:
+        town = services.ledger_id
+        places: dict[str, int] = {}
+        for bin_ in village.bins:
+            if bin_.point not in places:
+                places[bin_.point] = towns.add_point(conn, town, bin_.point, now_s=since_s).id
+            devices.provision(
+                conn,
+                services.vault,
+                town,
+                bin_.device,
+                point_id=places[bin_.point],
+                key=bin_.key,
+                from_s=since_s,
+            )
+
+
+def _stock_compost(services: Services, since_s: int) -> int:
+    with services.begin() as conn:
+        town = services.ledger_id
+        product = compost.create_product(conn, town, "Compost", now_s=since_s)
+        compost.set_price(
+            conn, town, product.id, COMPOST_PER_KG, decided_by="officer", from_s=since_s
+        )
+    compost.receive(
+        services, product.id, STOCK_G, received_by="clerk", key=f"first-{int(time.time())}"
+    )
+    return product.id

@@ -1,0 +1,107 @@
+"""Opening a town's books for a command, and founding a town.
+
+With SQLite one process owns the books: a command that writes needs the backend stopped, and says
+so; commands that only read run beside it.
+"""
+
+import getpass
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from farz.errors import FarzError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from backend.services import Services
+
+
+@contextmanager
+def open_town(*, create: bool = False) -> Iterator["Services"]:
+    """The backend's services in this process, with its poster running.
+
+    `create` makes the data directory and the town's secret first.
+    """
+    from backend.app import build_services, close_services
+    from backend.settings import Settings
+
+    settings = Settings()
+    if create:
+        settings.create_secret()
+    services = build_services(settings)
+    services.poster.start()
+    try:
+        yield services
+    finally:
+        close_services(services)
+
+
+@contextmanager
+def open_books() -> Iterator[tuple["Engine", int]]:
+    """The books to read from, beside a backend that serves: (engine, ledger id)."""
+    from backend import db
+    from backend.settings import Settings
+
+    settings = Settings()
+    path = settings.books_url.removeprefix("sqlite:///")
+    if path != settings.books_url and not Path(path).exists():
+        raise FarzError(f"There are no books at {path}. Run: farz init")
+    engine = db.create_engine(settings.books_url, exclusive=False)
+    try:
+        yield engine, settings.ledger_id
+    finally:
+        engine.dispose()
+
+
+def verify_file(path: Path) -> None:
+    """FarzError unless the ledger in an SQLite file holds every invariant."""
+    from backend import db
+    from backend.ledger.verify import verify
+    from backend.settings import Settings
+
+    engine = db.create_engine(f"sqlite:///{path}", exclusive=False)
+    try:
+        with db.read(engine) as conn:
+            report = verify(conn, Settings().ledger_id)
+    finally:
+        engine.dispose()
+    if not report.ok:
+        raise FarzError(f"The ledger in {path} is not right: {report.problems[0]}")
+
+
+def found(name: str, currency: str, login: str) -> None:
+    """Found a town with its first administrator, asking for a password twice."""
+    from backend.access import service as access
+    from backend.settings import Settings
+    from backend.towns import service as towns
+
+    now_s = int(time.time())
+    with open_town(create=True) as services, services.begin() as conn:
+        town = towns.found(conn, services.ledger_id, name, currency=currency, now_s=now_s)
+        access.create_staff(
+            conn,
+            services.ledger_id,
+            login=login,
+            name=login,
+            role="administrator",
+            password=_new_password(login),
+            now_s=now_s,
+        )
+    sys.stdout.write(
+        f"{town.name} is founded in {Settings().data_dir}.\n"
+        f"Keep {Settings().secret_path} safe and backed up apart: keys and cards hang on it.\n"
+        "Next: farz serve, and sign in as " + login + "\n"
+    )
+
+
+def _new_password(login: str) -> str:
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\n")
+    first = getpass.getpass(f"Password for {login}: ")
+    if getpass.getpass("Once more: ") != first:
+        raise FarzError("The two passwords differ; nothing was founded.")
+    return first
