@@ -129,7 +129,7 @@ def drill(
     as_json: Json = False,
 ) -> None:
     """Break things on purpose and count what was lost or doubled."""
-    from farz.drills import run
+    from farz.drills import drill as run
 
     report = run(name, runs, seed)
     _print(report, as_json)

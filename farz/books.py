@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select
 
+from backend import tables as programme
 from backend.ledger import accounts, balances
 from backend.ledger import tables as t
 from backend.ledger.transfers import Code
+from farz.reckoning import Name
 
 DEPOSITS = ("deposit", "interrupted")
 
@@ -16,7 +18,9 @@ DEPOSITS = ("deposit", "interrupted")
 class Booked:
     """Deposits by outcome, and what the waste credit did; amounts in minor units."""
 
+    names: set[Name]
     outcomes: Counter[str]
+    mints: int
     minted: int
     redeemed: int
     handed_out_g: int
@@ -35,20 +39,36 @@ def booked(conn: Connection, ledger_id: int) -> Booked:
         .where(row.ledger_id == ledger_id, row.kind.in_(DEPOSITS))
         .group_by(row.outcome)
     )
-    minted = _sum(conn, ledger_id, Code.MINT)
-    redeemed = _sum(conn, ledger_id, Code.REDEEM)
+    mints, minted = _sum(conn, ledger_id, Code.MINT)
+    _, redeemed = _sum(conn, ledger_id, Code.REDEEM)
+    _, handed_out_g = _sum(conn, ledger_id, Code.HAND_OVER)
     issued = -balances.balance(conn, ledger_id, accounts.ISSUER).posted
     retired = balances.balance(conn, ledger_id, accounts.REDEEMED).posted
     return Booked(
         outcomes=Counter(dict(conn.execute(query).tuples().all())),
+        names=_names(conn, ledger_id),
+        mints=mints,
         minted=minted,
         redeemed=redeemed,
-        handed_out_g=_sum(conn, ledger_id, Code.HAND_OVER),
+        handed_out_g=handed_out_g,
         balanced=issued == minted and retired == redeemed,
     )
 
 
-def _sum(conn: Connection, ledger_id: int, code: Code) -> int:
+def _names(conn: Connection, ledger_id: int) -> set[Name]:
+    row, device = t.record.c, programme.device.c
+    query = select(device.id, row.epoch, row.seq).where(
+        row.ledger_id == ledger_id,
+        row.kind.in_(DEPOSITS),
+        device.ledger_id == row.ledger_id,
+        device.source_id == row.source_id,
+    )
+    return {(name, f"{epoch:016x}", seq) for name, epoch, seq in conn.execute(query)}
+
+
+def _sum(conn: Connection, ledger_id: int, code: Code) -> tuple[int, int]:
+    """How many transfers of a code there are, and their amounts together."""
     column = t.transfer.c
-    query = select(func.coalesce(func.sum(column.amount), 0))
-    return int(conn.scalars(query.where(column.ledger_id == ledger_id, column.code == code)).one())
+    query = select(func.count(), func.coalesce(func.sum(column.amount), 0))
+    row = conn.execute(query.where(column.ledger_id == ledger_id, column.code == code)).one()
+    return int(row[0]), int(row[1])

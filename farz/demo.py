@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,37 @@ HOUR_S = 3600
 LIVE_GAP_S = 30
 SETTLE_S = 300.0  # real seconds that all bins together may take
 OUTCOMES = ("credited", "held", "suspended", "queued")
-Meanwhile = Callable[[Stage], None]
+Meanwhile = Callable[[Stage, int], None]  # is told how many deposits are in the books
 
 
-def once(
+@dataclass(frozen=True)
+class Run:
+    """A village that ran to its end: what its flash says, what its books say."""
+
+    truth: Reckoning
+    books: Booked
+    right: bool  # every invariant of the ledger holds
+    redeemed: Redeemed
+    refused: int
+
+
+def once(*, bins: int, deposits: int, redemptions: int, seed: int) -> dict[str, Any]:
+    """Run a village to its end and compare every number; `ok` is false if one differs."""
+    began_s = time.monotonic()
+    done = run(bins=bins, deposits=deposits, redemptions=redemptions, seed=seed)
+    report = _report(done)
+    report["seconds"] = round(time.monotonic() - began_s, 1)
+    report["ok"] = (
+        report["balanced"]
+        and report["made"] == deposits
+        and report["recorded"] == sum(report[outcome] for outcome in OUTCOMES)
+        and report["refused"] == 0
+        and report["redeemed"] == redemptions
+    )
+    return report
+
+
+def run(
     *,
     bins: int,
     deposits: int,
@@ -36,12 +64,11 @@ def once(
     seed: int,
     database_url: str = "",
     meanwhile: Meanwhile | None = None,
-) -> dict[str, Any]:
-    """Run a village to its end and compare what the books say with what the bins' flash says.
+) -> Run:
+    """Run a village as fast as it goes.
 
     `meanwhile` is called again and again while the bins run: it is where drills break things.
     """
-    began_s = time.monotonic()
     village = build(seed, bins, deposits)
     span_s = max(v.at_s for bin_ in village.bins for v in bin_.visits) + HOUR_S
     pace = Pace(start_s=int(time.time()) - span_s)
@@ -50,73 +77,70 @@ def once(
         with Stage(base, village, pace, say, database_url=database_url) as stage:
             await_bins(stage, deposits, meanwhile)
             redeemed = redeem(stage.url, stage.founded, redemptions, seed)
-            gateway = stage.gateway_health()
-            health = fetch(f"{stage.url}/v1/health")
-        truth = reckon(stage.images(), village.people)
+            refused = _refused(stage)
         with open_books() as (engine, ledger_id), db.read(engine) as conn:
-            books, right = booked(conn, ledger_id), verify(conn, ledger_id)
+            return Run(
+                reckon(stage.images(), village.people),
+                booked(conn, ledger_id),
+                verify(conn, ledger_id).ok,
+                redeemed,
+                refused + redeemed.refused,
+            )
     finally:
         shutil.rmtree(base, ignore_errors=True)
-    report = _report(truth, books, redeemed, gateway, health)
-    report["balanced"] = right.ok and books.balanced
-    report["seconds"] = round(time.monotonic() - began_s, 1)
-    report["ok"] = _ok(report, truth, redeemed, deposits, redemptions)
-    return report
 
 
-def _report(
-    truth: Reckoning,
-    books: Booked,
-    redeemed: Redeemed,
-    gateway: dict[str, Any],
-    health: dict[str, Any],
-) -> dict[str, Any]:
-    refused = sum(health.get("refused", {}).values()) + sum(gateway.get("dead", {}).values())
+def agree(done: Run) -> bool:
+    """Tell whether flash and books say the same of every deposit, credit and gram."""
+    truth, books, redeemed = done.truth, done.books, done.redeemed
+    return (
+        done.right
+        and books.balanced
+        and truth.names == books.names
+        and truth.outcomes == books.outcomes
+        and truth.minted == books.minted
+        and truth.unsettled == truth.damaged == 0
+        and (redeemed.amount, redeemed.grams) == (books.redeemed, books.handed_out_g)
+        and redeemed.replayed == redeemed.made
+    )
+
+
+def _refused(stage: Stage) -> int:
+    """Messages that gateway or backend refused; of a village's own bins there are none."""
+    gateway, backend = stage.gateway_health(), fetch(f"{stage.url}/v1/health")
+    return sum(backend["refused"].values()) + sum(gateway["counts"]["dead"].values())
+
+
+def _report(done: Run) -> dict[str, Any]:
+    truth, books = done.truth, done.books
     return {
         "made": truth.made,
         "recorded": books.recorded,
         **{outcome: books.outcomes[outcome] for outcome in OUTCOMES},
-        "refused": refused + redeemed.refused,
-        "redeemed": redeemed.made,
+        "refused": done.refused,
+        "redeemed": done.redeemed.made,
         "minted": books.minted,
         "expected": truth.minted,
         "expected_outcomes": {outcome: truth.outcomes[outcome] for outcome in OUTCOMES},
         "redeemed_amount": books.redeemed,
         "compost_g": books.handed_out_g,
+        "balanced": agree(done),
     }
-
-
-def _ok(
-    report: dict[str, Any],
-    truth: Reckoning,
-    redeemed: Redeemed,
-    deposits: int,
-    redemptions: int,
-) -> bool:
-    expected = report["expected_outcomes"]
-    return (
-        report["made"] == deposits == report["recorded"] == sum(report[o] for o in OUTCOMES)
-        and all(report[outcome] == expected[outcome] for outcome in OUTCOMES)
-        and report["minted"] == report["expected"]
-        and report["redeemed"] == redemptions == redeemed.replayed
-        and report["redeemed_amount"] == redeemed.amount
-        and report["compost_g"] == redeemed.grams
-        and truth.unsettled == truth.damaged == report["refused"] == 0
-        and report["balanced"]
-    )
 
 
 def await_bins(stage: Stage, deposits: int, meanwhile: Meanwhile | None = None) -> None:
     """Wait until every bin has made its visits and had them settled, with progress."""
     deadline_s = time.monotonic() + SETTLE_S
-    said = ""
+    done, said = 0, -1
     while any(part.running for part in stage.bins.values()) and time.monotonic() < deadline_s:
         if meanwhile is not None:
-            meanwhile(stage)
+            meanwhile(stage, done)
         raise_for(stage.fallen())
-        done = sum(fetch(f"{stage.url}/v1/health").get("records", {}).get(o, 0) for o in OUTCOMES)
-        if (line := f"{done} of {deposits} deposits in the books") != said:
-            say(said := line)
+        records = fetch(f"{stage.url}/v1/health").get("records", {})
+        done = sum(records.get(outcome, 0) for outcome in OUTCOMES)
+        if done != said:
+            say(f"{done} of {deposits} deposits in the books")
+            said = done
         time.sleep(POLL_S * 10)
     raise_for([part for part in stage.bins.values() if part.exit_code != 0])
 

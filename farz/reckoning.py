@@ -13,6 +13,7 @@ from farz.village import TARIFF_PER_KG, Bin, Person
 from firmware import contract
 from firmware.journal import read_image
 
+Name = tuple[str, str, int]  # device, epoch, seq: what names a record for ever
 DOUBTS = {"overload", "below_min", "unstable", "lid_forced"}
 
 
@@ -20,11 +21,15 @@ DOUBTS = {"overload", "below_min", "unstable", "lid_forced"}
 class Reckoning:
     """Counts of deposits by the outcome they deserve, and the credit that they are worth."""
 
-    made: int = 0
+    names: set[Name] = field(default_factory=set)
     unsettled: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
     minted: int = 0
     damaged: int = 0
+
+    @property
+    def made(self) -> int:
+        return len(self.names)
 
 
 def reckon(images: Iterable[tuple[Bin, Path]], people: Iterable[Person]) -> Reckoning:
@@ -37,7 +42,7 @@ def reckon(images: Iterable[tuple[Bin, Path]], people: Iterable[Person]) -> Reck
             total.damaged += state == "damaged"
             if body["kind"] not in ("deposit", "interrupted"):
                 continue
-            total.made += 1
+            total.names.add((bin_.device, body["epoch"], body["seq"]))
             total.unsettled += state != "settled"
             uid = contract.open_card_token(card_key, body["epoch"], body["seq"], body["card"])
             outcome = _outcome(body, active.get(bytes(uid)))

@@ -1,9 +1,9 @@
 """The backend and its pages in one uvicorn process on the loopback."""
 
-import dashboards.app
 import uvicorn
 from fastapi import FastAPI
 
+import dashboards.app
 from backend.app import create_app
 from backend.settings import Settings
 
