@@ -102,11 +102,19 @@ def serve(port: Port = 8000) -> None:
 
 
 @app.command()
-def gateway() -> None:
-    """The gateway between the broker and the backend. Settings: environment, FARZ_GATEWAY_*."""
+def gateway(
+    arguments: Annotated[
+        list[str] | None, typer.Argument(help="nothing, init, or again SECONDS")
+    ] = None,
+) -> None:
+    """The gateway between the broker and the backend. Settings: environment, FARZ_GATEWAY_*.
+
+    `farz gateway init` makes its key and prints the public half for the backend;
+    `farz gateway again 86400` relays once more what came within the last day.
+    """
     from edge_gateway.__main__ import main as run
 
-    run()
+    raise typer.Exit(run(arguments or []))
 
 
 @app.command()

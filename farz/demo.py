@@ -108,7 +108,8 @@ def agree(done: Run) -> bool:
 def _refused(stage: Stage) -> int:
     """Messages that gateway or backend refused; of a village's own bins there are none."""
     gateway, backend = stage.gateway_health(), fetch(f"{stage.url}/v1/health")
-    return sum(backend["refused"].values()) + sum(gateway["counts"]["dead"].values())
+    counts = [*backend["refused"].values(), *gateway["counts"]["dead"].values()]
+    return sum(int(count) for count in counts)
 
 
 def _report(done: Run) -> dict[str, Any]:

@@ -1,11 +1,14 @@
 """`farz device`: bins and counters, their keys and their places."""
 
 import time
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from farz.town import open_town
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 app = typer.Typer(no_args_is_help=True, help="Bins and counters, their keys and places.")
 Device = Annotated[str, typer.Argument(help="Device id: a-z, 0-9 and hyphens.")]
@@ -28,7 +31,7 @@ def provision(
             services.ledger_id,
             device,
             point_id=_point(conn, services.ledger_id, point) if point else None,
-            now_s=int(time.time()),
+            from_s=int(time.time()),
         )
     typer.echo(
         f"device      {made.device}\nkey number  {made.number}\nkey         {made.key.hex()}"
@@ -60,15 +63,13 @@ def confirm(
 
     with open_town() as services:
         released = resolving.confirm_epoch(services, device, epoch, decided_by=by)
-    typer.echo(f"{len(released)} held deposits released")
+    typer.echo(f"{released} held deposits released")
 
 
-def _point(conn: object, ledger_id: int, name: str) -> int:
-    from sqlalchemy import Connection
-
+def _point(conn: "Connection", ledger_id: int, name: str) -> int:
+    """The id of a collection point by name; a new one is opened."""
     from backend.towns import service as towns
 
-    assert isinstance(conn, Connection)
     for known in towns.points(conn, ledger_id):
         if known.name == name:
             return known.id
