@@ -71,6 +71,7 @@ class Town:
     def __init__(self, engine: Engine, limits: Limits | None = None) -> None:
         self.engine = engine
         self.clock = Clock()
+        self._limits = limits
         with db.begin(engine) as conn:
             accounts.open_ledger(conn, TOWN, self.clock())
         self.poster = Poster(engine, TOWN, self.clock, limits)
@@ -80,6 +81,12 @@ class Town:
 
     def close(self) -> None:
         self.poster.close()
+
+    def restart(self) -> None:
+        """The poster ends, and another goes on with the same books."""
+        self.poster.close()
+        self.poster = Poster(self.engine, TOWN, self.clock, self._limits)
+        self.poster.start()
 
     def account(
         self,

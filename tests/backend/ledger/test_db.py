@@ -1,0 +1,142 @@
+"""Laws of the engines: durable or refused, one writer, and append-only by trigger."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import DBAPIError
+
+from backend import db
+from backend.ledger import accounts
+from backend.ledger import tables as t
+from backend.ledger.transfers import Credit
+from tests.backend.ledger.town import TOWN, Town, done, entry
+
+
+def test_sqlite_is_durable_at_every_connection(sqlite_url: str) -> None:
+    engine = db.create_engine(sqlite_url)
+    with db.read(engine) as one, db.read(engine) as other:
+        for conn in (one, other):
+            assert conn.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+            assert conn.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+            assert conn.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+    engine.dispose()
+
+
+def test_postgresql_commits_synchronously_though_the_database_says_otherwise(
+    postgres_url: str,
+) -> None:
+    first = db.create_engine(postgres_url)
+    with first.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
+        name = conn.exec_driver_sql("SELECT current_database()").scalar()
+        conn.exec_driver_sql(f"ALTER DATABASE {name} SET synchronous_commit = off")
+    first.dispose()
+    engine = db.create_engine(postgres_url)
+    with db.read(engine) as conn:
+        assert conn.exec_driver_sql("SHOW synchronous_commit").scalar() == "on"
+    engine.dispose()
+
+
+def test_a_write_runs_at_read_committed_and_a_read_sees_one_moment(postgres_url: str) -> None:
+    engine = db.create_engine(postgres_url)
+    with db.begin(engine) as conn:
+        assert conn.exec_driver_sql("SHOW transaction_isolation").scalar() == "read committed"
+    with db.read(engine) as conn:
+        assert conn.exec_driver_sql("SHOW transaction_isolation").scalar() == "repeatable read"
+        assert conn.exec_driver_sql("SHOW transaction_read_only").scalar() == "on"
+    engine.dispose()
+
+
+def test_a_second_process_is_refused_the_sqlite_books_in_words(sqlite_url: str) -> None:
+    engine = db.create_engine(sqlite_url)
+    root = Path(__file__).parents[3]
+    program = f"from backend import db; db.create_engine({sqlite_url!r})"
+    other = subprocess.run(
+        [sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=False
+    )
+    engine.dispose()
+    after = subprocess.run([sys.executable, "-c", program], cwd=root, check=False)
+
+    assert other.returncode != 0
+    assert "in use by another backend process" in other.stderr
+    assert after.returncode == 0
+
+
+def test_a_reader_of_sqlite_needs_no_lock_and_cannot_write(sqlite_url: str) -> None:
+    engine = db.create_engine(sqlite_url)
+    t.metadata.create_all(engine)
+    reader = db.create_engine(sqlite_url, exclusive=False)
+
+    with db.read(reader) as conn:
+        assert conn.exec_driver_sql("SELECT count(*) FROM account").scalar() == 0
+    with pytest.raises(DBAPIError), db.begin(reader) as conn:
+        accounts.open_ledger(conn, TOWN, 1)
+    reader.dispose()
+    engine.dispose()
+
+
+def test_an_error_in_a_write_leaves_nothing(engine: Engine) -> None:
+    def open_and_fail() -> None:
+        with db.begin(engine) as conn:
+            accounts.open_ledger(conn, TOWN, 1)
+            raise RuntimeError("power cut")
+
+    with pytest.raises(RuntimeError):
+        open_and_fail()
+
+    with db.read(engine) as conn:
+        assert conn.exec_driver_sql("SELECT count(*) FROM ledger_head").scalar() == 0
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "mysql://localhost/x"])
+def test_books_are_kept_in_a_file_or_a_server_only(url: str) -> None:
+    with pytest.raises(ValueError):
+        db.create_engine(url)
+
+
+@pytest.mark.parametrize("table", t.APPEND_ONLY)
+def test_history_is_neither_changed_nor_deleted(town: Town, table: str) -> None:
+    member = town.account()
+    done(town.poster.submit(entry(1, Credit(member, 5))))
+    column = t.metadata.tables[table].columns.keys()[-1]
+
+    for statement in (f"UPDATE {table} SET {column} = {column}", f"DELETE FROM {table}"):
+        with db.read(town.engine) as conn:
+            empty = conn.execute(text(f"SELECT count(*) FROM {table}")).scalar() == 0
+        if empty and town.engine.dialect.name == "sqlite":
+            # SQLite's triggers fire for a row; the tables that are empty here share the words.
+            continue
+        with pytest.raises(DBAPIError, match="append-only"), db.begin(town.engine) as conn:
+            conn.execute(text(statement))
+
+
+def test_every_primary_and_unique_key_begins_with_the_ledger(postgres_url: str) -> None:
+    engine = db.create_engine(postgres_url)
+    t.metadata.create_all(engine)
+    with db.read(engine) as conn:
+        keys = conn.execute(
+            text(
+                "SELECT c.conrelid::regclass::text AS name, c.contype AS kind, "
+                "a.attname AS first, f.attname AS far FROM pg_constraint c "
+                "JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1] "
+                "LEFT JOIN pg_attribute f ON f.attrelid = c.confrelid AND f.attnum = c.confkey[1] "
+                "WHERE c.contype IN ('p', 'u', 'f') "
+                "AND c.connamespace = 'public'::regnamespace"
+            )
+        ).all()
+        indexes = conn.execute(
+            text(
+                "SELECT i.indexrelid::regclass::text, a.attname AS first FROM pg_index i "
+                "JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0] "
+                "JOIN pg_class c ON c.oid = i.indrelid WHERE i.indisunique "
+                "AND c.relnamespace = 'public'::regnamespace"
+            )
+        ).all()
+    engine.dispose()
+
+    assert len({key.name for key in keys}) == len(t.metadata.tables)
+    assert {key.first for key in keys} == {"ledger_id"}
+    assert {key.far for key in keys if key.kind == "f"} == {"ledger_id"}
+    assert {index.first for index in indexes} == {"ledger_id"}

@@ -1,0 +1,209 @@
+"""The hazards that the design answers: several writers, the order of commits, lost answers."""
+
+import threading
+
+from sqlalchemy import Connection, event, select, update
+from sqlalchemy.exc import OperationalError
+
+from backend import db
+from backend.ledger import errors, verify
+from backend.ledger import tables as t
+from backend.ledger.poster import Poster
+from backend.ledger.resolve import Amend
+from backend.ledger.transfers import Credit
+from tests.backend.ledger.town import TOWN, Clock, Town, done, entry, pay, settled
+
+
+def test_after_the_lock_a_poster_sees_what_its_last_holder_committed(postgres_url: str) -> None:
+    """At REPEATABLE READ the snapshot would be older than the lock: the credit spent twice."""
+    engine = db.create_engine(postgres_url)
+    t.metadata.create_all(engine)
+    town = Town(engine)
+    payer, one, other = town.account(funds=1), town.account(), town.account()
+    done(town.poster.submit(pay(payer, one, 1)))
+    done(town.poster.submit(pay(one, payer, 1)))
+    second = Poster(engine, TOWN, town.clock)
+    second.start()
+
+    with db.begin(engine) as conn:
+        head = conn.execute(select(t.ledger_head).with_for_update()).one()
+        futures = [town.poster.submit(pay(payer, one, 1)), second.submit(pay(payer, other, 1))]
+        _until_two_wait(conn)
+        # The lock's holder moves the head on, as another process's poster does.
+        conn.execute(update(t.ledger_head).values(clock_us=head.clock_us + 5))
+    answers = settled(futures)
+
+    assert sum(isinstance(a, errors.InsufficientFunds) for a in answers) == 1
+    assert town.balance(one) + town.balance(other) == 1
+    town.close()
+    second.close()
+    engine.dispose()
+
+
+def _until_two_wait(conn: Connection) -> None:
+    """Polls the server until two of its sessions wait for a lock."""
+    for _ in range(10_000):
+        waiting = conn.exec_driver_sql(
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
+            "AND datname = current_database() AND query LIKE '%%ledger_head%%'"
+        ).scalar_one()
+        conn.exec_driver_sql("SELECT pg_stat_clear_snapshot()")
+        if waiting == 2:
+            return
+    raise AssertionError("the posters never waited for the lock")
+
+
+def test_ids_are_in_commit_order_so_that_a_watermark_skips_nothing(postgres_url: str) -> None:
+    """Many posters, and a reader that remembers the highest id: it must never meet a lower one."""
+    engine = db.create_engine(postgres_url)
+    t.metadata.create_all(engine)
+    town = Town(engine)
+    member = town.account()
+    posters = [Poster(engine, TOWN, town.clock) for _ in range(3)]
+    for poster in posters:
+        poster.start()
+    seen: list[int] = []
+    finished = threading.Event()
+
+    def watch() -> None:
+        while True:
+            last_look = finished.is_set()
+            with db.read(engine) as conn:
+                mark = seen[-1] if seen else 0
+                seen.extend(
+                    conn.scalars(
+                        select(t.transfer.c.id)
+                        .where(t.transfer.c.id > mark)
+                        .order_by(t.transfer.c.id)
+                    )
+                )
+            if last_look:
+                return
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    futures = [
+        poster.submit(entry(n, Credit(member, 1), source_id=source))
+        for n in range(200)
+        for source, poster in enumerate(posters)
+    ]
+    settled(futures)
+    finished.set()
+    watcher.join()
+
+    assert seen == list(range(1, 601))
+    for poster in [town.poster, *posters]:
+        poster.close()
+    with db.read(engine) as conn:
+        assert verify.verify(conn, TOWN).ok
+    engine.dispose()
+
+
+def test_one_record_through_two_posters_credits_once(postgres_url: str) -> None:
+    engine = db.create_engine(postgres_url)
+    t.metadata.create_all(engine)
+    town = Town(engine)
+    member = town.account()
+    second = Poster(engine, TOWN, town.clock)
+    second.start()
+
+    futures = [
+        poster.submit(entry(n, Credit(member, 1)))
+        for n in range(200)
+        for poster in (town.poster, second)
+    ]
+    answers = [done(future) for future in futures]
+
+    assert sum(not answer.known for answer in answers) == 200
+    assert town.balance(member) == 200
+    town.close()
+    second.close()
+    engine.dispose()
+
+
+def test_a_payment_by_another_poster_with_the_same_key_is_replayed(postgres_url: str) -> None:
+    engine = db.create_engine(postgres_url)
+    t.metadata.create_all(engine)
+    town = Town(engine)
+    payer, payee = town.account(funds=100), town.account()
+    second = Poster(engine, TOWN, town.clock)
+    second.start()
+
+    futures = [p.submit(pay(payer, payee, 10, key="k")) for p in (town.poster, second)]
+    answers = [done(future) for future in futures]
+
+    assert sorted(a.replayed for a in answers) == [False, True]
+    assert answers[0].transfer_ids == answers[1].transfer_ids
+    assert town.balance(payee) == 10
+    town.close()
+    second.close()
+    engine.dispose()
+
+
+def test_new_terms_from_another_process_are_obeyed_at_once(postgres_url: str) -> None:
+    engine = db.create_engine(postgres_url)
+    t.metadata.create_all(engine)
+    town = Town(engine)
+    payer, payee = town.account(funds=100), town.account()
+    done(town.poster.submit(pay(payer, payee, 10)))
+    second = Poster(engine, TOWN, town.clock)
+    second.start()
+    done(second.submit(Amend(payer, 0, None, closed=True)))
+
+    answer = settled([town.poster.submit(pay(payer, payee, 10))])[0]
+
+    assert isinstance(answer, errors.AccountClosed)
+    town.close()
+    second.close()
+    engine.dispose()
+
+
+def test_a_commit_whose_answer_is_lost_is_not_booked_twice(town: Town) -> None:
+    """The commit arrives, its answer does not: the caller repeats, the books know the record."""
+    member = town.account()
+    dropped: list[bool] = []
+
+    def lose_the_answer(conn: Connection) -> None:
+        if not dropped:
+            dropped.append(True)
+            conn.connection.driver_connection.commit()  # type: ignore[union-attr]
+            raise OperationalError("COMMIT", {}, _Lost())
+
+    class _Lost(town.engine.dialect.loaded_dbapi.OperationalError):  # type: ignore[name-defined,misc]
+        """The line went dead."""
+
+    event.listen(town.engine, "commit", lose_the_answer)
+    first = settled([town.poster.submit(entry(1, Credit(member, 5)))])[0]
+    again = done(town.poster.submit(entry(1, Credit(member, 5))))
+
+    assert isinstance(first, errors.BooksUnavailable)
+    assert (again.outcome, again.known) == ("credited", True)
+    assert town.balance(member) == 5
+
+
+def test_a_restart_goes_on_where_the_books_are(town: Town) -> None:
+    member = town.account(funds=5)
+    town.poster.close()
+
+    again = Poster(town.engine, TOWN, town.clock)
+    again.start()
+    outcome = done(again.submit(entry(1, Credit(member, 7))))
+    again.close()
+
+    assert outcome.transfer_id == 2
+    assert town.balance(member) == 12
+
+
+def test_the_clock_of_the_books_never_runs_back_over_a_restart(town: Town) -> None:
+    member = town.account(funds=5)
+    town.poster.close()
+    late = Clock(town.clock.now_us // 1_000_000 - 200)
+
+    again = Poster(town.engine, TOWN, late)
+    again.start()
+    done(again.submit(entry(1, Credit(member, 7))))
+    again.close()
+
+    with db.read(town.engine) as conn:
+        times = list(conn.scalars(select(t.transfer.c.recorded_us).order_by(t.transfer.c.id)))
+    assert times == sorted(set(times))

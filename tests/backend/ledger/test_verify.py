@@ -1,0 +1,115 @@
+"""The verifier names what was altered, whoever altered it."""
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import text
+
+from backend import db
+from backend.ledger import tables as t
+from backend.ledger.append_only import append_only_ddl
+from backend.ledger.log import SignLog
+from backend.ledger.resolve import Resolution, SetBudget
+from backend.ledger.transfers import Credit, Hold, Suspend
+from backend.ledger.verify import Report, verify
+from tests.backend.ledger.town import EPOCH, NOW_S, TOWN, Town, done, entry, pay
+
+KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+
+
+@pytest.fixture
+def lived(town: Town) -> Town:
+    """A town in which a little of everything has happened."""
+    member, other = town.account(), town.account(high=1_000)
+    done(town.poster.submit(SetBudget(NOW_S - 10, NOW_S + 1_000, 1_000, "council")))
+    done(town.poster.submit(entry(1, Credit(member, 500), net_g=2_000, amount_per_kg=250)))
+    done(town.poster.submit(entry(2, Suspend(100))))
+    done(town.poster.submit(entry(3, Hold("new_epoch", amount=70))))
+    done(town.poster.submit(Resolution(1, EPOCH, 2, member, "his card", "staff:1")))
+    done(town.poster.submit(Resolution(1, EPOCH, 3, other, "swap", "staff:1")))
+    done(town.poster.submit(entry(4, Credit(other, 900))))
+    done(town.poster.submit(pay(member, other, 120, key="k")))
+    done(town.poster.submit(entry(1, Credit(member, 1), words="other")))
+    done(town.poster.submit(SignLog(KEY)))
+    return town
+
+
+def look(town: Town) -> Report:
+    with db.read(town.engine) as conn:
+        return verify(conn, TOWN)
+
+
+def alter(town: Town, *statements: str) -> Report:
+    """Changes rows behind the triggers' back, as a thief with the database's password would."""
+    town.spoiled = True
+    town.close()
+    sqlite = town.engine.dialect.name == "sqlite"
+    with db.begin(town.engine) as conn:
+        if not sqlite:
+            conn.exec_driver_sql("SET LOCAL session_replication_role = replica")
+        for name in t.APPEND_ONLY if sqlite else ():
+            conn.exec_driver_sql(f"DROP TRIGGER {name}_no_update")
+            conn.exec_driver_sql(f"DROP TRIGGER {name}_no_delete")
+        for statement in statements:
+            conn.execute(text(statement))
+        for statement in append_only_ddl("sqlite", t.APPEND_ONLY) if sqlite else ():
+            conn.exec_driver_sql(statement)
+    return look(town)
+
+
+def test_books_that_were_left_alone_fit(lived: Town) -> None:
+    report = look(lived)
+
+    assert report.problems == []
+    assert (report.transfers, report.records, report.checkpoints) == (5, 4, 1)
+    assert report.issued == {1: 670, 2: 0}
+
+
+@pytest.mark.parametrize(
+    ("statement", "invariant", "named"),
+    [
+        ("UPDATE transfer SET amount = 501 WHERE id = 1", "I6", "transfer_id 1"),
+        ("UPDATE transfer SET amount = 501 WHERE id = 1", "I9", "spent 670"),
+        ("UPDATE transfer SET amount = 501 WHERE id = 1", "I10", "5 transfers"),
+        ("UPDATE transfer SET credit = 3 WHERE id = 1", "I6", "transfer_id 1"),
+        ("UPDATE transfer SET amount = 601 WHERE id = 5", "I3", "transfer 5 leaves -1"),
+        ("UPDATE transfer SET debit = 4711 WHERE id = 5", "I1", "transfer 5"),
+        ("UPDATE transfer SET debit = 11 WHERE id = 5", "I1", "transfer 5 joins"),
+        ("UPDATE transfer SET recorded_us = 5 WHERE id = 5", "I5", "transfer 5"),
+        ("DELETE FROM transfer WHERE id = 4", "I5", "transfer 5 stands where 4"),
+        ("DELETE FROM transfer WHERE id = 5", "I5", "next id is 6 after 4"),
+        ("DELETE FROM transfer WHERE id = 5", "I10", "no prefix"),
+        ("UPDATE transfer SET state = 2, pending_id = 1 WHERE id = 5", "I8", "id 5"),
+        ("UPDATE transfer SET state = 1 WHERE id = 5", "I8", "id 5"),
+        ("UPDATE transfer SET source_id = 9 WHERE id = 1", "I6", "id 1, source_id 9"),
+        ("UPDATE account_balance SET credits_posted = 9 WHERE account_id = 2", "I2", "account 2"),
+        ("UPDATE record SET amount = 900 WHERE seq = 1", "I9", "seq 1, amount 900"),
+        ("UPDATE record SET net_g = 4000 WHERE seq = 1", "I9", "seq 1"),
+        ("UPDATE record SET jws = 'a.b.c' WHERE seq = 1", "I6", "seq 1"),
+        ("UPDATE record SET outcome = 'credited' WHERE seq = 3", "I6", "seq 3"),
+        ("UPDATE record SET transfer_id = NULL WHERE seq = 1", "I6", "seq 1"),
+        ("UPDATE resolution SET amount = 99 WHERE seq = 2", "I6", "seq 2"),
+        ("DELETE FROM resolution WHERE seq = 2", "I6", "id 3"),
+        ("DELETE FROM claim_open", "I9", "seq 4"),
+        ("DELETE FROM claim_open; DELETE FROM claim", "I9", "seq 4"),
+        ("UPDATE budget SET spent = 0", "I9", "spent 0"),
+        ("UPDATE log_tile SET hashes = jws FROM record", "I10", "tiles"),
+        ("UPDATE checkpoint SET size = 4", "I10", "checkpoint of 4"),
+        ("UPDATE ledger_head SET next_id = 99", "I5", "99"),
+    ],
+)
+def test_an_altered_row_is_named(lived: Town, statement: str, invariant: str, named: str) -> None:
+    report = alter(lived, *statement.split("; "))
+
+    assert not report.ok
+    found = [p.words for p in report.problems if p.invariant == invariant]
+    assert any(named in words for words in found), report.problems
+
+
+def test_a_table_whose_trigger_is_gone_is_named(lived: Town) -> None:
+    lived.spoiled = True
+    gone = "transfer_no_update" if lived.engine.dialect.name == "sqlite" else "transfer_append_only"
+    on = "" if lived.engine.dialect.name == "sqlite" else " ON transfer"
+    with db.begin(lived.engine) as conn:
+        conn.exec_driver_sql(f"DROP TRIGGER {gone}{on}")
+
+    assert [p.invariant for p in look(lived).problems] == ["I7"]
