@@ -48,7 +48,7 @@ def run(rounds: int = ROUNDS, records: int = RECORDS) -> dict[str, Any]:
 
 def report(samples: dict[str, list[tuple[float, float]]], records: int) -> dict[str, Any]:
     ratios = [p[0] / g[0] for p, g in zip(samples["plain"], samples["gateway"], strict=True)]
-    figures = {
+    figures: dict[str, dict[str, Any]] = {
         "receipts_over_plain": {
             "value": round(statistics.median(ratios), 3),
             "at_least": 0.5,

@@ -100,7 +100,7 @@ class Gateway:
                 **depths,
             },
             "losses": {
-                "telemetry": self.telemetry.lost + self.writer.shed,
+                "telemetry": self.telemetry.lost,
                 "publishes": self.broker.lost_publishes,
                 "dead_letters": tallies.pop("dead_letters_lost", 0),
                 "asks_expired": tallies.pop("asks_expired", 0),

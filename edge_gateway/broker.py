@@ -2,7 +2,8 @@
 
 One thread alone touches the client, through paho's interface for external loops: what arrives is
 handed on in bursts, what others want sent waits in a queue. A PUBACK is sent only on the
-connection its message came on: packet ids of another connection may mean another message.
+connection its message came on: packet ids of another connection may mean another message. While
+`in_flight` messages are unanswered nothing is read, whatever the broker makes of Receive Maximum.
 """
 
 import contextlib
@@ -30,6 +31,9 @@ log = logging.getLogger(__name__)
 
 MAX_PACKET_BYTES = 32_768  # above the broker's own limit for a message
 NO_MATCHING_SUBSCRIBERS = 0x10
+# Below the Receive Maximum of a default Mosquitto (20), which paho does not look at: beyond it,
+# PUBACKs stay away.
+PUBLISHES_IN_FLIGHT = 16
 TICK_S = 1.0
 RETRY_S, RETRY_MAX_S = 0.2, 10.0
 
@@ -44,6 +48,7 @@ class Arrival(NamedTuple):
 class Job(NamedTuple):
     """Something to send: PUBACKs for packet ids of a connection, then messages."""
 
+    arrivals: int
     connection: int
     packet_ids: Sequence[int]
     publishes: Sequence[Publish]
@@ -70,6 +75,7 @@ class BrokerClient:
         self._confirm = confirm
         self._connection = 0
         self._burst: list[Arrival] = []
+        self._unanswered = 0
         self._jobs: deque[Job] = deque()
         self._down_ids: dict[int, int] = {}
         self._stop = threading.Event()
@@ -95,7 +101,7 @@ class BrokerClient:
         """Acknowledge messages that are on disk, then publish their receipts. Any thread."""
         connection = arrivals[0].connection if arrivals else 0
         packet_ids = [a.message.mid for a in arrivals if a.message.qos]
-        self._jobs.append(Job(connection, packet_ids, publishes))
+        self._jobs.append(Job(len(arrivals), connection, packet_ids, publishes))
         self._wake()
 
     def publish(self, publishes: Sequence[Publish]) -> None:
@@ -156,23 +162,32 @@ class BrokerClient:
         self.connected = False
         return accepted
 
+    @property
+    def _may_read(self) -> bool:
+        # Mosquitto up to 2.0.12 sends a resumed session's backlog without regard to Receive Maximum
+        # (eclipse-mosquitto issue 2362), so the socket's own back-pressure is what can be relied on.
+        waiting = self._unanswered + len(self._burst)
+        return waiting < self._settings.in_flight or not self.connected
+
     def _await_work(self, sock: Any) -> None:
-        # Bytes that TLS has decrypted already do not make the socket readable.
-        pending = getattr(sock, "pending", lambda: 0)()
+        readers = [sock, self._wake_in] if self._may_read else [self._wake_in]
         writers = [sock] if self._client.want_write() else []
+        # Bytes that TLS has decrypted already do not make the socket readable.
+        pending = self._may_read and getattr(sock, "pending", lambda: 0)()
         with contextlib.suppress(ValueError, OSError):  # closed meanwhile: the loop notices
-            select.select([sock, self._wake_in], writers, [], 0 if pending else TICK_S)
+            select.select(readers, writers, [], 0 if pending else TICK_S)
         with contextlib.suppress(BlockingIOError):
             self._wake_in.recv(4096)
 
     def _read_all(self) -> None:
-        """Read until no message comes, and hand them on together."""
+        """Read until no message comes or enough are unanswered, and hand them on together."""
         seen = -1
-        while len(self._burst) > seen and self._client.socket() is not None:
+        while len(self._burst) > seen and self._may_read and self._client.socket() is not None:
             seen = len(self._burst)
             self._client.loop_read()
         if self._burst:
             burst, self._burst = self._burst, []
+            self._unanswered += len(burst)
             self._deliver(burst)
 
     def _work_off(self) -> None:
@@ -180,6 +195,7 @@ class BrokerClient:
             return
         while self._jobs:
             job = self._jobs.popleft()
+            self._unanswered -= job.arrivals
             if job.connection == self._connection:
                 for packet_id in job.packet_ids:
                     self._client.ack(packet_id, 1)
@@ -212,7 +228,7 @@ class BrokerClient:
         client.username_pw_set(self._settings.gateway, password)
         if self._settings.broker_ca:
             client.tls_set(ca_certs=str(self._settings.broker_ca))
-        client.max_inflight_messages_set(100)
+        client.max_inflight_messages_set(PUBLISHES_IN_FLIGHT)
         client.max_queued_messages_set(self._settings.outgoing_max)
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect

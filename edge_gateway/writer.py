@@ -1,7 +1,7 @@
 """Group commit: whatever has arrived goes to disk in one commit, and only then is answered.
 
 The broker's thread enqueues, this one judges, stores and releases. A disk that refuses stops the
-answers, hence the PUBACKs, hence the broker: nothing is lost, it waits. Reports are shed first.
+answers, hence the PUBACKs, hence the broker: nothing is lost, it waits.
 """
 
 import logging
@@ -19,7 +19,6 @@ from edge_gateway.store import Batch, Store
 
 log = logging.getLogger(__name__)
 
-QUEUE_MAX = 2_000  # arrivals; the broker's in-flight window is far smaller
 RECEIPT_ROWS = 100
 RECEIPT_WAIT_S = 0.02
 RETRY_S = 0.5
@@ -39,8 +38,6 @@ class Writer:
         clock_s: Callable[[], float] = time.time,
     ) -> None:
         self.problem = ""
-        self.shed = 0
-        self.unacked = 0
         self._store = store
         self._finish = finish
         self._report = report
@@ -69,20 +66,10 @@ class Writer:
         return len(self._queue)
 
     def offer(self, burst: list[Arrival]) -> None:
-        """Enqueue a burst. Of what does not fit, reports are lost and the rest comes again."""
-        room = QUEUE_MAX - len(self._queue)
-        if len(burst) > room:
-            burst = self._shed(burst, room)
+        """Enqueue a burst; the broker's side bounds how many are unanswered."""
         with self._something:
             self._queue.extend(burst)
             self._something.notify()
-
-    def _shed(self, burst: list[Arrival], room: int) -> list[Arrival]:
-        kept = [a for a in burst if a.message.qos][:room]
-        reports = sum(1 for a in burst if not a.message.qos)
-        self.shed += reports
-        self.unacked += len(burst) - reports - len(kept)
-        return kept
 
     def _run(self) -> None:
         while not self._stopping.is_set():
