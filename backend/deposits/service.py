@@ -85,6 +85,24 @@ def deposit(conn: Connection, ledger_id: int, device: str, epoch: str, seq: int)
     return _deposit(row)
 
 
+def own(
+    conn: Connection, ledger_id: int, person_id: int, device: str, epoch: str, seq: int
+) -> Deposit:
+    """Return one deposit of a person's own. Raises NotFound, for somebody else's as well."""
+    account_id = people.person(conn, ledger_id, person_id).account_id
+    row = conn.execute(
+        _query(ledger_id).where(
+            (booked.c.account_id == account_id) | (decided.c.account_id == account_id),
+            t.device.c.id == device,
+            booked.c.epoch == int(epoch, 16),
+            booked.c.seq == seq,
+        )
+    ).one_or_none()
+    if row is None:
+        raise NotFound("There is no such deposit of yours.")
+    return _deposit(row)
+
+
 def waiting(conn: Connection, ledger_id: int, *, limit: int = PAGE) -> list[Deposit]:
     """Return what is held or suspended without a last word, oldest first."""
     query = (

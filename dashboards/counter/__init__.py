@@ -1,0 +1,1 @@
+"""The desk where credits become compost."""

@@ -1,0 +1,67 @@
+"""What the machine's words mean to a person: fractions, outcomes, reasons, states, movements."""
+
+from collections.abc import Mapping
+
+from dashboards.errors import N_
+from dashboards.languages import Language
+
+FRACTIONS = {
+    "organic": N_("Organic waste"),
+    "paper_cardboard": N_("Paper and cardboard"),
+    "plastic": N_("Plastic"),
+    "metal": N_("Metal"),
+    "glass": N_("Glass"),
+    "textile": N_("Textiles"),
+    "residual": N_("Residual waste"),
+}
+OUTCOMES = {
+    "credited": N_("Credited"),
+    "held": N_("Held"),
+    "suspended": N_("Without an owner"),
+    "queued": N_("Waits for budget"),
+    "refused": N_("Not credited"),
+    "noted": N_("Noted"),
+}
+REASONS = {
+    "overload": N_("The scale was overloaded."),
+    "below_min": N_("The weight was below what this scale can weigh."),
+    "unstable": N_("The scale did not come to rest."),
+    "lid_forced": N_("The lid was opened by force."),
+    "interrupted": N_("The visit was interrupted before it was weighed to the end."),
+    "no_gain": N_("Nothing was added to the bin."),
+    "future_date": N_("The bin's clock was ahead of time."),
+    "new_epoch": N_("The bin has a new memory, which a technician confirms first."),
+    "no_tariff": N_("No tariff was in force for this kind of waste."),
+    "unknown_card": N_("Nobody held this card at that moment."),
+    "blocked_card": N_("The card was blocked at that moment."),
+    "no_budget": N_("The budget of this period is used up. It is paid in order when funds come."),
+    "epoch_confirmed": N_("A technician confirmed the bin's new memory."),
+    "card_issued": N_("It was brought with this card before it was issued."),
+}
+BASES = {
+    "device": N_("the bin's clock"),
+    "rebuilt": N_("rebuilt from another record of the bin"),
+    "received": N_("when it was received"),
+}
+STATES = {
+    "online": N_("Online"),
+    "sleeping": N_("Sleeping"),
+    "lost": N_("Connection lost"),
+    "never": N_("Never seen"),
+    "silent": N_("Silent"),
+}
+# Names that a town gives its own things, where many towns give the same ones.
+PRODUCTS = {"Compost": N_("Compost")}
+KINDS: Mapping[str, Mapping[str, str]] = {
+    "fraction": FRACTIONS,
+    "outcome": OUTCOMES,
+    "reason": REASONS,
+    "basis": BASES,
+    "state": STATES,
+    "product": PRODUCTS,
+}
+
+
+def label(language: Language, kind: str, word: str) -> str:
+    """Return a word of the machine's in a person's language; one that is not known as it is."""
+    return language.say(KINDS[kind].get(word, word))

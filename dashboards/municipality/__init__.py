@@ -1,0 +1,1 @@
+"""The town's streams, as they come in."""

@@ -1,0 +1,1 @@
+"""What a resident sees: balance, deposits, and why each is worth what it is."""

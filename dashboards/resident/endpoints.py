@@ -1,0 +1,48 @@
+"""A resident's pages: what is theirs, and nothing of anybody else's."""
+
+from typing import Annotated
+
+from fastapi import Depends, Path, Query, Response
+
+from backend.deposits import service as deposits
+from backend.ledger import balances
+from backend.people import service as people
+from backend.reports import totals
+from dashboards.page import Page, page_router, resident_page
+
+router = page_router("/me")
+Mine = Annotated[Page, Depends(resident_page)]
+Moment = Annotated[int | None, Query(ge=0, lt=2**53)]
+Device = Annotated[str, Path(max_length=32)]
+Epoch = Annotated[str, Path(pattern="^[0-9a-f]{16}$")]
+Seq = Annotated[int, Path(ge=0, lt=2**53)]
+ON_A_PAGE = 10
+
+
+@router.get("")
+def show_home(page: Mine, before: Moment = None) -> Response:
+    """Balance first, then kilograms, then the newest deposits or those before a moment."""
+    ledger_id = page.services.ledger_id
+    with page.services.read() as conn:
+        person = people.person(conn, ledger_id, page.person_id)
+        balance = balances.balance(conn, ledger_id, person.account_id)
+        fractions = totals.of_person(conn, ledger_id, person.id)
+        found = deposits.of_person(conn, ledger_id, person.id, before_s=before, limit=ON_A_PAGE + 1)
+    return page.html(
+        "resident/home.html",
+        person=person,
+        balance=balance,
+        fractions=fractions,
+        deposits=found[:ON_A_PAGE],
+        older_s=found[ON_A_PAGE - 1].effective_s if len(found) > ON_A_PAGE else None,
+        before_s=before,
+    )
+
+
+@router.get("/deposits/{device}/{epoch}/{seq}")
+def explain(page: Mine, device: Device, epoch: Epoch, seq: Seq) -> Response:
+    """Say what one deposit's credit rests on."""
+    services = page.services
+    with services.read() as conn:
+        deposit = deposits.own(conn, services.ledger_id, page.person_id, device, epoch, seq)
+    return page.html("resident/deposit.html", deposit=deposit)
