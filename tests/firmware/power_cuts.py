@@ -1,0 +1,125 @@
+"""A short life of a journal with a power cut in it, on CPython and MicroPython.
+
+live() runs it and returns how many flash operations it took; it asserts what must never happen:
+an acknowledged record lost, a name with two contents, a settled record unsettled again, a visit
+without a record, a new epoch without damage.
+"""
+
+from firmware.errors import JournalFull
+from firmware.journal import Identity, Journal
+from tests.firmware.flash import PowerCut, RamFlash
+
+SECTORS, SECTOR_BYTES = 4, 1536  # small, so that a short life goes around the ring
+VISITS = 16
+WHO = Identity("bin-01", 1, "0123456789abcdef")
+BEFORE_ALL = (-1, 0)
+
+
+def common():
+    return {"at_s": 1795000000, "clock": "synced", "up_ms": 123456789, "cal": 1, "flags": []}
+
+
+def random(n):
+    return bytes(range(n))
+
+
+def token(epoch, seq):
+    return "u.AAAAAAAAAAAAAAAAAAAAAA"
+
+
+def unsettled(journal):
+    place, found = BEFORE_ALL, []
+    while True:
+        record = journal.unsettled_after(place)
+        if record is None:
+            return found
+        place = record.place
+        found.append(record)
+
+
+class Life:
+    """What was promised to the outside so far, and the checks against what the flash says."""
+
+    def __init__(self):
+        self.hashes = {}  # name: hash8 of every record ever seen
+        self.saved = {}  # name: kind of every record acknowledged or found
+        self.settled = set()
+        self.opened = None  # name of the visit that was open when the power failed
+
+    def see(self, record):
+        name = (record.epoch, record.seq)
+        assert self.hashes.get(name, record.hash8) == record.hash8, "one name, two contents"
+        self.hashes[name] = record.hash8
+        self.saved[name] = record.body["kind"]
+
+    def check(self, journal):
+        records = unsettled(journal)
+        names = [(record.epoch, record.seq) for record in records]
+        assert names == sorted(names) and len(set([name[0] for name in names])) <= 1
+        assert not self.settled.intersection(names), "settled, and unsettled again"
+        assert set(self.saved) - self.settled <= set(names), "saved, and lost"
+        if self.opened is not None:
+            assert self.opened in names, "a visit without a record"
+            self.opened = None
+        for record in records:
+            self.see(record)
+        assert journal.depth() == len(records)
+
+
+def visit(journal, life, number):
+    name = journal.open_visit(token, "organic", 1000 * number)
+    life.opened = name
+    fields = {"after_g": 1000 * number + 500, "e_g": 10, "p2p_g": 4, "n": 8, "temp_c10": None}
+    life.see(journal.close_visit("deposit", fields))
+    life.opened = None
+
+
+def settle(journal, life):
+    """Settle all but the newest three records, oldest first."""
+    for record in unsettled(journal)[:-3]:
+        name = (record.epoch, record.seq)
+        # The receipt is lost with the power at worst, so the record may or may not be settled.
+        try:
+            assert journal.settle(record.epoch, record.seq, record.hash8)
+        finally:
+            life.saved.pop(name, None)
+        life.settled.add(name)
+
+
+def live(cuts):
+    """Live through VISITS visits with power cuts [(operation, mode, seed), ...], one a start."""
+    flash, life, done, cuts = RamFlash(SECTORS, SECTOR_BYTES), Life(), 0, list(cuts)
+    total = 0
+    while done < VISITS:
+        cut = cuts.pop(0) if cuts else (None, "half", 1)
+        flash.power_on(*cut)
+        try:
+            journal = Journal(flash, WHO, random, common)
+            life.check(journal)
+            while done < VISITS:
+                done += 1
+                visit(journal, life, done)
+                settle(journal, life)
+                life.check(journal)
+        except PowerCut:
+            pass  # the next turn is the next start
+        total += flash.operations
+    flash.power_on()
+    journal = Journal(flash, WHO, random, common)
+    life.check(journal)
+    kinds = [life.saved[name] for name in life.saved]
+    assert set(kinds) <= {"open", "deposit", "interrupted"}
+    return total
+
+
+def full_ring():
+    """Fill a ring without any receipt; nothing may be overwritten, and a receipt makes room."""
+    flash = RamFlash(SECTORS, SECTOR_BYTES)
+    journal, life, number = Journal(flash, WHO, random, common), Life(), 0
+    try:
+        while True:
+            number += 1
+            visit(journal, life, number)
+    except JournalFull:
+        life.check(journal)
+    return number, journal, life

@@ -1,0 +1,53 @@
+"""Stored records come back as the contract wants them."""
+
+from firmware import contract, records
+
+COMMON = {"boot": 3, "at_s": 1795000000, "clock": "synced", "up_ms": 99, "cal": 2, "flags": []}
+CARD = "u.AAAAAAAAAAAAAAAAAAAAAA"
+DONE = {"what": "zero", "by": "technician", "readings": [1, -2, 3]}
+OWN = {
+    "open": {"old_epoch": None, "old_seq": None, "old_prev": None},
+    "deposit": {
+        "card": CARD,
+        "fraction": "organic",
+        "before_g": -12,
+        "after_g": 500,
+        "e_g": 10,
+        "p2p_g": 4,
+        "n": 8,
+        "temp_c10": None,
+    },
+    "interrupted": {"card": CARD, "fraction": "glass", "before_g": 7},
+    "emptied": {"who": "service", "before_g": 9000, "after_g": 3, "container": "c-1"},
+    "calibration": DONE,
+    "tare": DONE,
+    "key": DONE,
+    "tamper": DONE,
+    "alarm": DONE,
+}
+
+
+def stored(kind):
+    first = kind == "open"
+    name = {"epoch": "0123456789abcdef", "seq": 0 if first else 5, "fw": "00" * 8}
+    name["prev"] = "0" * 16 if first else "fedcba9876543210"
+    body = dict(COMMON)
+    body.update(OWN[kind])
+    return records.unpack(records.CODES[kind], records.pack(kind, body), name)
+
+
+def test_every_kind_of_the_contract_can_be_stored():
+    assert sorted(records.CODES) == sorted(contract.KINDS)
+    for kind in contract.KINDS:
+        body = stored(kind)
+        contract.check_record(body)
+        for field in OWN[kind]:
+            assert body[field] == OWN[kind][field]
+
+
+def test_deposit_is_small_and_its_net_weight_is_worked_out():
+    body = dict(COMMON)
+    body.update(OWN["deposit"])
+
+    assert len(records.pack("deposit", body)) < 90
+    assert stored("deposit")["net_g"] == 512
