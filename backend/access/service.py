@@ -50,6 +50,11 @@ class Who:
         if not self.may(scope):
             raise Forbidden("Your role does not allow this.")
 
+    def require_if_staff(self, scope: str) -> None:
+        """For routes that residents share, who see what is theirs there. Raises Forbidden."""
+        if self.kind == "staff":
+            self.require(scope)
+
     def require_person(self, person_id: int, scope: str) -> None:
         """A resident may see what is their own, staff what their role allows. Forbidden."""
         if self.kind == "resident":
@@ -57,6 +62,14 @@ class Who:
                 raise Forbidden("This belongs to somebody else.")
         else:
             self.require(scope)
+
+    def require_theirs(self, person_id: int) -> None:
+        """What a resident could find by guessing numbers is not there unless it is theirs.
+
+        Raises NotFound. Staff are asked for their scope before anything is looked up.
+        """
+        if self.kind == "resident" and self.id != person_id:
+            raise NotFound("There is no such thing of yours.")
 
     @property
     def signature(self) -> str:

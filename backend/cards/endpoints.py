@@ -65,9 +65,10 @@ def read_card(number: CardNumber, who: Finder, services: WithServices) -> CardOu
 @router.post("/cards/{number}/block", responses=problems(401, 403, 404, 409, 422, 503))
 def block(number: CardNumber, who: SignedIn, services: WithServices) -> CardOut:
     """Stop a lost card from now on: its holder may, and staff whose role allows it."""
+    who.require_if_staff("cards:block")
     with services.begin() as conn:
         card = service.by_number(conn, who.ledger_id, number)
-        who.require_person(card.person_id, "cards:block")
+        who.require_theirs(card.person_id)
         blocked = service.block(
             conn,
             who.ledger_id,

@@ -14,7 +14,7 @@ DIGITS = 8
 def draw() -> str:
     """Return a new card number."""
     body = f"{secrets.randbelow(10 ** (DIGITS - 1)):0{DIGITS - 1}d}"
-    return body + str(-_sum(body + "0") % 10)
+    return body + str(-luhn(body + "0") % 10)
 
 
 def check(number: str) -> str:
@@ -22,12 +22,12 @@ def check(number: str) -> str:
     digits = number.replace(" ", "")
     if not (digits.isascii() and digits.isdigit() and len(digits) == DIGITS):
         raise BadNumber(f"A card number has {DIGITS} digits.")
-    if _sum(digits) % 10:
+    if luhn(digits) % 10:
         raise BadNumber("This card number has a wrong digit in it.")
     return digits
 
 
-def _sum(digits: str) -> int:
+def luhn(digits: str) -> int:
     """Luhn's sum: every second digit from the right counts twice, a two-digit result less 9."""
     total = 0
     for place, digit in enumerate(reversed(digits)):

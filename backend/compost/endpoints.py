@@ -112,9 +112,10 @@ def read_redemption(
     receipt: Annotated[str, Path(max_length=32)], who: SignedIn, services: WithServices
 ) -> RedemptionOut:
     """A receipt, for the person it belongs to and for the counter."""
+    who.require_if_staff("redemptions:make")
     with services.read() as conn:
         found = service.redemption(conn, who.ledger_id, receipt)
-    who.require_person(found.person_id, "redemptions:make")
+    who.require_theirs(found.person_id)
     return _redemption(found)
 
 

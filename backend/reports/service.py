@@ -84,11 +84,10 @@ def streams(
     if until_s is not None:
         query = query.where(row.effective_s < until_s)
     counter = change(conn, ledger_id)
-    names = dict(
-        conn.execute(select(t.point.c.id, t.point.c.name).where(t.point.c.ledger_id == ledger_id))
-        .tuples()
-        .all()
+    points = conn.execute(
+        select(t.point.c.id, t.point.c.name).where(t.point.c.ledger_id == ledger_id)
     )
+    names: dict[int, str] = {row.id: row.name for row in points}
     return Streams(
         counter,
         tuple(
@@ -116,18 +115,18 @@ def health(services: Services) -> Health:
             select(row.outcome, func.count())
             .where(row.ledger_id == ledger_id)
             .group_by(row.outcome)
-        ).tuples()
+        ).all()
         resolved = conn.execute(
             select(last.outcome, func.count())
             .where(last.ledger_id == ledger_id)
             .group_by(last.outcome)
-        ).tuples()
+        ).all()
         tallies = conn.execute(
             select(tally.name, tally.n).where(tally.ledger_id == ledger_id)
-        ).tuples()
+        ).all()
         return Health(
-            records=dict(records.all()),
-            resolved=dict(resolved.all()),
+            records={row[0]: row[1] for row in records},
+            resolved={row[0]: row[1] for row in resolved},
             quarantined=_count(conn, ledger.quarantine, ledger_id),
             refused={name.removeprefix("refused:"): n for name, n in tallies},
             refused_kept=_count(conn, t.refused, ledger_id),

@@ -1,0 +1,194 @@
+"""Every route, every role: who may, in one table; and the OpenAPI document tells the truth."""
+
+import re
+from typing import Any
+
+import pytest
+from fastapi.routing import APIRoute
+
+from backend.access.scopes import ROLES
+from tests.backend.village import ROLES as STAFF
+from tests.backend.village import Town
+
+PUBLIC, GATEWAY, SIGNED_IN = "public", "gateway", "signed in"
+
+# (method, path): who may: PUBLIC, GATEWAY, SIGNED_IN, a scope, "own or <scope>", or
+# "theirs or <scope>" where every resident may ask and finds nothing of anybody else's.
+WHO_MAY = {
+    ("GET", "/healthz"): PUBLIC,
+    ("GET", "/readyz"): PUBLIC,
+    ("GET", "/v1/health"): PUBLIC,
+    ("GET", "/v1/town"): PUBLIC,
+    ("GET", "/v1/points"): PUBLIC,
+    ("POST", "/v1/points"): "devices:write",
+    ("POST", "/v1/sessions/staff"): PUBLIC,
+    ("POST", "/v1/sessions/resident"): PUBLIC,
+    ("GET", "/v1/sessions/mine"): SIGNED_IN,
+    ("DELETE", "/v1/sessions/mine"): SIGNED_IN,
+    ("GET", "/v1/staff"): "staff:write",
+    ("POST", "/v1/staff"): "staff:write",
+    ("DELETE", "/v1/staff/{staff_id}"): "staff:write",
+    ("POST", "/v1/gateways"): "gateways:write",
+    ("DELETE", "/v1/gateways/{gateway_id}"): "gateways:write",
+    ("POST", "/v1/uplink"): GATEWAY,
+    ("POST", "/v1/telemetry"): GATEWAY,
+    ("POST", "/v1/people"): "people:enrol",
+    ("GET", "/v1/people"): "people:find",
+    ("GET", "/v1/people/{person_id}"): "own or people:find",
+    ("GET", "/v1/people/{person_id}/balance"): "own or balances:read",
+    ("GET", "/v1/people/{person_id}/statement"): "own or statements:read",
+    ("GET", "/v1/people/{person_id}/deposits"): "own or statements:read",
+    ("GET", "/v1/people/{person_id}/cards"): "own or people:find",
+    ("POST", "/v1/people/{person_id}/cards"): "cards:issue",
+    ("GET", "/v1/cards/{number}"): "people:find",
+    ("POST", "/v1/cards/{number}/block"): "theirs or cards:block",
+    ("GET", "/v1/deposits/waiting"): "deposits:resolve",
+    ("POST", "/v1/deposits/{device}/{epoch}/{seq}/resolution"): "deposits:resolve",
+    ("GET", "/v1/devices"): "devices:read",
+    ("POST", "/v1/devices"): "devices:write",
+    ("GET", "/v1/devices/{device}"): "devices:read",
+    ("POST", "/v1/devices/{device}/keys"): "devices:write",
+    ("POST", "/v1/devices/{device}/assignments"): "devices:write",
+    ("POST", "/v1/devices/{device}/epochs/{epoch}/confirmation"): "epochs:confirm",
+    ("POST", "/v1/devices/{device}/requeue"): "devices:write",
+    ("POST", "/v1/devices/{device}/commands"): "devices:write",
+    ("GET", "/v1/tariffs"): "tariffs:read",
+    ("POST", "/v1/tariffs"): "tariffs:draft",
+    ("POST", "/v1/tariffs/{tariff_id}/approvals"): "tariffs:approve",
+    ("GET", "/v1/compost"): "compost:read",
+    ("POST", "/v1/compost"): "compost:write",
+    ("PUT", "/v1/compost/{product_id}/price"): "compost:write",
+    ("POST", "/v1/compost/{product_id}/stock"): "compost:receive",
+    ("POST", "/v1/redemptions"): "redemptions:make",
+    ("GET", "/v1/redemptions/{receipt}"): "theirs or redemptions:make",
+    ("GET", "/v1/budgets"): "reports:read",
+    ("PUT", "/v1/budgets"): "budgets:write",
+    ("GET", "/v1/streams"): "reports:read",
+}
+
+# A body that passes the schema, so that what is tested is the permission and not the form.
+BODIES: dict[str, dict[str, Any]] = {
+    "/v1/points": {"name": "New point"},
+    "/v1/sessions/staff": {"login": "x", "password": "x"},
+    "/v1/sessions/resident": {"number": "1", "pin": "1"},
+    "/v1/staff": {"login": "new", "name": "New", "role": "clerk", "password": "long enough"},
+    "/v1/gateways": {"name": "gateway-9", "public_key": "aa" * 32},
+    "/v1/people": {"name": "New"},
+    "/v1/people/{person_id}/cards": {"uid": "04aabbcc", "pin": "1357"},
+    "/v1/devices": {"device": "bin-9"},
+    "/v1/devices/{device}/keys": {"number": 7},
+    "/v1/devices/{device}/assignments": {"point_id": 1, "from_s": 5},
+    "/v1/devices/{device}/commands": {"name": "tare"},
+    "/v1/deposits/{device}/{epoch}/{seq}/resolution": {"person_id": None, "reason": "test"},
+    "/v1/tariffs": {"from_s": 1, "rates": [{"fraction": "organic", "amount_per_kg": 1}]},
+    "/v1/compost": {"name": "Mulch"},
+    "/v1/compost/{product_id}/price": {"amount_per_kg": 5},
+    "/v1/compost/{product_id}/stock": {"grams": 5},
+    "/v1/redemptions": {"product_id": 1, "person_id": 1, "grams": 1},
+    "/v1/budgets": {"from_s": 1, "until_s": 2, "amount": 3},
+    "/v1/uplink": {},
+    "/v1/telemetry": {},
+}
+
+
+def routes(town: Town) -> dict[tuple[str, str], set[int]]:
+    """Every route of the application, with the statuses that it documents."""
+    document = town.client.get("/openapi.json").json()
+    return {
+        (method.upper(), path): {int(status) for status in operation["responses"]}
+        for path, operations in document["paths"].items()
+        for method, operation in operations.items()
+    }
+
+
+def call(town: Town, client: Any, method: str, path: str) -> Any:
+    """Ask a route about things of Amal's, or things that exist once."""
+    names = {
+        "person_id": town.amal.id,
+        "number": town.numbers["amal"],
+        "device": "bin-1",
+        "epoch": "0" * 16,
+        "seq": 1,
+        "staff_id": 999,
+        "gateway_id": 999,
+        "tariff_id": 999,
+        "product_id": 1,
+        "receipt": "R1-01",
+    }
+    url = re.sub(r"\{(\w+)\}", lambda found: str(names[found[1]]), path)
+    body = None if method in ("GET", "DELETE") else BODIES.get(path)
+    return client.request(method, url, json=body)
+
+
+def test_every_route_is_in_the_table_and_in_the_document(small_town: Town) -> None:
+    built = {
+        (method, route.path)
+        for route in small_town.client.app.routes  # type: ignore[attr-defined]
+        if isinstance(route, APIRoute)
+        for method in route.methods
+    }
+
+    assert set(routes(small_town)) == set(WHO_MAY)
+    assert built <= set(WHO_MAY)
+
+
+@pytest.mark.parametrize("role", [*STAFF, "amal", "bassam", None])
+def test_only_who_may_gets_in(small_town: Town, role: str | None) -> None:
+    documented = routes(small_town)
+    for (method, path), who in WHO_MAY.items():
+        # Signing out, or blocking the card one signs in with, would spoil what comes after.
+        client = small_town.browser(role) if role else small_town.client
+        answer = call(small_town, client, method, path)
+
+        place = f"{role}: {method} {path} -> {answer.status_code} {answer.text[:200]}"
+        assert answer.status_code in documented[method, path], place
+        assert answer.status_code < 500, place
+        if answer.status_code >= 400:
+            assert answer.headers["content-type"] == "application/problem+json", place
+        refused = answer.status_code in (401, 403)
+        if path.startswith("/v1/sessions/") and who == PUBLIC:
+            assert refused, place  # the name and the number are made up
+        else:
+            assert refused == (not _may(role, who)), place
+
+
+def _may(role: str | None, who: str) -> bool:
+    if who == PUBLIC:
+        return True
+    if who == GATEWAY or role is None:
+        return False
+    if who == SIGNED_IN:
+        return True
+    if role in ROLES:
+        return who.split()[-1] in ROLES[role]
+    return who.startswith("theirs or ") or (who.startswith("own or ") and role == "amal")
+
+
+def test_a_resident_cannot_find_or_block_anothers_card(small_town: Town) -> None:
+    bassam = small_town.browser("bassam")
+
+    stranger = bassam.post(f"/v1/cards/{small_town.numbers['amal']}/block")
+
+    assert (stranger.status_code, stranger.json()["code"]) == (404, "not_found")
+    amal = small_town.browser("amal")
+    assert amal.post(f"/v1/cards/{small_town.numbers['amal']}/block").status_code == 200
+    assert amal.get(f"/v1/people/{small_town.amal.id}/cards").json()[0]["state"] == "blocked"
+
+
+def test_every_problem_is_documented_as_problem_json(small_town: Town) -> None:
+    document = small_town.client.get("/openapi.json").json()
+
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            for status, response in operation["responses"].items():
+                if int(status) >= 400:
+                    assert set(response["content"]) == {"application/problem+json"}, (method, path)
+    assert {"type", "title", "status", "detail", "code"} == set(
+        document["components"]["schemas"]["Problem"]["required"]
+    )
+
+
+def test_an_unknown_page_is_a_problem_too(small_town: Town) -> None:
+    answer = small_town.client.get("/v1/nowhere")
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")

@@ -1,0 +1,158 @@
+"""Signing in: what is kept, how long it lasts, when it is refused."""
+
+import pytest
+from sqlalchemy import select
+
+from backend import db
+from backend import tables as t
+from backend.access import service as access
+from backend.access.dependencies import COOKIE
+from backend.access.sessions import ADDRESS_LIMIT, LIMIT, WINDOW_S
+from backend.errors import BadLogin, LockedOut, UnknownRole, WeakPassword
+from tests.backend.village import PASSWORD, PIN, START_S, Town
+
+
+def wrong_pin(town: Town, number: str, address: str = "10.0.0.1") -> None:
+    with pytest.raises(BadLogin):
+        access.sign_in_resident(town.services, number, "0000", address)
+
+
+def test_a_session_cookie_is_out_of_scripts_reach(small_town: Town) -> None:
+    body = {"login": "clerk", "password": PASSWORD}
+
+    answer = small_town.client.post("/v1/sessions/staff", json=body)
+
+    cookie = answer.headers["set-cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=lax" in cookie
+    assert "Max-Age=43200" in cookie
+
+
+def test_a_session_is_kept_as_a_hash(town: Town) -> None:
+    client = town.browser("clerk")
+    token = client.cookies[COOKIE]
+
+    engine = town.services.sessions._engine
+    with db.read(engine) as conn:
+        kept = conn.scalars(select(t.session.c.token_hash)).all()
+
+    assert len(kept) == 1
+    assert token.encode() not in kept[0]
+
+
+def test_a_session_ends_at_its_hour(town: Town) -> None:
+    client = town.browser("amal")
+    town.clock.now_s += 12 * 3600
+
+    assert client.get("/v1/sessions/mine").status_code == 401
+
+
+def test_signing_out_ends_the_session(small_town: Town) -> None:
+    client = small_town.browser("clerk")
+    token = client.cookies[COOKIE]
+
+    client.delete("/v1/sessions/mine")
+
+    assert access.who_is(small_town.services, token) is None
+
+
+def test_staff_who_left_are_out_at_once(town: Town) -> None:
+    clerk, administrator = town.browser("clerk"), town.browser("administrator")
+
+    administrator.delete(f"/v1/staff/{town.staff['clerk'].id}")
+
+    assert clerk.get("/v1/compost").status_code == 401
+    with pytest.raises(BadLogin):
+        access.sign_in_staff(town.services, "clerk", PASSWORD, "10.0.0.1")
+
+
+def test_card_number_may_be_typed_with_blanks(small_town: Town) -> None:
+    number = small_town.numbers["amal"]
+
+    made = access.sign_in_resident(
+        small_town.services, f"{number[:4]} {number[4:]}", PIN, "10.0.0.1"
+    )
+
+    assert made.who.id == small_town.amal.id
+
+
+def test_many_wrong_pins_lock_the_card_also_for_the_right_one(town: Town) -> None:
+    number = town.numbers["amal"]
+    for _ in range(LIMIT):
+        wrong_pin(town, number)
+
+    with pytest.raises(LockedOut) as locked:
+        access.sign_in_resident(town.services, number, PIN, "10.0.0.2")
+
+    assert locked.value.retry_after_s == WINDOW_S
+    town.clock.now_s += WINDOW_S
+    assert access.sign_in_resident(town.services, number, PIN, "10.0.0.2").token
+
+
+def test_a_locked_card_answers_429_with_retry_after(small_town: Town) -> None:
+    body = {"number": small_town.numbers["amal"], "pin": "0000"}
+    codes = [
+        small_town.client.post("/v1/sessions/resident", json=body).status_code
+        for _ in range(LIMIT + 1)
+    ]
+
+    assert codes == [401] * LIMIT + [429]
+    answer = small_town.client.post("/v1/sessions/resident", json=body)
+    assert answer.headers["retry-after"] == str(WINDOW_S)
+
+
+def test_the_right_pin_washes_a_name_but_not_an_address_clean(small_town: Town) -> None:
+    for number in range(ADDRESS_LIMIT - 1):
+        wrong_pin(small_town, f"{number:08d}")
+    access.sign_in_resident(small_town.services, small_town.numbers["amal"], PIN, "10.0.0.1")
+    wrong_pin(small_town, "99999999")
+
+    with pytest.raises(LockedOut):
+        access.sign_in_resident(small_town.services, small_town.numbers["bassam"], PIN, "10.0.0.1")
+
+
+def test_one_persons_tries_do_not_lock_another(small_town: Town) -> None:
+    for _ in range(LIMIT):
+        wrong_pin(small_town, small_town.numbers["amal"])
+
+    assert access.sign_in_resident(
+        small_town.services, small_town.numbers["bassam"], PIN, "10.0.0.9"
+    ).token
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+    ],
+)
+def test_another_sites_form_is_refused(small_town: Town, headers: dict[str, str]) -> None:
+    clerk = small_town.browser("clerk")
+
+    answer = clerk.post("/v1/people", json={"name": "New"}, headers=headers)
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "cross_site")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Sec-Fetch-Site": "same-origin"}, {"Origin": "http://testserver"}, {}],
+)
+def test_our_own_form_is_taken(small_town: Town, headers: dict[str, str]) -> None:
+    clerk = small_town.browser("clerk")
+
+    answer = clerk.post("/v1/people", json={"name": "New"}, headers=headers)
+
+    assert answer.status_code == 201
+
+
+def test_short_passwords_and_unknown_roles_are_refused_in_words(small_town: Town) -> None:
+    given = {"login": "new", "name": "New", "now_s": START_S}
+    with small_town.services.begin() as conn:
+        with pytest.raises(WeakPassword, match="10 characters"):
+            access.create_staff(conn, 1, role="clerk", password="short", **given)
+        with pytest.raises(UnknownRole, match="administrator"):
+            access.create_staff(conn, 1, role="king", password=PASSWORD, **given)

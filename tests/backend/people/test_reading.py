@@ -1,0 +1,95 @@
+"""What a resident sees of their own, and the explanation of each credit."""
+
+from backend.compost import service as compost
+from tests.backend.village import BASSAM, START_S, Town
+
+
+def test_a_deposit_is_explained_to_the_last_gram(town: Town) -> None:
+    town.outcome(town.bin.deposit())
+
+    deposit = town.browser("amal").get(f"/v1/people/{town.amal.id}/deposits").json()[0]
+
+    assert deposit == {
+        "device": "bin-1",
+        "epoch": town.bin.epoch,
+        "seq": 1,
+        "point": "School",
+        "fraction": "organic",
+        "waste_code": "20 01 08",
+        "effective_s": START_S + 1,
+        "basis": "device",
+        "received_s": START_S,
+        "before_g": 10_000,
+        "after_g": 12_000,
+        "net_g": 2_000,
+        "e_g": 20,
+        "calibration": 3,
+        "outcome": "credited",
+        "reason": "",
+        "amount": 50,
+        "tariff_id": 1,
+        "amount_per_kg": 25,
+        "rule": "net weight x credit per kilogram / 1000, rounded half up",
+        "transfer_id": 1,
+    }
+
+
+def test_a_held_deposit_is_shown_with_its_reason(small_town: Town) -> None:
+    small_town.outcome(small_town.bin.deposit(flags=["unstable"]))
+
+    amal = small_town.browser("amal")
+    deposit = amal.get(f"/v1/people/{small_town.amal.id}/deposits").json()[0]
+
+    assert (deposit["outcome"], deposit["reason"]) == ("held", "unstable")
+
+
+def test_deposits_are_paged_by_time(town: Town) -> None:
+    town.gateway.relay(*[("bin-1", town.bin.deposit()) for _ in range(5)])
+    amal, url = town.browser("amal"), f"/v1/people/{town.amal.id}/deposits"
+
+    first = amal.get(url, params={"limit": 3}).json()
+    rest = amal.get(url, params={"limit": 3, "before_s": first[-1]["effective_s"]}).json()
+
+    assert [each["seq"] for each in [*first, *rest]] == [5, 4, 3, 2, 1]
+
+
+def test_a_statement_runs_from_balance_to_balance(town: Town) -> None:
+    town.gateway.relay(*[("bin-1", town.bin.deposit()) for _ in range(2)])
+    services = town.services
+    compost.receive(services, town.product.id, 9_000, received_by="staff:1", key="1")
+    compost.redeem(
+        services,
+        product_id=town.product.id,
+        person_id=town.amal.id,
+        grams=1_000,
+        served_by="staff:2",
+        key="1",
+    )
+    amal, url = town.browser("amal"), f"/v1/people/{town.amal.id}/statement"
+
+    lines = amal.get(url, params={"limit": 2}).json()
+    more = amal.get(url, params={"before_id": lines[-1]["transfer_id"]}).json()
+
+    seen = [(each["what"], each["amount"], each["balance_after"]) for each in [*lines, *more]]
+    assert seen == [("redeem", -30, 70), ("mint", 50, 100), ("mint", 50, 50)]
+    balance = amal.get(f"/v1/people/{town.amal.id}/balance").json()
+    assert (balance["balance"], balance["currency"], balance["scale"]) == (70, "QMM", 2)
+
+
+def test_nobody_sees_what_is_anothers(small_town: Town) -> None:
+    small_town.outcome(small_town.bin.deposit(uid=BASSAM))
+    amal = small_town.browser("amal")
+
+    for page in ("", "/balance", "/statement", "/deposits", "/cards"):
+        answer = amal.get(f"/v1/people/{small_town.bassam.id}{page}")
+        assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+    assert amal.get(f"/v1/people/{small_town.amal.id}/deposits").json() == []
+
+
+def test_people_are_found_by_a_part_of_their_name(town: Town) -> None:
+    clerk = town.browser("clerk")
+
+    found = clerk.get("/v1/people", params={"name": "bass"}).json()
+
+    assert [each["name"] for each in found] == ["Bassam (synthetic)"]
+    assert clerk.get("/v1/people", params={"name": "%"}).json() == []

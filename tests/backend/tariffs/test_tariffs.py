@@ -1,0 +1,114 @@
+"""A tariff is a dated version that two people approve and nobody edits."""
+
+import pytest
+
+from backend.errors import Backdated, BadInput, SameApprover, UnknownFraction
+from backend.tariffs import service as tariffs
+from backend.tariffs.service import Rate, Tariff
+from tests.backend.village import START_S, Town
+
+DAY_S = 86_400
+
+
+def draft(town: Town, from_s: int, **rates: int) -> int:
+    with town.services.begin() as conn:
+        return tariffs.draft(
+            conn, 1, rates, from_s=from_s, drafted_by="staff:1", now_s=town.clock.now_s
+        ).id
+
+
+def approve(town: Town, tariff_id: int, *roles: str) -> Tariff:
+    with town.services.begin() as conn:
+        for role in roles:
+            made = tariffs.approve(
+                conn, 1, tariff_id, staff_id=town.staff[role].id, now_s=town.clock.now_s
+            )
+    return made
+
+
+def test_a_tariff_needs_two_people(town: Town) -> None:
+    tariff_id = draft(town, START_S + 60, organic=99)
+
+    assert not approve(town, tariff_id, "officer").approved
+    assert approve(town, tariff_id, "administrator").approved
+
+
+def test_the_same_person_cannot_approve_twice(town: Town) -> None:
+    tariff_id = draft(town, START_S + 60, organic=99)
+    approve(town, tariff_id, "officer")
+
+    with pytest.raises(SameApprover):
+        approve(town, tariff_id, "officer")
+
+
+def test_a_draft_pays_nobody(small_town: Town) -> None:
+    tariff_id = draft(small_town, START_S - 5, organic=99)
+    approve(small_town, tariff_id, "officer")
+
+    small_town.outcome(small_town.bin.deposit())
+
+    assert small_town.balance(small_town.amal) == 50
+
+
+def test_a_new_tariff_cannot_start_in_the_past(town: Town) -> None:
+    tariff_id = draft(town, START_S, organic=99)
+    approve(town, tariff_id, "officer")
+
+    with pytest.raises(Backdated):
+        approve(town, tariff_id, "administrator")
+
+
+def test_a_deposit_gets_the_tariff_of_its_own_day_however_late_it_comes(town: Town) -> None:
+    early = town.bin.deposit()
+    approve(town, draft(town, START_S + DAY_S, organic=100), "officer", "administrator")
+    town.clock.now_s += 2 * DAY_S
+    late = town.bin.deposit(at_s=START_S + DAY_S, up_ms=town.bin.up_ms + DAY_S * 1000)
+
+    town.outcome(late)
+    assert town.balance(town.amal) == 200
+    town.outcome(early)
+    assert town.balance(town.amal) == 250
+
+
+def test_a_new_tariff_is_used_without_a_restart(small_town: Town) -> None:
+    small_town.outcome(small_town.bin.deposit())
+    approve(small_town, draft(small_town, START_S + 60, organic=100), "officer", "administrator")
+    small_town.clock.now_s += 120
+    body = small_town.bin.next(at_s=START_S + 100, up_ms=small_town.bin.up_ms + 100_000)
+
+    small_town.outcome(small_town.bin.sign(body))
+
+    assert small_town.balance(small_town.amal) == 250
+
+
+def test_rates_that_are_none_are_refused_in_words(small_town: Town) -> None:
+    with pytest.raises(UnknownFraction, match="paper_cardboard"):
+        draft(small_town, START_S + 60, gold=5)
+    with pytest.raises(BadInput):
+        draft(small_town, START_S + 60)
+    with pytest.raises(BadInput):
+        draft(small_town, START_S + 60, organic=-1)
+
+
+@pytest.mark.parametrize(
+    ("effective_s", "rate"),
+    [(9, None), (10, Rate(1, 5)), (19, Rate(1, 5)), (20, Rate(2, 7)), (99, Rate(2, 7))],
+)
+def test_the_newest_version_in_force_counts(effective_s: int, rate: Rate | None) -> None:
+    key = ("organic", "standard")
+    versions = [
+        Tariff(1, 10, "", "a", (1, 2), {key: 5}),
+        Tariff(2, 20, "", "a", (1, 2), {key: 7}),
+        Tariff(3, 15, "a draft", "a", (1,), {key: 9}),
+    ]
+
+    assert tariffs.rate_at(versions, "organic", effective_s) == rate
+
+
+def test_a_fraction_that_the_newest_version_leaves_out_has_no_rate() -> None:
+    versions = [
+        Tariff(1, 10, "", "a", (1, 2), {("glass", "standard"): 5}),
+        Tariff(2, 20, "", "a", (1, 2), {("organic", "standard"): 7}),
+    ]
+
+    assert tariffs.rate_at(versions, "glass", 30) is None
