@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import asdict
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, status
+from fastapi import APIRouter, Depends, Query, status
 from fastapi.concurrency import run_in_threadpool
 
 from backend.access.dependencies import CallingGateway, SignedIn, WithServices, staff_with
@@ -56,13 +56,19 @@ def deposits_of_person(
     person_id: RowId,
     who: SignedIn,
     services: WithServices,
+    before: Annotated[str | None, Query(max_length=80)] = None,
     before_s: After = None,
     limit: PageSize = service.PAGE,
 ) -> list[DepositOut]:
-    """A resident's deposits, newest first, each with what its credit rests on."""
+    """A resident's deposits, newest first, each with what its credit rests on.
+
+    The next page starts `before` the last one's cursor.
+    """
     who.require_person(person_id, "statements:read")
     with services.read() as conn:
-        found = service.of_person(conn, who.ledger_id, person_id, before_s=before_s, limit=limit)
+        found = service.of_person(
+            conn, who.ledger_id, person_id, before=before, before_s=before_s, limit=limit
+        )
     return [DepositOut.model_validate(asdict(each)) for each in found]
 
 

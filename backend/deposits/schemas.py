@@ -77,7 +77,7 @@ class TelemetryIn(Strict):
 
 
 class DepositOut(BaseModel):
-    """One deposit with everything that its credit rests on."""
+    """One deposit with everything that its credit rests on; `cursor` is where a page ends."""
 
     device: str
     epoch: str
@@ -100,6 +100,7 @@ class DepositOut(BaseModel):
     amount_per_kg: int | None
     rule: str
     transfer_id: int | None
+    cursor: str
 
 
 class ResolutionIn(Strict):

@@ -5,23 +5,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, select, tuple_
 
 from backend import tables as t
-from backend.errors import NotFound
+from backend.errors import BadInput, NotFound
 from backend.ledger.tables import record as booked
 from backend.ledger.tables import resolution as decided
+from backend.ledger.tables import transfer
+from backend.ledger.transfers import signed64
 from backend.people import service as people
 from firmware import contract
 
 RULE = "net weight x credit per kilogram / 1000, rounded half up"
 PAGE = 50
+NAME = ("source_id", "epoch", "seq")
+ORDER = [booked.c[name] for name in ("effective_s", *NAME)]
 
 
 @dataclass(frozen=True, slots=True)
 class Deposit:
     """A deposit with its whole explanation. `outcome` is the last word on it.
 
+    `cursor` says where the next page starts, also among deposits of one second.
     `basis` says what its time rests on: the device's clock, rebuilt, or when it was received.
     `amount` is in minor units; `calibration` is the number of the one in force.
     """
@@ -47,6 +52,7 @@ class Deposit:
     amount_per_kg: int | None
     rule: str
     transfer_id: int | None
+    cursor: str
 
 
 def of_person(
@@ -54,23 +60,29 @@ def of_person(
     ledger_id: int,
     person_id: int,
     *,
+    before: str | None = None,
     before_s: int | None = None,
     limit: int = PAGE,
 ) -> list[Deposit]:
-    """Return a person's deposits, newest first, those that happened before `before_s`.
-
-    The next page starts before the last one's `effective_s`. Raises NotFound.
+    """Return a person's deposits, newest first: those after the cursor `before` of the page
+    that was seen last, those that happened before `before_s`. Raises NotFound, BadInput.
     """
     account_id = people.person(conn, ledger_id, person_id).account_id
-    query = (
-        _query(ledger_id)
-        .where((booked.c.account_id == account_id) | (decided.c.account_id == account_id))
-        .order_by(booked.c.effective_s.desc(), booked.c.source_id, booked.c.seq.desc())
-        .limit(limit)
-    )
+    only: list[ColumnElement[bool]] = []
+    if before is not None:
+        only.append(tuple_(*ORDER) < _place(before))
     if before_s is not None:
-        query = query.where(booked.c.effective_s < before_s)
-    return [_deposit(row) for row in conn.execute(query)]
+        only.append(booked.c.effective_s < before_s)
+    newest_first = [column.desc() for column in ORDER]
+    rows = [
+        row
+        for theirs in (_meant_for(account_id), _given_to(ledger_id, account_id))
+        for row in conn.execute(
+            _query(ledger_id).where(*theirs, *only).order_by(*newest_first).limit(limit)
+        )
+    ]
+    rows.sort(key=lambda row: (row.effective_s, row.source_id, signed64(row.epoch), row.seq))
+    return [_deposit(row) for row in rows[: -limit - 1 : -1]]
 
 
 def deposit(conn: Connection, ledger_id: int, device: str, epoch: str, seq: int) -> Deposit:
@@ -112,6 +124,31 @@ def waiting(conn: Connection, ledger_id: int, *, limit: int = PAGE) -> list[Depo
         .limit(limit)
     )
     return [_deposit(row) for row in conn.execute(query)]
+
+
+def _meant_for(account_id: int) -> list[ColumnElement[bool]]:
+    """Records whose card led to the account at once: found by the record's own index."""
+    return [booked.c.account_id == account_id]
+
+
+def _given_to(ledger_id: int, account_id: int) -> list[ColumnElement[bool]]:
+    """Records that a person or a claim gave to the account later: found by its transfers."""
+    paid = select(*(transfer.c[name] for name in NAME)).where(
+        transfer.c.ledger_id == ledger_id,
+        transfer.c.credit == account_id,
+        transfer.c.source_id.is_not(None),
+    )
+    other = booked.c.account_id.is_distinct_from(account_id)
+    return [tuple_(*(booked.c[name] for name in NAME)).in_(paid), other]
+
+
+def _place(cursor: str) -> tuple[int, ...]:
+    """Raises BadInput."""
+    try:
+        effective_s, source_id, epoch, seq = cursor.split(".")
+        return int(effective_s), int(source_id), int(epoch, 16), int(seq)
+    except ValueError:
+        raise BadInput("This page's cursor is none of ours.") from None
 
 
 def _query(ledger_id: int) -> Any:
@@ -166,6 +203,7 @@ def _deposit(row: Row[Any]) -> Deposit:
         amount_per_kg=row.amount_per_kg,
         rule=RULE,
         transfer_id=row.last_transfer_id or row.transfer_id,
+        cursor=f"{row.effective_s}.{row.source_id}.{row.epoch:016x}.{row.seq}",
     )
 
 

@@ -49,7 +49,7 @@ class Bin:
     device: str
     key: bytes
     number: int = 1
-    epoch: str = "00000000000000a1"
+    epoch: str = "f0000000000000a1"  # above 2**63, where databases have no plain integer
     seq: int = 0
     boot: int = 1
     up_ms: int = 1_000_000

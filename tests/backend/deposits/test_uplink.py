@@ -168,11 +168,11 @@ def test_deposit_beyond_the_budget_is_queued_and_paid_when_funds_come(town: Town
 
 def test_new_journal_is_held_until_a_technician_confirms_it(town: Town) -> None:
     town.outcome(town.bin.deposit())
-    town.bin.epoch, town.bin.seq = "00000000000000b2", 0
+    town.bin.epoch, town.bin.seq = "f0000000000000b2", 0
     assert town.outcome(town.bin.deposit()) == ("held", "new_epoch")
     assert town.balance(town.amal) == 50
 
-    url = "/v1/devices/bin-1/epochs/00000000000000b2/confirmation"
+    url = "/v1/devices/bin-1/epochs/f0000000000000b2/confirmation"
     answer = town.browser("technician").post(url)
 
     assert answer.json() == {"released": 1}
@@ -182,10 +182,10 @@ def test_new_journal_is_held_until_a_technician_confirms_it(town: Town) -> None:
 
 def test_confirming_a_journal_twice_pays_once(small_town: Town) -> None:
     small_town.outcome(small_town.bin.deposit())
-    small_town.bin.epoch, small_town.bin.seq = "00000000000000b2", 0
+    small_town.bin.epoch, small_town.bin.seq = "f0000000000000b2", 0
     small_town.outcome(small_town.bin.deposit())
     technician = small_town.browser("technician")
-    url = "/v1/devices/bin-1/epochs/00000000000000b2/confirmation"
+    url = "/v1/devices/bin-1/epochs/f0000000000000b2/confirmation"
     technician.post(url)
 
     assert technician.post(url).json() == {"released": 0}
@@ -194,10 +194,10 @@ def test_confirming_a_journal_twice_pays_once(small_town: Town) -> None:
 
 def test_confirming_a_journal_does_not_pay_a_doubtful_weighing(small_town: Town) -> None:
     small_town.outcome(small_town.bin.deposit())
-    small_town.bin.epoch, small_town.bin.seq = "00000000000000b2", 0
+    small_town.bin.epoch, small_town.bin.seq = "f0000000000000b2", 0
     small_town.outcome(small_town.bin.deposit(flags=["unstable"]))
 
-    url = "/v1/devices/bin-1/epochs/00000000000000b2/confirmation"
+    url = "/v1/devices/bin-1/epochs/f0000000000000b2/confirmation"
     answer = small_town.browser("technician").post(url)
 
     assert answer.json() == {"released": 0}

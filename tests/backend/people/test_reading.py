@@ -1,7 +1,7 @@
 """What a resident sees of their own, and the explanation of each credit."""
 
 from backend.compost import service as compost
-from tests.backend.village import BASSAM, START_S, Town
+from tests.backend.village import BASSAM, START_S, STRANGER, Town
 
 
 def test_a_deposit_is_explained_to_the_last_gram(town: Town) -> None:
@@ -31,6 +31,7 @@ def test_a_deposit_is_explained_to_the_last_gram(town: Town) -> None:
         "amount_per_kg": 25,
         "rule": "net weight x credit per kilogram / 1000, rounded half up",
         "transfer_id": 1,
+        "cursor": f"{START_S + 1}.1.{town.bin.epoch}.1",
     }
 
 
@@ -43,14 +44,37 @@ def test_a_held_deposit_is_shown_with_its_reason(small_town: Town) -> None:
     assert (deposit["outcome"], deposit["reason"]) == ("held", "unstable")
 
 
-def test_deposits_are_paged_by_time(town: Town) -> None:
-    town.gateway.relay(*[("bin-1", town.bin.deposit()) for _ in range(5)])
+def test_deposits_are_paged_also_within_one_second(town: Town) -> None:
+    undated = {"clock": "unset", "at_s": None}
+    town.gateway.relay(*[("bin-1", town.bin.deposit(**undated)) for _ in range(5)])
     amal, url = town.browser("amal"), f"/v1/people/{town.amal.id}/deposits"
 
     first = amal.get(url, params={"limit": 3}).json()
-    rest = amal.get(url, params={"limit": 3, "before_s": first[-1]["effective_s"]}).json()
+    rest = amal.get(url, params={"limit": 3, "before": first[-1]["cursor"]}).json()
 
     assert [each["seq"] for each in [*first, *rest]] == [5, 4, 3, 2, 1]
+
+
+def test_a_cursor_that_is_none_of_ours_is_refused(small_town: Town) -> None:
+    amal, url = small_town.browser("amal"), f"/v1/people/{small_town.amal.id}/deposits"
+
+    assert amal.get(url, params={"before": "yesterday"}).status_code == 422
+
+
+def test_a_deposit_that_was_given_later_is_shown_once_and_in_its_place(town: Town) -> None:
+    town.outcome(town.bin.deposit())
+    town.outcome(town.bin.deposit(uid=STRANGER))
+    town.outcome(town.bin.deposit())
+    body = {"uid": STRANGER.hex(), "pin": "9753"}
+    town.browser("clerk").post(f"/v1/people/{town.amal.id}/cards", json=body)
+
+    found = town.browser("amal").get(f"/v1/people/{town.amal.id}/deposits").json()
+
+    assert [(each["seq"], each["outcome"]) for each in found] == [
+        (3, "credited"),
+        (2, "credited"),
+        (1, "credited"),
+    ]
 
 
 def test_a_statement_runs_from_balance_to_balance(town: Town) -> None:
