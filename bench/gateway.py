@@ -6,6 +6,7 @@ a process of its own, rounds interleaved. The backend is away: the uplink only b
 """
 
 import contextlib
+import hashlib
 import json
 import statistics
 import subprocess
@@ -30,7 +31,7 @@ from firmware import contract
 
 GATEWAY = "gateway"
 BINS = [f"bin-{n:02d}" for n in range(10)]
-RECORDS = 8_000
+RECORDS = 10_000
 IN_FLIGHT = 20
 ROUNDS = 5
 LIMIT_S = 120.0
@@ -96,7 +97,11 @@ def make_backlog(records: int) -> list[tuple[str, bytes]]:
 def deposit(seq: int) -> dict[str, Any]:
     return {
         **{"v": 1, "kind": "deposit", "epoch": "5f0e1d2c3b4a5968", "seq": seq, "boot": 3},
-        **{"prev": f"{seq:016x}", "at_s": 1_795_000_000 + seq, "clock": "synced"},
+        **{
+            "prev": hashlib.sha256(str(seq).encode()).hexdigest()[:16],
+            "at_s": 1_795_000_000 + seq,
+            "clock": "synced",
+        },
         **{"up_ms": 86_400_000 + seq, "cal": 2, "fw": "a1b2c3d4e5f60718", "flags": []},
         **{"card": "u." + contract.b64(seq.to_bytes(16, "big")), "fraction": "organic"},
         **{"before_g": 12_000, "after_g": 12_000 + seq, "net_g": seq, "e_g": 5, "p2p_g": 2},
@@ -239,8 +244,9 @@ def gateway(port: int, directory: str) -> None:
         backend_url="http://127.0.0.1:9",
         health_port=0,
     )
+    made = Gateway(settings)
     start_s, cpu_s = time.monotonic(), time.process_time()
-    with Gateway(settings):
+    with made:
         sys.stdin.readline()
         tell(start_s, cpu_s)
 

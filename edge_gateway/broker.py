@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from paho.mqtt.client import Client, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
@@ -31,9 +31,9 @@ log = logging.getLogger(__name__)
 
 MAX_PACKET_BYTES = 32_768  # above the broker's own limit for a message
 NO_MATCHING_SUBSCRIBERS = 0x10
-# Below the Receive Maximum of a default Mosquitto (20), which paho does not look at: beyond it,
-# PUBACKs stay away.
-PUBLISHES_IN_FLIGHT = 16
+# Far below the Receive Maximum of a default Mosquitto (20), which paho does not look at: beyond it,
+# PUBACKs stay away. Few also because paho reads as many packets at once as it has publishes open.
+PUBLISHES_IN_FLIGHT = 4
 TICK_S = 1.0
 RETRY_S, RETRY_MAX_S = 0.2, 10.0
 
@@ -74,9 +74,14 @@ class BrokerClient:
         self._deliver = deliver
         self._confirm = confirm
         self._connection = 0
+        self._in_flight = settings.in_flight
+        # Half of what may be in flight is stored while the other half is being read.
+        self._burst_max = max(1, settings.in_flight // 2)
         self._burst: list[Arrival] = []
         self._unanswered = 0
         self._jobs: deque[Job] = deque()
+        self._publishes: deque[Publish] = deque()
+        self._publishing = 0
         self._down_ids: dict[int, int] = {}
         self._stop = threading.Event()
         self._wake_in, self._wake_out = socket.socketpair()
@@ -164,10 +169,9 @@ class BrokerClient:
 
     @property
     def _may_read(self) -> bool:
-        # Mosquitto up to 2.0.12 sends a resumed session's backlog without regard to Receive Maximum
-        # (eclipse-mosquitto issue 2362), so the socket's own back-pressure is what can be relied on.
-        waiting = self._unanswered + len(self._burst)
-        return waiting < self._settings.in_flight or not self.connected
+        # Mosquitto before 2.0.13 sends the backlog of a session without regard to Receive Maximum
+        # (eclipse-mosquitto issue 2362); the back-pressure of the socket itself can be relied on.
+        return self._unanswered < self._in_flight or not self.connected
 
     def _await_work(self, sock: Any) -> None:
         readers = [sock, self._wake_in] if self._may_read else [self._wake_in]
@@ -181,8 +185,9 @@ class BrokerClient:
 
     def _read_all(self) -> None:
         """Read until no message comes or enough are unanswered, and hand them on together."""
+        room = min(self._burst_max, self._in_flight - self._unanswered) if self.connected else 1
         seen = -1
-        while len(self._burst) > seen and self._may_read and self._client.socket() is not None:
+        while seen < len(self._burst) < room and self._client.socket() is not None:
             seen = len(self._burst)
             self._client.loop_read()
         if self._burst:
@@ -199,8 +204,12 @@ class BrokerClient:
             if job.connection == self._connection:
                 for packet_id in job.packet_ids:
                     self._client.ack(packet_id, 1)
-            for publish in job.publishes:
-                self._send(publish)
+            self._publishes.extend(job.publishes)
+        while len(self._publishes) > self._settings.outgoing_max:
+            self._publishes.popleft()
+            self.lost_publishes += 1
+        while self._publishes and self._publishing < PUBLISHES_IN_FLIGHT:
+            self._send(self._publishes.popleft())
 
     def _send(self, publish: Publish) -> None:
         properties = None
@@ -210,9 +219,8 @@ class BrokerClient:
         sent = self._client.publish(
             publish.topic, publish.body, publish.qos, publish.retain, properties
         )
-        if sent.rc == MQTTErrorCode.MQTT_ERR_QUEUE_SIZE:
-            self.lost_publishes += 1
-        elif publish.down_id is not None:
+        self._publishing += 1
+        if publish.down_id is not None:
             self._down_ids[sent.mid] = publish.down_id
 
     # --- paho's callbacks, all on the network thread
@@ -229,7 +237,6 @@ class BrokerClient:
         if self._settings.broker_ca:
             client.tls_set(ca_certs=str(self._settings.broker_ca))
         client.max_inflight_messages_set(PUBLISHES_IN_FLIGHT)
-        client.max_queued_messages_set(self._settings.outgoing_max)
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
@@ -270,6 +277,7 @@ class BrokerClient:
     def _on_publish(
         self, _client: Client, _data: Any, mid: int, reason: Any, _properties: Any
     ) -> None:
+        self._publishing -= 1
         down_id = self._down_ids.pop(mid, None)
         # Nobody listening is no delivery: the backend will hand it out again until it expires.
         if down_id is not None and (reason.value != NO_MATCHING_SUBSCRIBERS):

@@ -1,13 +1,12 @@
 """Group commit: whatever has arrived goes to disk in one commit, and only then is answered.
 
-The broker's thread enqueues, this one judges, stores and releases. A disk that refuses stops the
-answers, hence the PUBACKs, hence the broker: nothing is lost, it waits.
+The broker's thread judges and enqueues while this one waits for the disk, which is most of what it
+does. A disk that refuses stops the answers, hence the PUBACKs, hence the broker: nothing is lost.
 """
 
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 
 from edge_gateway import inbox
@@ -19,10 +18,11 @@ from edge_gateway.store import Batch, Store
 
 log = logging.getLogger(__name__)
 
-RECEIPT_ROWS = 100
+RECEIPT_ROWS = 200
 RECEIPT_WAIT_S = 0.02
 RETRY_S = 0.5
 
+Judged = tuple[Reading, Arrival]
 Finish = Callable[[Sequence[Arrival], Sequence[Publish]], None]
 
 
@@ -43,7 +43,7 @@ class Writer:
         self._report = report
         self._stored = stored
         self._clock_s = clock_s
-        self._queue: deque[Arrival] = deque()
+        self._queue: list[Judged] = []
         self._receipts = Receipts()
         self._gathering_since_s: float | None = None
         self._something = threading.Condition()
@@ -66,29 +66,30 @@ class Writer:
         return len(self._queue)
 
     def offer(self, burst: list[Arrival]) -> None:
-        """Enqueue a burst; the broker's side bounds how many are unanswered."""
+        """Judge a burst and enqueue it; the broker's side bounds how many are unanswered."""
+        judged = [(inbox.read(*_topic_and_bytes(arrival)), arrival) for arrival in burst]
         with self._something:
-            self._queue.extend(burst)
+            self._queue.extend(judged)
             self._something.notify()
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            arrivals = self._take()
-            if arrivals:
-                self._process(arrivals)
+            judged = self._take()
+            if judged:
+                self._process(judged)
             elif self._receipts.waiting:
                 self._finish((), self._take_receipts())
 
-    def _take(self) -> list[Arrival]:
+    def _take(self) -> list[Judged]:
         """Wait for arrivals; return none when receipts should not wait any longer."""
         with self._something:
             if not self._queue and not self._stopping.is_set():
                 self._something.wait(RECEIPT_WAIT_S / 10 if self._receipts.waiting else 1.0)
-            arrivals, self._queue = self._queue, deque()
-        return list(arrivals)
+            judged, self._queue = self._queue, []
+        return judged
 
-    def _process(self, arrivals: list[Arrival]) -> None:
-        readings = [inbox.read(*_topic_and_bytes(a)) for a in arrivals]
+    def _process(self, judged: list[Judged]) -> None:
+        readings = [reading for reading, _ in judged]
         if not self._keep(readings):
             return
         for reading in readings:
@@ -96,7 +97,7 @@ class Writer:
                 self._report(reading)
             elif not isinstance(reading, Message) and reading.name:
                 self._receipts.add(reading.device, reading.name)
-        self._release(arrivals)
+        self._release([arrival for _, arrival in judged])
 
     def _keep(self, readings: Sequence[Reading]) -> bool:
         """Store what must not be lost, however long that takes; False if stopped meanwhile."""
