@@ -20,6 +20,7 @@ from firmware.visits import Visits
 POLL_MS = 100  # how often card and lid are looked at
 TELEMETRY_S = 900
 SYNC_S = 3600
+UNKNOWN = ("fill_pct", "temp_c10", "battery_mv", "rssi_dbm", "raw_zero")  # not measured yet
 # The code whose hash a record carries: all that stands between the cell and the flash.
 WEIGHING = (hx711, weighing, calibration, records, ring, journal, contract)
 
@@ -134,9 +135,9 @@ class App:
         while True:
             await asyncio.sleep(TELEMETRY_S)
             gc.collect()
-            body = {"heap_free": gc.mem_free(), "journal_depth": self.journal.depth()}
-            for name in ("fill_pct", "temp_c10", "battery_mv", "rssi_dbm", "raw_zero"):
-                body[name] = None
+            body: dict = dict.fromkeys(UNKNOWN)
+            measured = {"heap_free": gc.mem_free(), "journal_depth": self.journal.depth()}
+            body.update(measured)
             try:
                 await self.link.telemetry(body)
             except LinkFault:

@@ -11,7 +11,7 @@ from collections import namedtuple
 
 from firmware import contract, records
 from firmware.errors import JournalFull, SettingsFault
-from firmware.ring import DONE, SETTLED, START, Header, Ring, entry_bytes
+from firmware.ring import DONE, NOWHERE, SETTLED, START, Header, Ring, entry_bytes
 from firmware.survey import Survey, numbers
 
 SECTOR_BYTES = 4096
@@ -40,7 +40,7 @@ class Journal:
         self._end = found.end  # where its next entry goes
         self._last = found.last  # hash8 of this epoch's last record
         self._cut = found.pending  # stored form of a visit that was cut
-        self._visit = None  # stored form of the visit that is open now
+        self._visit = b""  # stored form of the visit that is open now
         self._depths = found.depths  # unsettled records per sector
         self._orphaned = found.damaged  # this epoch can take no more records
         self._old = found.old  # (epoch, seq, hash8) that the next `open` record names
@@ -74,7 +74,7 @@ class Journal:
         body = {name: visit[name] for name in ("card", "fraction", "before_g")}
         body.update(fields)
         record = self._commit(kind, records.pack(kind, self._stamped(body)))
-        self._visit = None
+        self._visit = b""
         return record
 
     def append(self, kind: str, fields: dict) -> Record:
@@ -121,8 +121,6 @@ class Journal:
 
     def _sectors(self):
         """Yield (number, header) of the sectors with anything unsettled, oldest first."""
-        if self._header is None:
-            return
         for number in numbers(self._ring, self._header.number):
             header = self._depths[number % self._ring.sectors] and self._ring.header(number)
             if header and header.number == number:
@@ -132,7 +130,7 @@ class Journal:
 
     def _begin(self, undone: "int | None") -> None:
         header = self._header
-        if header is not None:
+        if header is not NOWHERE:
             if header.device != self._identity.device:
                 raise SettingsFault("this flash holds the records of " + header.device)
             if undone is not None:
@@ -155,7 +153,7 @@ class Journal:
     def _mend(self) -> None:
         """Do what a cut, damage or a full ring left undone, as far as there is room for it."""
         try:
-            if self._header is None or self._orphaned:
+            if self._header is NOWHERE or self._orphaned:
                 self._open_epoch()
             if self.next_seq == 0:
                 self._commit("open", records.pack("open", self._stamped(self._old_names())))
@@ -167,7 +165,7 @@ class Journal:
 
     def _insist_on_order(self) -> None:
         self._mend()
-        if self._orphaned or self._header is None or self.next_seq == 0 or self._cut is not None:
+        if self._orphaned or self.next_seq == 0 or self._cut is not None:
             raise JournalFull()
 
     def _old_names(self) -> dict:
@@ -180,7 +178,7 @@ class Journal:
 
     def _open_epoch(self) -> None:
         old = self._old
-        if self._header is not None and self.next_seq > 0:
+        if self.next_seq > 0:
             old = (self._header.epoch, self.next_seq - 1, self._last)
         self._advance(self._random(8), 0, ZEROS)
         self._old, self._last, self.next_seq = old, ZEROS, 0
@@ -209,14 +207,14 @@ class Journal:
         return Record(place, self.epoch, body["seq"], _hex(hash8), number, body, False)
 
     def _make_room(self, length: int) -> None:
-        if self._header is None:
+        if self._header is NOWHERE:
             raise JournalFull()
         if self._end + length > self._ring.size:
             self._advance(self._header.epoch, self.next_seq, self._last)
 
     def _advance(self, epoch: bytes, first_seq: int, prev: bytes) -> None:
         """Begin the next sector; JournalFull while it holds anything unsettled."""
-        number = 0 if self._header is None else self._header.number + 1
+        number = self._header.number + 1
         if self._depths[number % self._ring.sectors]:
             raise JournalFull()
         who = self._identity
@@ -240,11 +238,11 @@ def read_image(raw: bytes) -> list:
     `state` is settled, unsettled, or damaged if the stored hash is not the body's.
     """
     ring = Ring(_Image(raw))
-    newest = max([h.number for h in [ring.header(i) for i in range(ring.sectors)] if h] or [-1])
+    headers = [ring.header(index) for index in range(ring.sectors)]
+    known = sorted([(header.number, header) for header in headers if header is not None])
     rows = []
-    for number in numbers(ring, newest):
-        header = ring.header(number)
-        for entry, prev in _record_entries(ring, header) if header else ():
+    for _, header in known:
+        for entry, prev in _record_entries(ring, header):
             record = _record(header, entry, prev)
             state = "settled" if record.settled else "unsettled"
             intact = _hex(_hash8(header, record.body)) == record.hash8

@@ -9,7 +9,7 @@ import asyncio
 
 from firmware import contract, mqtt
 from firmware.errors import LinkFault
-from firmware.session import Session
+from firmware.session import connect
 
 WINDOW = 8
 RECORDED_MS = 15000  # how long to wait for *recorded* before sending again
@@ -72,14 +72,14 @@ class Link:
 
     async def telemetry(self, body: dict) -> None:
         """Publish what may be lost."""
-        if self.online:
+        if self._session is not None and self.online:
             payload = contract.canonical(body).encode()
             await self._session.publish(self._topic("telemetry"), payload, 0, False)
 
     async def leave(self) -> None:
         """Say goodbye: state `sleeping`, and no will."""
-        if self.online:
-            await self._state("sleeping")
+        if self._session is not None and self.online:
+            await self._state(self._session, "sleeping")
             await self._session.close(True)
 
     # --- one connection
@@ -88,11 +88,11 @@ class Link:
         """Connect and stay until it breaks; return why it did."""
         self._number += 1
         self._broken.clear()
-        self._session = Session(self._settings.host, self._settings.port, self._receive)
         fault, tasks = [], []
         try:
-            await self._open()
-            for work in (self._session.run(), self._session.keep_alive(), self._talk()):
+            self._connecting = True
+            session = self._session = await self._connect()
+            for work in (session.run(), session.keep_alive(), self._talk(session)):
                 tasks.append(asyncio.create_task(self._guarded(work, fault)))
             await self._broken.wait()
         except LinkFault as error:
@@ -101,7 +101,8 @@ class Link:
         for task in tasks:
             task.cancel()
         await asyncio.sleep_ms(0)
-        await self._session.close(False)
+        if self._session is not None:
+            await self._session.close(False)
         self._session = None
         return fault[0]
 
@@ -113,25 +114,25 @@ class Link:
             fault.append(str(error) if isinstance(error, LinkFault) else repr(error))
             self._broken.set()
 
-    async def _open(self) -> None:
-        self._connecting = True
+    async def _connect(self):
         settings = self._settings
         lost = contract.canonical({"state": "lost", "session": self._number}).encode()
+        client = (settings.device, settings.user, settings.password)
         will = (self._topic("state"), lost)
-        await self._session.open(settings.device, settings.user, settings.password, will)
+        return await connect(settings.host, settings.port, self._receive, client, will)
 
-    async def _talk(self) -> None:
+    async def _talk(self, session) -> None:
         """Be born, then send what is unsettled, in order, for as long as the connection lasts."""
-        await self._session.subscribe(self._topic("receipt"))
-        await self._birth()
-        await self._state("online")
+        await session.subscribe(self._topic("receipt"))
+        await self._birth(session)
+        await self._state(session, "online")
         self.online, self._connecting = True, False
         self._fault = ""
         self._count("births")
         self._note("link", {"state": "up", "session": self._number})
-        await self._drain()
+        await self._drain(session)
 
-    async def _birth(self) -> None:
+    async def _birth(self, session) -> None:
         journal, settings = self._journal, self._settings
         body = self._about()
         body.update(v=contract.VERSION, session=self._number, boot=journal.boot)
@@ -139,15 +140,15 @@ class Link:
         body.update(oldest_seq=journal.oldest_seq())
         number = settings.key_number
         jws = contract.sign(self._up_key, settings.device, number, "birth", body)
-        await self._session.publish(self._topic("birth"), jws.encode(), 1, True)
+        await session.publish(self._topic("birth"), jws.encode(), 1, True)
 
-    async def _state(self, state: str) -> None:
+    async def _state(self, session, state: str) -> None:
         body = contract.canonical({"state": state, "session": self._number}).encode()
-        await self._session.publish(self._topic("state"), body, 1, True)
+        await session.publish(self._topic("state"), body, 1, True)
 
     # --- up
 
-    async def _drain(self) -> None:
+    async def _drain(self, session) -> None:
         place, since_ms = BEFORE_ALL, self._up_ms()
         self._flying = {}
         while True:
@@ -160,7 +161,7 @@ class Link:
                 await self._wait()
             else:
                 place = max(place, record.place)
-                await self._publish(record)
+                await self._publish(session, record)
 
     def _overdue(self):
         """Return a record whose *recorded* did not come in time, or None."""
@@ -181,13 +182,13 @@ class Link:
             pass  # something is due
         self._news.clear()
 
-    async def _publish(self, record) -> None:
+    async def _publish(self, session, record) -> None:
         settings, number = self._settings, record.key_number
         jws = contract.sign(self._up_key, settings.device, number, "record", record.body)
         # Entered before it is sent, for *recorded* may overtake the broker's acknowledgement.
         name = (record.epoch, record.seq)
         self._flying[name] = (record.hash8, record.place, self._up_ms() + RECORDED_MS)
-        reason = await self._session.publish(self._topic("record"), jws.encode(), 1, False)
+        reason = await session.publish(self._topic("record"), jws.encode(), 1, False)
         self._count("sent")
         if reason and name in self._flying:
             self._count("denied" if reason >= mqtt.FAILURE else "nobody_listens")

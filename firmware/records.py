@@ -35,7 +35,10 @@ def pack(kind: str, body: dict) -> bytes:
 def unpack(code: int, raw: bytes, name: dict) -> dict:
     """Return the whole body of a stored record; `name` holds epoch, seq, prev and fw."""
     kind, fields = LAYOUTS[code]
-    body = dict(zip(fields.split(), cbor.loads(raw)))
+    values = cbor.loads(raw)
+    if type(values) is not list:
+        raise ValueError("not a record")
+    body = dict(zip(fields.split(), values))
     body.update(name)
     body["v"] = contract.VERSION
     body["kind"] = kind

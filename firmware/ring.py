@@ -24,6 +24,8 @@ FREE, TORN, BROKEN = "free", "torn", "broken"  # how a sector's entries end
 _ERASE, _COUNT, _SIZE = 6, 4, 5  # ioctl operations of a MicroPython block device
 
 Header = namedtuple("Header", "epoch number first_seq boot prev fw key_number device")
+# The sector before the first one: what a blank flash goes on from.
+NOWHERE = Header(bytes(8), -1, 0, 0, bytes(8), bytes(8), 0, "")
 Entry = namedtuple("Entry", "at code mark seq hash8 body")
 
 
@@ -47,7 +49,7 @@ class Ring:
             return None
         found = struct.unpack(_HEADER, raw[:-4])
         device = found[8].rstrip(b"\0").decode()
-        header = Header(*found[1:8], device)
+        header = Header(*(list(found[1:8]) + [device]))
         return header if header.number % self.sectors == number % self.sectors else None
 
     def start(self, header: Header) -> None:

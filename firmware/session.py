@@ -14,16 +14,33 @@ KEEP_ALIVE_S = 60
 IPPROTO_TCP, TCP_NODELAY = 6, 1  # without it a broker's answer waits 40 ms for more to send
 
 
-class Session:
-    """`on_message(Message)` runs before the message is acknowledged and must not wait."""
+async def connect(host: str, port: int, on_message, client: tuple, will: tuple) -> "Session":
+    """Return an open session; client = (id, user or None, password or None).
 
-    def __init__(self, host: str, port: int, on_message) -> None:
-        self._host = host
-        self._port = port
+    `on_message(Message)` runs before the message is acknowledged and must not wait. Raises
+    LinkFault with the broker's reason.
+    """
+    try:
+        stream = (await asyncio.open_connection(host, port))[0]
+    except OSError as error:
+        raise LinkFault(repr(error))
+    session = Session(stream, on_message)
+    try:
+        await session.hello(client, will)
+    except LinkFault:
+        await session.close(False)
+        raise
+    return session
+
+
+class Session:
+    """One open connection. run() and keep_alive() must run beside everything else."""
+
+    def __init__(self, stream, on_message) -> None:
+        self._stream = stream
         self._on_message = on_message
-        self._stream = None
         self._answer = asyncio.Event()
-        self._answered = None  # reason code of the answer waited for
+        self._answered = 0  # reason code of the answer waited for
         self._expected = None  # (packet type, packet id) waited for
         self._packet_id = 0
         self._lock = asyncio.Lock()  # one question at a time
@@ -35,20 +52,20 @@ class Session:
         """Tell whether the broker owes an answer."""
         return self._expected is not None or not self._pong
 
-    async def open(self, client_id: str, user, password, will: tuple) -> None:
-        """Connect, or raise LinkFault with the broker's reason."""
+    async def hello(self, client: tuple, will: tuple) -> None:
+        """Send CONNECT and wait for the broker's yes."""
+        name, user, password = client
         try:
-            self._stream = (await asyncio.open_connection(self._host, self._port))[0]
             self._stream.s.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
         except OSError as error:
             raise LinkFault(repr(error))
-        await self._send(mqtt.connect(client_id, KEEP_ALIVE_S, user, password, will))
+        await self._send(mqtt.connect(name, KEEP_ALIVE_S, user, password, will))
         kind, _, body = await self._timed(self._packet())
         if kind != mqtt.CONNACK or len(body) < 2 or body[1] != 0:
             raise LinkFault("connection refused " + hex(body[1] if len(body) > 1 else 0))
 
     async def subscribe(self, topic: str) -> None:
-        """Subscribe at QoS 1. Needs run() beside it, as publish() does."""
+        """Subscribe at QoS 1."""
         async with self._lock:
             packet_id = self._next_id()
             packet = mqtt.subscribe(packet_id, topic)
@@ -90,8 +107,6 @@ class Session:
 
     async def close(self, politely: bool) -> None:
         """Close the connection; a polite end makes the broker forget the will."""
-        if self._stream is None:
-            return
         try:
             if politely:
                 await self._send(mqtt.disconnect())

@@ -6,7 +6,7 @@ damage. The one sector that may be missing is the oldest: its erase may have bee
 """
 
 from firmware import records
-from firmware.ring import BROKEN, FREE, LIVE, SETTLED, START, entry_bytes
+from firmware.ring import BROKEN, FREE, LIVE, NOWHERE, SETTLED, START, entry_bytes
 
 
 def numbers(ring, newest: int):
@@ -19,7 +19,7 @@ class Survey:
 
     def __init__(self, ring) -> None:
         self._ring = ring
-        self.header = None  # of the newest sector
+        self.header = NOWHERE  # of the newest sector
         self.end = ring.size  # offset of the next entry there
         self.undone = None  # offset of a last entry that is whole but not marked done
         self.next_seq = None  # of this epoch; None while no sector of it was read
@@ -32,9 +32,9 @@ class Survey:
         self._gap = False
         headers = [ring.header(index) for index in range(ring.sectors)]
         for header in headers:
-            if header is not None and (self.header is None or header.number > self.header.number):
+            if header is not None and header.number > self.header.number:
                 self.header = header
-        if self.header is not None:
+        if self.header.number >= 0:
             self._read_sectors()
 
     def _read_sectors(self) -> None:

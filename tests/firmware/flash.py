@@ -40,7 +40,7 @@ class RamFlash:
     def writeblocks(self, block, data, offset):
         start = block * self.sector_bytes + offset
         assert offset + len(data) <= self.sector_bytes
-        self._change(start, bytes([a & b for a, b in zip(self.data[start:], data)]))
+        self._change(start, bytes([self.data[start + i] & data[i] for i in range(len(data))]))
 
     def _change(self, start, data):
         self._live()

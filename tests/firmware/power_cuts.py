@@ -55,7 +55,8 @@ class Life:
     def check(self, journal):
         records = unsettled(journal)
         names = [(record.epoch, record.seq) for record in records]
-        assert names == sorted(names) and len(set([name[0] for name in names])) <= 1
+        assert names == sorted(names)
+        assert len({name[0] for name in names}) <= 1, "a new epoch without damage"
         assert not self.settled.intersection(names), "settled, and unsettled again"
         assert set(self.saved) - self.settled <= set(names), "saved, and lost"
         if self.opened is not None:

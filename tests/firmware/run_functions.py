@@ -19,10 +19,11 @@ def run(name):
             passed += 1
         except Exception as error:
             failed += 1
-            print("FAILED", name, test)
+            sys.stdout.write("FAILED " + name + " " + test + "\n")
             sys.print_exception(error, sys.stdout)
     return passed, failed
 
 
 total = [run(name) for name in sys.argv[1:]]
-print("passed", sum([t[0] for t in total]), "failed", sum([t[1] for t in total]))
+passed, failed = sum([t[0] for t in total]), sum([t[1] for t in total])
+sys.stdout.write("passed " + str(passed) + " failed " + str(failed) + "\n")

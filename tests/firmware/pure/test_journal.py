@@ -46,7 +46,8 @@ def test_new_flash_opens_an_epoch_with_one_open_record():
 
     (record,) = unsettled(journal)
     contract.check_record(record.body)
-    assert record.body["kind"] == "open" and record.body["old_epoch"] is None
+    assert record.body["kind"] == "open"
+    assert record.body["old_epoch"] is None
 
 
 def test_records_are_chained_by_hash_and_pass_the_contract():
@@ -101,7 +102,8 @@ def test_settled_stays_settled_and_the_ring_goes_round():
         settle_all(journal)
 
     again = mounted(flash)
-    assert again.depth() == 0 and again.next_seq == 121
+    assert again.depth() == 0
+    assert again.next_seq == 121
     assert again.epoch == journal.epoch
     assert again.oldest_seq() == 121
 
@@ -220,6 +222,7 @@ def test_new_key_number_or_program_starts_a_sector_of_its_own():
 
     record = deposit(again)
 
-    assert record.place[0] == 1 and record.key_number == 2 and record.body["fw"] == "f" * 16
+    assert (record.place[0], record.key_number) == (1, 2)
+    assert record.body["fw"] == "f" * 16
     assert [r.key_number for r in unsettled(again)] == [1, 1, 2]
     assert again.epoch == journal.epoch

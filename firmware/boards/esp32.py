@@ -1,0 +1,102 @@
+"""The real board: an ESP32 with PSRAM, wired as hardware/pinout.csv says. Never run on silicon yet.
+
+Gives app.py pins, buses, the journal's flash partition, ticks and randomness. The only file that
+imports machine, network and esp32.
+"""
+
+import asyncio
+import json
+import os
+import sys
+import time
+
+import esp32
+import machine
+import network
+import ntptime
+
+from firmware import clock
+from firmware.errors import SettingsFault
+
+# Signal: GPIO. A test holds this against hardware/pinout.csv.
+PINS = {
+    "scale_dout": 34,
+    "scale_sck": 25,
+    "spi_sck": 18,
+    "spi_mosi": 23,
+    "spi_miso": 19,
+    "reader_cs": 27,
+    "reader_rst": 26,
+    "i2c_scl": 22,
+    "i2c_sda": 21,
+    "lid_lock": 32,
+    "lid_switch": 33,
+}
+JOURNAL = "journal"  # the partition's label in hardware/partitions.csv
+SPI_BAUD, I2C_BAUD = 1000000, 400000
+JOIN_S = 30
+
+
+class Esp32Board:
+    def __init__(self, wifi: dict) -> None:
+        pin, out = machine.Pin, machine.Pin.OUT
+        self.lid_lock = pin(PINS["lid_lock"], out, value=0)  # locked before anything else
+        self.lid_switch = pin(PINS["lid_switch"], machine.Pin.IN, machine.Pin.PULL_UP)
+        self.scale_dout = pin(PINS["scale_dout"], machine.Pin.IN)
+        self.scale_sck = pin(PINS["scale_sck"], out, value=0)
+        self.reader_cs = pin(PINS["reader_cs"], out, value=1)
+        self.reader_rst = pin(PINS["reader_rst"], out, value=1)
+        self.spi = machine.SPI(
+            2,
+            baudrate=SPI_BAUD,
+            sck=pin(PINS["spi_sck"]),
+            mosi=pin(PINS["spi_mosi"]),
+            miso=pin(PINS["spi_miso"]),
+        )
+        self.i2c = machine.I2C(0, scl=pin(PINS["i2c_scl"]), sda=pin(PINS["i2c_sda"]), freq=I2C_BAUD)
+        self.flash = _journal_partition()
+        self.lock, self.unlock = machine.disable_irq, machine.enable_irq
+        self.ticks_ms, self.ticks_us = time.ticks_ms, time.ticks_us
+        self.ticks_diff = time.ticks_diff
+        self.random = os.urandom
+        self._wifi = wifi
+        self._station = network.WLAN(network.STA_IF)
+
+    async def run(self) -> None:
+        """Keep the radio joined to its network for ever."""
+        self._station.active(True)
+        while True:
+            if not self._station.isconnected():
+                self._station.connect(self._wifi["ssid"], self._wifi["password"])
+                await self._joined()
+            await asyncio.sleep(5)
+
+    async def _joined(self) -> None:
+        for _ in range(JOIN_S):
+            await asyncio.sleep(1)
+            if self._station.isconnected():
+                return
+        self._station.disconnect()  # a radio that hangs in a state of its own starts afresh
+
+    async def unix_s(self) -> "int | None":
+        """Return the network's time in Unix seconds, or None if nobody answers."""
+        if not self._station.isconnected():
+            return None
+        try:
+            return clock.unix_s(ntptime.time(), time.gmtime(0)[0])
+        except OSError:
+            return None
+
+    async def doze(self, ms: int) -> None:
+        await asyncio.sleep_ms(ms)
+
+    def note(self, event: str, facts: dict) -> None:
+        """Write a line for the technician's console."""
+        sys.stdout.write(event + " " + json.dumps(facts) + "\n")
+
+
+def _journal_partition():
+    found = esp32.Partition.find(esp32.Partition.TYPE_DATA, label=JOURNAL)
+    if not found:
+        raise SettingsFault("no partition named " + JOURNAL)
+    return found[0]

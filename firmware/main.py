@@ -1,0 +1,20 @@
+"""What the real board runs at power-up: `import firmware.main`. Settings lie in /settings.json."""
+
+import asyncio
+import json
+
+from firmware.app import App
+from firmware.boards.esp32 import Esp32Board
+from firmware.settings import load
+
+SETTINGS, WIFI = "/settings.json", "/wifi.json"
+
+
+def main() -> None:
+    with open(WIFI) as file:
+        board = Esp32Board(json.load(file))
+    asyncio.run(App(board, load(SETTINGS)).run())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""What is drawn and what is programmed are the same: pins, partitions."""
+
+import ast
+import csv
+from pathlib import Path
+
+from firmware.journal import SECTOR_BYTES
+from tests.fixtures.micropython import ROOT
+
+HARDWARE = ROOT / "hardware"
+STRAPPING = {0, 2, 5, 12, 15}  # they decide how an ESP32 starts
+TAKEN = {1, 3, 6, 7, 8, 9, 10, 11, 16, 17}  # console, flash, PSRAM of a WROVER
+
+
+def constant(path: Path, name: str) -> object:
+    """The literal that a module assigns to a name, without importing the module."""
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == name:
+            return ast.literal_eval(node.value)
+    raise AssertionError(f"{path} assigns no {name}")
+
+
+def rows(name: str) -> list[dict[str, str]]:
+    with (HARDWARE / name).open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_pins_of_the_program_are_the_pins_of_the_drawing() -> None:
+    drawn = {row["signal"]: int(row["gpio"]) for row in rows("pinout.csv")}
+
+    assert constant(ROOT / "firmware/boards/esp32.py", "PINS") == drawn
+    assert len(set(drawn.values())) == len(drawn)
+
+
+def test_no_signal_sits_on_a_pin_that_has_other_duties() -> None:
+    for row in rows("pinout.csv"):
+        gpio = int(row["gpio"])
+        assert gpio not in STRAPPING | TAKEN, row
+        assert gpio < 34 or row["direction"] == "in", row
+
+
+def test_every_part_of_the_pinout_is_on_the_bill() -> None:
+    bill = " ".join(row["part"] for row in rows("bom.csv"))
+
+    for part in {row["part"].split()[0] for row in rows("pinout.csv")}:
+        assert part in bill
+
+
+def test_journal_partition_is_the_one_that_is_simulated() -> None:
+    lines = (HARDWARE / "partitions.csv").read_text().splitlines()
+    table = [[cell.strip() for cell in line.split(",")] for line in lines if line[0] != "#"]
+    end = 0x9000
+    for name, _, _, offset, size in table:
+        assert int(offset, 16) == end, f"{name} leaves a hole or overlaps"
+        end += int(size, 16)
+    assert end == 4 * 1024 * 1024
+
+    size = next(int(row[4], 16) for row in table if row[0] == "journal")
+    sectors = constant(ROOT / "firmware/boards/simulated.py", "SECTORS")
+    assert size == sectors * SECTOR_BYTES
