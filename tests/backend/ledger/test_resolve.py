@@ -245,3 +245,14 @@ def test_a_credit_line_is_a_negative_minimum(town: Town) -> None:
         done(town.poster.submit(pay(member, other, 1)))
 
     assert town.balance(member) == -50
+
+
+def test_nobody_overtakes_a_claim_of_the_same_batch(town: Town) -> None:
+    member = town.account()
+    done(town.poster.submit(budget(100)))
+
+    futures = town.poster.submit_entries(
+        [entry(n, Credit(member, amount)) for n, amount in enumerate((60, 60, 30))]
+    )
+
+    assert [done(f).outcome for f in futures] == ["credited", "queued", "queued"]
