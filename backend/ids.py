@@ -1,7 +1,6 @@
 """Numbers for new rows: in order where people say them aloud, at random where they name people.
 
-Both are drawn inside the write transaction; a rare race on PostgreSQL ends in a unique
-constraint, which the border answers as 409.
+Both are drawn inside a write transaction, which a town has one of at a time.
 """
 
 import secrets

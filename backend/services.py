@@ -4,7 +4,6 @@ Service functions take a connection where they only touch rows, and `Services` w
 moves or a clock, a vault or a sign-in is needed. None of them commits.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,10 +12,12 @@ from sqlalchemy import Connection, Engine
 
 from backend import db
 from backend.access.sessions import Sessions
+from backend.counts import Counts
 from backend.deposits.facts import Facts
 from backend.ledger.poster import Poster
 from backend.settings import Settings
 from backend.telemetry import TimeSeries
+from backend.towns import service as towns
 from backend.vault import Vault
 
 
@@ -32,7 +33,7 @@ class Services:
     telemetry: TimeSeries
     now_s: Callable[[], int]
     # What this process has answered since it started, by outcome or refusal.
-    answered: Counter[str] = field(default_factory=Counter)
+    answered: Counts = field(default_factory=Counts)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -41,6 +42,11 @@ class Services:
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
-        """A write transaction: committed at its end, undone by an error."""
+        """A write transaction: committed at its end, undone by an error.
+
+        One at a time in a town, also on PostgreSQL, so that 'is it there? then add it' holds.
+        The books are not touched by it: the poster has a lock of its own.
+        """
         with db.begin(self.engine) as conn:
+            towns.lock(conn, self.ledger_id)
             yield conn

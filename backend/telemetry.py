@@ -7,12 +7,12 @@ influxdb-client, batched in its own thread. A failure is logged and counted, nev
 import logging
 import sqlite3
 import threading
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from backend.counts import Counts
 from backend.settings import Settings
 
 MEASUREMENT = "bin"
@@ -39,7 +39,7 @@ class Sample:
 
 
 class TimeSeries(Protocol):
-    counts: Counter[str]
+    counts: Counts
 
     def write(self, samples: Sequence[Sample]) -> None: ...
     def newest(self, device: str) -> Sample | None: ...
@@ -50,7 +50,7 @@ class Embedded:
     """One row a sample in an SQLite file; losing the newest second at a power cut is allowed."""
 
     def __init__(self, path: Path) -> None:
-        self.counts: Counter[str] = Counter()
+        self.counts = Counts()
         self._lock = threading.Lock()
         self._db = sqlite3.connect(path, check_same_thread=False)
         self._db.execute("PRAGMA journal_mode=WAL")
@@ -67,9 +67,9 @@ class Embedded:
         try:
             with self._lock, self._db:
                 self._db.executemany(self._insert, rows)
-            self.counts["written"] += len(rows)
+            self.counts.add("written", len(rows))
         except sqlite3.Error:
-            self.counts["lost"] += len(rows)
+            self.counts.add("lost", len(rows))
             _log.exception("Telemetry was lost: %d samples.", len(rows))
 
     def newest(self, device: str) -> Sample | None:
@@ -92,7 +92,7 @@ class Influx:
         from influxdb_client.client.write_api import WriteOptions
         from influxdb_client.domain.write_precision import WritePrecision
 
-        self.counts: Counter[str] = Counter()
+        self.counts = Counts()
         self._newest: dict[str, Sample] = {}
         self._bucket = settings.influx_bucket
         self._seconds: Any = WritePrecision.S  # the library types its constants as text
@@ -124,7 +124,7 @@ class Influx:
 
     def _count(self, name: str, data: str | bytes) -> None:
         text = data.decode() if isinstance(data, bytes) else data
-        self.counts[name] += len(text.splitlines())
+        self.counts.add(name, len(text.splitlines()))
 
     def _lose(self, data: str | bytes, error: Exception) -> None:
         self._count("lost", data)

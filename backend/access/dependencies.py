@@ -60,7 +60,7 @@ def calling_gateway(
         with services.read() as conn:
             return service.gateway_of(conn, services.ledger_id, key)
     except BadGatewayKey:
-        services.answered["bad_gateway_key"] += 1
+        services.answered.add("bad_gateway_key")
         raise
 
 

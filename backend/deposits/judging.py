@@ -60,13 +60,13 @@ def replies(services: Services, opened: Iterable[Signed | Unsigned]) -> list[Dow
         return []
     now_s = services.now_s()
     fresh = [ask for ask in asks if ask.received_s + ask.body["ttl_s"] >= now_s]
-    services.answered["ask_expired"] += len(asks) - len(fresh)
+    services.answered.add("ask_expired", len(asks) - len(fresh))
     with services.read() as conn:
         return [_reply(services, conn, ask, now_s) for ask in fresh]
 
 
 def _reply(services: Services, conn: Connection, ask: Signed, now_s: int) -> Down:
-    services.answered["ask"] += 1
+    services.answered.add("ask")
     uid_hash = _card_hash(services, ask)
     found = cards.holders(conn, services.ledger_id, {uid_hash}) if uid_hash else {}
     holder = found.get(uid_hash) if uid_hash else None

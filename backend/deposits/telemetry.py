@@ -24,6 +24,6 @@ def _sample(services: Services, point: PointIn) -> Sample | None:
     try:
         contract.check("telemetry", point.body)
     except contract.ContractError:
-        services.telemetry.counts["bad_schema"] += 1
+        services.telemetry.counts.add("bad_schema")
         return None
     return Sample(point.device, point.received_s, point.body)

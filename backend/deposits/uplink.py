@@ -84,7 +84,7 @@ def answered(
             if isinstance(answer, Outcome):
                 settled.append((entry, opened, answer))
         assert result is not None
-        services.answered[result[0]] += 1
+        services.answered.add(result[0])
         results.append(
             ResultOut(
                 device=record.device,
@@ -139,7 +139,7 @@ def _attested(
         signature: bytes = contract.unb64(batch.attestation)
         Ed25519PublicKey.from_public_bytes(gateway.public_key).verify(signature, statement)
     except (InvalidSignature, contract.ContractError):
-        services.answered["bad_attestation"] += 1
+        services.answered.add("bad_attestation")
         raise BadAttestation("The attestation is not this gateway's for these records.") from None
     return statement, signature
 

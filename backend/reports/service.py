@@ -130,8 +130,8 @@ def health(services: Services) -> Health:
             quarantined=_count(conn, ledger.quarantine, ledger_id),
             refused={name.removeprefix("refused:"): n for name, n in tallies},
             refused_kept=_count(conn, t.refused, ledger_id),
-            answered=dict(services.answered),
-            telemetry=dict(services.telemetry.counts),
+            answered=services.answered.now(),
+            telemetry=services.telemetry.counts.now(),
             queue=services.poster.depth,
         )
 

@@ -76,6 +76,11 @@ def revision(conn: Connection, ledger_id: int) -> int:
     return conn.scalars(query).one_or_none() or 0
 
 
+def lock(conn: Connection, ledger_id: int) -> None:
+    """Let nobody else write in this town until the transaction ends (SQLite does so anyway)."""
+    conn.execute(select(t.town.c.revision).where(t.town.c.ledger_id == ledger_id).with_for_update())
+
+
 def changed(conn: Connection, ledger_id: int) -> None:
     """Say, in the same transaction, that keys, places, journals or tariffs have changed."""
     conn.execute(
