@@ -18,7 +18,7 @@ from edge_gateway.inbox import Message, Record, Rejected
 from edge_gateway.schema import SCHEMA
 
 PAGE_BYTES = 4096
-BUSY_S = 10.0
+BUSY_S = 2.0
 # Marking what was uplinked must still find room when new messages no longer do: that is how a full
 # store gets empty again.
 RESERVE_BYTES = 16 * 2**20
