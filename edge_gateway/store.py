@@ -230,6 +230,17 @@ class Store:
             again = f"UPDATE record SET state = 0 WHERE state = 1 AND received_s >= ?{only}"
             return db.execute(again, (since_s,)).rowcount
 
+    def relay_latest(self, window_s: int) -> int:
+        """Send up once more what was answered within `window_s` of the last answer.
+
+        A process that dies between writing answers down and publishing them leaves bins that have
+        heard *recorded* and would ask again only after hours.
+        """
+        with self._transaction() as db:
+            last = "(SELECT max(posted_s) FROM record WHERE state = 1)"
+            again = f"UPDATE record SET state = 0 WHERE state = 1 AND posted_s >= {last} - ?"
+            return db.execute(again, (window_s,)).rowcount
+
     def expire(self, now_s: int, retention_s: int) -> None:
         """Drop asks nobody waits for any more, and what was uplinked before the retention."""
         with self._transaction() as db:

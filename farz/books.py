@@ -45,7 +45,7 @@ def booked(conn: Connection, ledger_id: int) -> Booked:
     issued = -balances.balance(conn, ledger_id, accounts.ISSUER).posted
     retired = balances.balance(conn, ledger_id, accounts.REDEEMED).posted
     return Booked(
-        outcomes=Counter(dict(conn.execute(query).tuples().all())),
+        outcomes=Counter({row[0]: row[1] for row in conn.execute(query)}),
         names=_names(conn, ledger_id),
         mints=mints,
         minted=minted,

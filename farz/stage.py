@@ -93,13 +93,9 @@ class Stage:
         self._exit.callback(self.broker.stop)
         self.broker.start()
         self._say(f"broker: {self.broker.kind}. {self.broker.note}")
-        self.backend = self._part(
-            "backend", python("-m", "farz", "serve", "--port", str(self.port))
-        )
+        self.backend = self._backend_part()
         self.start_backend()
-        self.gateway = self._part(
-            "gateway", python("-m", "edge_gateway"), self._gateway_env(secret)
-        )
+        self.gateway = self._gateway_part(secret)
         self.start_gateway()
         for bin_ in self.village.bins:
             self._prepare_bin(bin_, passwords[bin_.device])
@@ -132,6 +128,12 @@ class Stage:
         """Parts that ended although they should not have."""
         parts = [self.backend, self.gateway, *self.bins.values()]
         return [part for part in parts if part.exit_code not in (None, 0)]
+
+    def _backend_part(self) -> Part:
+        return self._part("backend", python("-m", "farz", "serve", "--port", str(self.port)))
+
+    def _gateway_part(self, key: str) -> Part:
+        return self._part("gateway", python("-m", "edge_gateway"), self._gateway_env(key))
 
     def _part(self, name: str, command: list[str], env: dict[str, str] | None = None) -> Part:
         part = Part(name, command, self.base / "log" / f"{name}.log", {**self._env, **(env or {})})
