@@ -61,7 +61,7 @@ class Formats:
         return self._moment(at_s, "d MMMM y")
 
     def when(self, at_s: int) -> Markup:
-        return self._moment(at_s, "d MMM y, HH:mm")
+        return self._moment(at_s, "d MMM y · HH:mm")
 
     def clock(self, at_s: int) -> Markup:
         return self._moment(at_s, "HH:mm:ss")

@@ -1,10 +1,12 @@
 """The counter: whose card, how much compost, confirm, receipt. One question a screen.
 
-Confirming sends a key that was drawn with the form, so that a double click, a reload or a
-second try after a broken connection books once and shows the same receipt.
+The form for the weight carries a key that was drawn with it, in the address of the next page
+too, so that a double click, a reload, the way back, or a second try after a broken connection
+books once and shows the same receipt.
 """
 
 import secrets
+from contextlib import suppress
 from typing import Annotated
 
 from fastapi import Depends, Form, Path, Query, Response
@@ -55,7 +57,11 @@ def show_person(page: Desk, person_id: PersonId) -> Response:
 
 @router.get("/people/{person_id}/confirm")
 def ask_confirmation(
-    page: Desk, person_id: PersonId, product: ProductId, kg: Annotated[str, Query(max_length=40)]
+    page: Desk,
+    person_id: PersonId,
+    product: ProductId,
+    kg: Annotated[str, Query(max_length=40)],
+    key: Annotated[str, Query(min_length=8, max_length=64)],
 ) -> Response:
     """Show what it costs and what would be left; refuse in words what cannot be paid."""
     try:
@@ -79,7 +85,7 @@ def ask_confirmation(
         grams=grams,
         amount=amount,
         balance=balance,
-        key=secrets.token_urlsafe(KEY_BYTES),
+        key=key,
     )
 
 
@@ -123,15 +129,17 @@ def show_receipt(page: Desk, number: Annotated[str, Path(max_length=32)]) -> Res
 
 
 def _find(page: Page, typed: str) -> Card:
+    """Find a card by its printed number, else by its UID; the number's error is what is said."""
     services = page.services
     with services.read() as conn:
         try:
             return cards.by_number(conn, services.ledger_id, typed)
         except (BadNumber, NotFound):
             uid = _uid(typed)
-            if uid is None:
-                raise
-        return cards.by_uid(conn, services.vault, services.ledger_id, uid)
+            if uid is not None:
+                with suppress(NotFound):
+                    return cards.by_uid(conn, services.vault, services.ledger_id, uid)
+            raise
 
 
 def _uid(typed: str) -> bytes | None:
@@ -167,6 +175,7 @@ def _ask_weight(
         balance=balance,
         offers=[(each, _most(each, balance)) for each in products],
         kg=kg,
+        key=secrets.token_urlsafe(KEY_BYTES),
         refusal=refusal,
     )
 

@@ -21,5 +21,5 @@ def grams(typed: str) -> int:
 
 
 def _latin(sign: str) -> str:
-    digit = unicodedata.digit(sign, None)
+    digit = unicodedata.decimal(sign, None)
     return sign if digit is None else str(digit)

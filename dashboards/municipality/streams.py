@@ -26,6 +26,7 @@ class Bar:
 
     name: str
     net_g: int
+    held_g: int
     deposits: int
     amount: int
     share: int
@@ -96,6 +97,7 @@ def bars(streams: Iterable[Stream], name: Callable[[Stream], str]) -> tuple[Bar,
         Bar(
             name=key,
             net_g=weights[key],
+            held_g=sum(each.held_g for each in groups[key]),
             deposits=sum(each.deposits for each in groups[key]),
             amount=sum(each.amount for each in groups[key]),
             share=weights[key] * 1000 // longest if longest else 0,
@@ -106,7 +108,7 @@ def bars(streams: Iterable[Stream], name: Callable[[Stream], str]) -> tuple[Bar,
 
 def _seen(device: Device, places: dict[int, str], now_s: int) -> Seen:
     point = places.get(device.point_id) if device.point_id is not None else None
-    state = device.state or "never"
+    state = device.state or "online"
     if device.seen_s is None:
         state = "never"
     elif state == "online" and now_s - device.seen_s > SILENT_AFTER_S:

@@ -4,17 +4,17 @@ for (const figures of document.querySelectorAll("[data-live]")) {
   const words = document.querySelector("[data-offline-words]");
   const stream = new EventSource(figures.dataset.live);
   // The server ends each stream after a while; only a silence that lasts is worth a word.
-  let silent = 0;
+  let silent = null;
   stream.onmessage = (event) => {
     figures.innerHTML = event.data;
   };
   stream.onopen = () => {
     clearTimeout(silent);
+    silent = null;
     words.textContent = "";
   };
   stream.onerror = () => {
-    clearTimeout(silent);
-    silent = setTimeout(() => (words.textContent = words.dataset.offlineWords), 5000);
+    silent ??= setTimeout(() => (words.textContent = words.dataset.offlineWords), 5000);
   };
 }
 for (const form of document.querySelectorAll("form[data-once]")) {
