@@ -10,7 +10,7 @@ from typing import Any
 
 import paho.mqtt.client as mqtt
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from firmware import contract
 
@@ -35,7 +35,7 @@ class Town:
         self.balance = 0
         self.ready = threading.Event()
         self.client = mqtt.Client(
-            CallbackAPIVersion.VERSION2, "gateway", protocol=mqtt.MQTTProtocolVersion.MQTTv5
+            CallbackAPIVersion.VERSION2, "gateway", protocol=MQTTProtocolVersion.MQTTv5
         )
         self.client.username_pw_set("gateway", word)
         self.client.on_connect = self._connected
