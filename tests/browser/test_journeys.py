@@ -7,6 +7,7 @@ from playwright.sync_api import Page, expect
 
 from tests.backend.village import AMAL, BASSAM, PIN
 from tests.browser.conftest import Open, sign_in
+from tests.browser.screens import KEY
 from tests.browser.town import Site
 
 WORDS = {
@@ -164,9 +165,24 @@ def test_the_whole_way_at_the_counter_needs_no_mouse(open_page: Open, site: Site
     site.bring(BASSAM, 8_000)
     page = open_page("")
     sign_in(page, site, "clerk")
-    for typed in (site.town.numbers["bassam"], "0.5", ""):
+    for typed in (site.town.numbers["bassam"], "0.5"):
         page.keyboard.type(typed)
         with page.expect_navigation():
             page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
 
     expect(page.locator("article h1")).to_contain_text("Receipt")
+
+
+def test_a_stray_scan_at_the_confirmation_books_nothing(open_page: Open, site: Site) -> None:
+    before = site.town.balance(site.town.amal)
+    page = open_page("clerk")
+    page.goto(f"/counter/people/{site.town.amal.id}/confirm?product=1&kg=1&key={KEY}")
+    page.keyboard.type(BASSAM.hex(), delay=2)
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+
+    assert "receipts" not in page.url
+    assert site.town.balance(site.town.amal) == before
