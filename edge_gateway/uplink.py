@@ -26,6 +26,7 @@ from edge_gateway.telemetry import Telemetry
 log = logging.getLogger(__name__)
 
 EXPIRE_EVERY_S = 600.0
+UNSAID_S = 60  # answers older than this have reached the broker, or the broker was away
 
 
 class Uplink:
@@ -53,6 +54,7 @@ class Uplink:
         self._delivered: set[int] = set()
         self._lock = threading.Lock()
         self._telemetry_s = self._expire_s = float("-inf")
+        self._resumed = False
         self._news = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="uplink", daemon=True)
@@ -156,6 +158,12 @@ class Uplink:
             self.confirm(down_id)
 
     def _keep_house(self) -> None:
+        if not self._resumed:
+            # Either side may be newer than when a row was parked, and answers may have died with
+            # the process before this one.
+            self._store.unpark()
+            self._store.relay_latest(UNSAID_S)
+            self._resumed = True
         if time.monotonic() - self._expire_s >= EXPIRE_EVERY_S:
             self._store.expire(int(self._clock_s()), self._settings.retention_s)
             self._expire_s = time.monotonic()

@@ -104,8 +104,10 @@ def test_parked_record_goes_up_once_the_backend_can_read_it(rig: Rig) -> None:
     rig.backend.poison = set(rig.receive(1))
     rig.drain()
     rig.backend.poison = set()
+    rig.drain()
+    assert rig.backend.credited == {}
 
-    rig.store.unpark()
+    rig.uplink._resumed = False  # as after a restart
     rig.drain()
 
     assert len(rig.backend.credited) == 1
@@ -192,6 +194,18 @@ def test_record_sent_again_brings_its_settled_receipt_again(rig: Rig) -> None:
     rig.drain()
 
     assert [p.body for p in rig.published] == [b"settled.1.synthetic"]
+
+
+def test_answers_that_died_with_the_process_are_asked_for_again(rig: Rig) -> None:
+    rig.receive(1)
+    rig.drain()
+    rig.published.clear()
+
+    rig.uplink._resumed = False  # as after a restart
+    rig.drain()
+
+    assert [p.body for p in rig.published] == [b"settled.1.synthetic"]
+    assert len(rig.backend.credited) == 1
 
 
 def test_messages_go_up_with_the_records(rig: Rig) -> None:
