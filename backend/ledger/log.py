@@ -22,6 +22,8 @@ from backend.ledger.merkle import Read, consistency, inclusion, leaf_hash, node_
 WIDTH = 256
 _HASH = 32
 _BITS = 8
+_LEAF = struct.Struct(">B16Q")
+_U64 = 2**64 - 1
 # C2SP signed-note: the signature type of plain Ed25519.
 _ED25519 = b"\x01"
 
@@ -51,18 +53,17 @@ class Checkpoint(NamedTuple):
 def leaf(salt: bytes, row: Any) -> bytes:
     """The hash of a transfer's leaf. `row` has the columns of `transfer`.
 
-    The leaf is HMAC(salt, id)[:16] ‖ the row's numbers, big-endian, absent ones as (0, 0).
+    The leaf is HMAC(salt, id)[:16] ‖ which of the four optional names are there (a bit each) ‖
+    the row's numbers, 64 bits each and big-endian, absent ones as 0 ‖ the record's hash or zeros.
     """
-    numbers = (
-        row.ledger_id, row.id, row.debit, row.credit, row.amount, row.code, row.group_id,
-        row.state, row.pending_id, row.corrects_id, row.source_id, row.epoch, row.seq, row.leg,
-        row.effective_s, row.recorded_us,
+    optional = (row.pending_id, row.corrects_id, row.source_id, row.hash)
+    present = sum(1 << bit for bit, value in enumerate(optional) if value is not None)
+    packed = _LEAF.pack(
+        present, row.ledger_id, row.id, row.debit, row.credit, row.amount, row.code,
+        row.group_id, row.state, row.pending_id or 0, row.corrects_id or 0, row.source_id or 0,
+        row.epoch or 0, row.seq or 0, row.leg, row.effective_s & _U64, row.recorded_us,
     )  # fmt: skip
-    packed = b"".join(
-        struct.pack(">BQ", 0, 0) if value is None else struct.pack(">BQ", 1, value & (2**64 - 1))
-        for value in numbers
-    )
-    own_salt = hmac.digest(salt, struct.pack(">Q", row.id), "sha256")[:16]
+    own_salt = hmac.digest(salt, row.id.to_bytes(8, "big"), "sha256")[:16]
     return leaf_hash(own_salt + packed + (row.hash or bytes(_HASH)))
 
 
