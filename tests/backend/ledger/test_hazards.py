@@ -1,6 +1,7 @@
 """The hazards that the design answers: several writers, the order of commits, lost answers."""
 
 import threading
+import time
 
 from sqlalchemy import Connection, event, select, update
 from sqlalchemy.exc import OperationalError
@@ -11,7 +12,7 @@ from backend.ledger import tables as t
 from backend.ledger.poster import Poster
 from backend.ledger.resolve import Amend
 from backend.ledger.transfers import Credit
-from tests.backend.ledger.town import TOWN, Clock, Town, done, entry, pay, settled
+from tests.backend.ledger.town import TOWN, WAIT_S, Clock, Town, done, entry, pay, settled
 
 
 def test_after_the_lock_a_poster_sees_what_its_last_holder_committed(postgres_url: str) -> None:
@@ -28,7 +29,7 @@ def test_after_the_lock_a_poster_sees_what_its_last_holder_committed(postgres_ur
     with db.begin(engine) as conn:
         head = conn.execute(select(t.ledger_head).with_for_update()).one()
         futures = [town.poster.submit(pay(payer, one, 1)), second.submit(pay(payer, other, 1))]
-        _until_two_wait(conn)
+        _until_waiting(conn, 2)
         # The lock's holder moves the head on, as another process's poster does.
         conn.execute(update(t.ledger_head).values(clock_us=head.clock_us + 5))
     answers = settled(futures)
@@ -40,15 +41,16 @@ def test_after_the_lock_a_poster_sees_what_its_last_holder_committed(postgres_ur
     engine.dispose()
 
 
-def _until_two_wait(conn: Connection) -> None:
-    """Polls the server until two of its sessions wait for a lock."""
-    for _ in range(10_000):
+def _until_waiting(conn: Connection, sessions: int) -> None:
+    """Polls the server until so many of its sessions wait for the head row."""
+    deadline = time.monotonic() + WAIT_S
+    while time.monotonic() < deadline:
         waiting = conn.exec_driver_sql(
             "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
             "AND datname = current_database() AND query LIKE '%%ledger_head%%'"
         ).scalar_one()
         conn.exec_driver_sql("SELECT pg_stat_clear_snapshot()")
-        if waiting == 2:
+        if waiting == sessions:
             return
     raise AssertionError("the posters never waited for the lock")
 
@@ -207,3 +209,51 @@ def test_the_clock_of_the_books_never_runs_back_over_a_restart(town: Town) -> No
     with db.read(town.engine) as conn:
         times = list(conn.scalars(select(t.transfer.c.recorded_us).order_by(t.transfer.c.id)))
     assert times == sorted(set(times))
+
+
+def test_a_full_disk_fails_the_batch_whole_and_service_resumes(sqlite_url: str) -> None:
+    engine = db.create_engine(sqlite_url)
+    t.metadata.create_all(engine)
+    pages = {"most": 2**30}
+
+    @event.listens_for(engine, "begin")
+    def bound(conn: Connection) -> None:
+        conn.exec_driver_sql(f"PRAGMA max_page_count = {pages['most']}")
+
+    town = Town(engine)
+    member = town.account()
+    # SQLite lowers the bound to the file's own size at most: no page is left.
+    pages["most"] = 1
+    fat = [entry(n, Credit(member, 1), words="x" * 20_000) for n in range(50)]
+    answers = settled(town.poster.submit_entries(fat))
+    pages["most"] = 2**30
+    after = [done(future) for future in town.poster.submit_entries(fat)]
+
+    assert all(isinstance(answer, errors.BooksUnavailable) for answer in answers)
+    assert {(answer.outcome, answer.known) for answer in after} == {("credited", False)}
+    assert town.balance(member) == 50
+    town.close()
+    engine.dispose()
+
+
+def test_a_lost_connection_is_made_again(postgres_url: str) -> None:
+    engine = db.create_engine(postgres_url)
+    t.metadata.create_all(engine)
+    town = Town(engine)
+    member = town.account(funds=1)
+
+    with db.begin(engine) as conn:
+        conn.execute(select(t.ledger_head).with_for_update())
+        future = town.poster.submit(entry(1, Credit(member, 5)))
+        _until_waiting(conn, 1)
+        conn.exec_driver_sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        )
+    answer = settled([future])[0]
+    again = done(town.poster.submit(entry(1, Credit(member, 5))))
+
+    assert isinstance(answer, errors.BooksUnavailable)
+    assert (again.outcome, again.known) == ("credited", False)
+    town.close()
+    engine.dispose()
