@@ -29,7 +29,7 @@ class Settings:
             self.min_g = values["min_g"]
             self.max_g = values["max_g"]
             self.language = values.get("language", "en")
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise SettingsFault(repr(error))
         self._check()
 

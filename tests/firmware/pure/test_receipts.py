@@ -1,0 +1,120 @@
+"""What the link obeys: receipts of the contract, and nothing that only looks like them."""
+
+from firmware import contract
+from firmware.link import Link
+from firmware.mqtt import Message
+from firmware.settings import Settings
+from tests.firmware.pure.test_settings import GOOD
+
+KEY = bytes(32)
+DOWN = contract.derive(KEY, contract.DOWN)
+EPOCH, SEQ, HASH8 = "0123456789abcdef", 7, "fedcba9876543210"
+TOPIC = contract.topic("bin-01", "receipt")
+BODY = {"net_g": 1500, "credit": 37, "balance": 400, "why": ""}
+
+
+def cipher(key, iv, data):
+    """A stand-in for AES that undoes itself."""
+    return bytes([byte ^ key[i % 16] ^ iv[i % 16] for i, byte in enumerate(data)])
+
+
+class OneRecord:
+    """A journal with one unsettled record."""
+
+    boot = 3
+
+    def __init__(self):
+        self.released = []
+
+    def settle(self, epoch, seq, hash8):
+        name = (epoch, seq, hash8)
+        if name != (EPOCH, SEQ, HASH8) or name in self.released:
+            return False
+        self.released.append(name)
+        return True
+
+
+def linked():
+    """Return (link, journal, what was noted); one record is out without *recorded*."""
+    journal, noted = OneRecord(), []
+
+    def note(kind, facts):
+        noted.append((kind, facts))
+
+    link = Link(Settings(GOOD), journal, dict, lambda: 0, bytes, cipher, note)
+    link._flying[(EPOCH, SEQ)] = (HASH8, (0, 84), 0)
+    return link, journal, noted
+
+
+def settled(hash8=HASH8, device="bin-01", number=1, key=DOWN):
+    answer_key = contract.derive(KEY, contract.ANSWER)[:16]
+    sealed = contract.seal(answer_key, bytes(16), BODY, cipher)
+    rows = [[EPOCH, SEQ, hash8, "credited", sealed]]
+    return contract.sign(key, device, number, "receipt", {"out": rows}).encode()
+
+
+def received(payload, topic=TOPIC):
+    link, journal, noted = linked()
+    link._receive(Message(topic, payload, 1, 5))
+    return link, journal, noted
+
+
+def test_settled_receipt_of_the_backend_releases_the_record_and_is_told():
+    link, journal, noted = received(settled())
+
+    assert journal.released == [(EPOCH, SEQ, HASH8)]
+    assert noted == [("settled", {"epoch": EPOCH, "seq": SEQ, "outcome": "credited", "body": BODY})]
+    assert link._flying == {}
+
+
+def test_same_receipt_twice_is_told_once():
+    link, _, noted = linked()
+    for _ in range(2):
+        link._receive(Message(TOPIC, settled(), 1, 5))
+    assert len(noted) == 1
+
+
+def test_recorded_stops_resending_and_releases_nothing():
+    link, journal, _ = received(contract.got([(EPOCH, SEQ, HASH8)]))
+
+    assert link._flying == {}
+    assert journal.released == []
+
+
+def test_recorded_for_other_bytes_does_not_stop_resending():
+    for row in ((EPOCH, SEQ, "0" * 16), (EPOCH, 8, HASH8), ("f" * 16, SEQ, HASH8)):
+        link, _, _ = received(contract.got([row]))
+        assert link._flying
+
+
+def test_receipt_for_other_bytes_releases_nothing():
+    _, journal, noted = received(settled(hash8="0" * 16))
+    assert (journal.released, noted) == ([], [])
+
+
+def test_receipts_that_the_backend_did_not_sign_for_this_device_release_nothing():
+    up = contract.derive(KEY, contract.UP)
+    for payload, reason in (
+        (settled(key=up), "bad_signature"),
+        (settled(key=bytes(32)), "bad_signature"),
+        (settled(device="bin-02"), "bad_signature"),
+        (settled(number=2), "bad_signature"),
+        (settled()[:-1], "bad_encoding"),
+        (settled() + b"\n", "bad_encoding"),
+        (b"x" * 1500, "too_large"),
+        (b"", "bad_encoding"),
+        (b"{}", "bad_schema"),
+        (b'{"got":[[1,2,3]]}', "bad_schema"),
+        (b'{"got": []}', "bad_json"),
+        (b"\xff\xfe", "bad_encoding"),
+    ):
+        link, journal, noted = received(payload)
+        assert link.counts == {reason: 1}, (payload[:40], link.counts)
+        assert (journal.released, noted) == ([], [])
+        assert link._flying
+
+
+def test_message_on_a_foreign_topic_is_counted_and_ignored():
+    link, journal, _ = received(settled(), contract.topic("bin-02", "receipt"))
+    assert link.counts == {"topic_mismatch": 1}
+    assert journal.released == []

@@ -1,0 +1,51 @@
+"""Settings are taken whole or not at all."""
+
+from firmware.errors import SettingsFault
+from firmware.settings import Settings
+from tests.firmware.raises import raises
+
+GOOD = {
+    "device": "bin-01",
+    "key": "00" * 32,
+    "key_number": 1,
+    "fractions": ["organic"],
+    "host": "127.0.0.1",
+    "port": 1883,
+    "calibration": {"number": 1, "zero": 0, "counts": 20, "grams": 1},
+    "e_g": 10,
+    "min_g": 200,
+    "max_g": 60000,
+}
+
+
+def changed(**values):
+    body = dict(GOOD)
+    body.update(values)
+    return body
+
+
+def test_good_settings_are_taken():
+    settings = Settings(GOOD)
+    assert (settings.key, settings.calibration.counts) == (bytes(32), 20)
+
+
+def test_each_wrong_value_is_refused():
+    for wrong in (
+        {"device": "Bin 1"},
+        {"key": "00" * 31},
+        {"key": "no hex"},
+        {"fractions": []},
+        {"fractions": ["gold"]},
+        {"e_g": 0},
+        {"min_g": 70000},
+        {"calibration": {"number": 1}},
+        {"calibration": None},
+    ):
+        raises(SettingsFault, Settings, changed(**wrong))
+
+
+def test_each_missing_value_is_refused():
+    for name in GOOD:
+        body = dict(GOOD)
+        del body[name]
+        raises(SettingsFault, Settings, body)

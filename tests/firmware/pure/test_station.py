@@ -1,0 +1,134 @@
+"""The visit as a state machine: every way it can go, and that no other order is possible."""
+
+from firmware import station, words
+from firmware.scale.weighing import Weight
+from firmware.station import IDLE, Limits, step
+
+LIMITS = Limits(200, 60000)
+NAME = ("0123456789abcdef", 7)
+BODY = {"net_g": 1500, "credit": 37, "balance": 400, "why": ""}
+
+
+def quiet(grams):
+    return ("weight", Weight(grams, 3, 8, True))
+
+
+def shaky(grams):
+    return ("weight", Weight(grams, 900, 8, False))
+
+
+def walk(*events, state=IDLE):
+    """Return (state, all actions) after some inputs."""
+    actions = []
+    for event in events:
+        state, more = step(state, event, LIMITS)
+        actions += more
+    return state, actions
+
+
+def words_of(actions):
+    return [action[1] for action in actions if action[0] == "show"]
+
+
+CARD = ("card", b"\x04\xa1\xb2\xc3")
+OPENED = (CARD, quiet(1000), ("opened", NAME))
+DROPPED = (CARD, quiet(1000), ("opened", NAME), ("lid", True), ("lid", False))
+
+
+def test_visit_is_opened_in_the_journal_before_the_lid_unlocks():
+    _, actions = walk(CARD, quiet(1000))
+    kinds = [action[0] for action in actions]
+    assert "open" in kinds
+    assert "unlock" not in kinds
+
+    assert ("unlock",) in walk(*OPENED)[1]
+
+
+def test_saved_is_shown_only_after_the_journal_has_it():
+    state, actions = walk(*DROPPED, quiet(2500))
+    assert actions[-1] == ("close", Weight(1000, 3, 8, True), Weight(2500, 3, 8, True), [])
+    assert "saved" not in words_of(actions)
+
+    _, actions = walk(("saved", NAME, 1500, []), state=state)
+    assert ("show", "saved", (1500,)) in actions
+
+
+def test_credit_and_balance_are_shown_while_that_visit_still_stands_there():
+    saved = walk(*DROPPED, quiet(2500), ("saved", NAME, 1500, []))[0]
+    state, actions = walk(("settled", NAME, "credited", BODY), state=saved)
+    assert ("show", "credited", (1500, 37, 400)) in actions
+
+    assert walk(("settled", ("f" * 16, 1), "credited", BODY), state=state)[1] == []
+    gone = walk(("wake",), state=saved)[0]
+    assert walk(("settled", NAME, "credited", BODY), state=gone)[1] == []
+
+
+def test_next_card_ends_the_reading_of_the_last_visit():
+    state, _ = walk(*DROPPED, quiet(2500), ("saved", NAME, 1500, []), CARD)
+    assert (state.phase, state.name) == ("before", CARD[1])
+
+
+def test_full_journal_refuses_in_words_and_the_lid_stays_locked():
+    state, actions = walk(CARD, quiet(1000), ("refused", "journal_full"))
+    assert state.phase == "idle"
+    assert words_of(actions)[-1] == "journal_full"
+    assert ("unlock",) not in actions
+
+
+def test_weight_that_is_not_to_be_had_refuses_before_the_lid_opens():
+    for event, word in (
+        (("weight", None), "scale_failed"),
+        (shaky(1000), "not_steady"),
+        (quiet(60000), "bin_full"),
+    ):
+        state, actions = walk(CARD, event)
+        assert (state.phase, words_of(actions)[-1]) == ("idle", word)
+        assert "open" not in [action[0] for action in actions]
+
+
+def test_unstable_weight_after_is_saved_with_its_flag():
+    state, actions = walk(*DROPPED, shaky(2500))
+    assert actions[-1][3] == ["unstable"]
+    assert words_of(walk(("saved", NAME, 1500, ["unstable"]), state=state)[1]) == ["saved_unstable"]
+
+
+def test_lost_cell_after_the_lid_was_open_is_an_interrupted_visit():
+    state, actions = walk(*DROPPED, ("weight", None))
+    assert ("interrupt",) in actions
+    assert (state.phase, words_of(actions)[-1]) == ("idle", "saved_for_help")
+
+
+def test_small_and_too_large_weights_are_flagged():
+    assert walk(*DROPPED, quiet(1100))[1][-1][3] == ["below_min"]
+    assert walk(*DROPPED, quiet(60001))[1][-1][3] == ["overload"]
+
+
+def test_lid_that_nobody_opens_ends_in_a_weighing():
+    state, actions = walk(*OPENED, ("wake",))
+    assert state.phase == "after"
+    assert actions[-4:] == [("wake", None), ("lock",), ("show", "wait", ()), ("weigh",)]
+
+
+def test_lid_left_open_is_asked_for_once_and_then_interrupted():
+    state, actions = walk(*OPENED, ("lid", True), ("wake",))
+    assert (state.phase, words_of(actions)[-1]) == ("open", "close_lid")
+
+    state, actions = walk(("wake",), state=state)
+    assert ("interrupt",) in actions
+    assert state.lid_open
+    assert words_of(walk(CARD, state=state)[1]) == ["close_lid"]
+
+
+def test_inputs_out_of_place_change_nothing():
+    events = (CARD, quiet(5), ("opened", NAME), ("saved", NAME, 5, []), ("refused", "x"), ("wake",))
+    for phase in ("before", "opening", "unlocked", "open", "after", "closing"):
+        state = station.State(phase, False, None, NAME, False)
+        for event in events:
+            if (phase, event[0]) not in station.RULES:
+                assert step(state, event, LIMITS) == (state, [])
+
+
+def test_every_word_the_station_says_is_in_the_table():
+    said = {"welcome", "wait", "open_lid", "close_lid", "saved", "saved_unstable", "bin_full"}
+    said.update(("saved_for_help", "not_steady", "scale_failed", "journal_full", "flash_failed"))
+    assert said <= set(words.WORDS)
