@@ -25,7 +25,7 @@ test: setup  ## every test
 check: setup  ## format, lint, types, architecture; seconds
 	@$(RUN) ruff format --check .
 	@$(RUN) ruff check .
-	@$(RUN) lint-imports --no-timing 2>/dev/null || $(RUN) lint-imports
+	@$(RUN) lint-imports
 	@$(RUN) mypy
 	@$(RUN) pyright --warnings
 	@$(RUN) pytest -q tests/test_house_rules.py

@@ -9,6 +9,7 @@ import json
 import queue
 import secrets
 import signal
+import socket
 import sys
 import threading
 from typing import Any
@@ -74,6 +75,10 @@ def gateway(broker_port: int, password: str, url: str) -> None:
     def listen(*_: Any) -> None:
         client.subscribe(contract.topic("+", "record"), qos=1)
 
+    def send_at_once(_client: Client, _data: Any, sock: Any) -> None:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    client.on_socket_open = send_at_once
     client.on_connect = listen
     client.on_message = lambda _client, _data, message: waiting.put(message)
     client.connect(HOST, broker_port)

@@ -237,6 +237,7 @@ class BrokerClient:
         if self._settings.broker_ca:
             client.tls_set(ca_certs=str(self._settings.broker_ca))
         client.max_inflight_messages_set(PUBLISHES_IN_FLIGHT)
+        client.on_socket_open = _send_at_once
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
@@ -282,6 +283,11 @@ class BrokerClient:
         # Nobody listening is no delivery: the backend will hand it out again until it expires.
         if down_id is not None and (reason.value != NO_MATCHING_SUBSCRIBERS):
             self._confirm(down_id)
+
+
+def _send_at_once(_client: Client, _data: Any, sock: Any) -> None:
+    """Without this a receipt waits 40 ms behind a PUBACK (Nagle and the delayed ACK)."""
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def _properties(packet_type: int, **values: int) -> Properties:

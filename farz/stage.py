@@ -62,6 +62,7 @@ class Stage:
         self._health_port = free_port()
         self._say = say
         self._env = {"FARZ_DATA_DIR": str(base / "town"), "FARZ_DATABASE_URL": database_url}
+        self._env["FARZ_SYNTHETIC"] = "1"
         self._exit = ExitStack()
         self.founded: Founded
         self.broker: Broker

@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from hypothesis import given
 from hypothesis import strategies as st
 from joserfc import jws
 from joserfc.jwk import OctKey
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from firmware import contract
 from tests.contract.run_vectors import failures
