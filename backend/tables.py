@@ -197,7 +197,7 @@ refused = Table(
     Column("hash", LargeBinary(32), nullable=False),
     Column("device", String(32), nullable=False),
     Column("reason", String(32), nullable=False),
-    Column("jws", Text, nullable=False),
+    Column("sent", LargeBinary, nullable=False),
     _number("attestation_id", nullable=True),
     _number("received_s"),
     PrimaryKeyConstraint("ledger_id", "hash"),

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Annotated, cast
 
-from fastapi import Depends, Header, Request
+from fastapi import Depends, Request
+from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 
 from backend.access import service
 from backend.access.scopes import SCOPES
@@ -12,7 +13,9 @@ from backend.errors import BadGatewayKey, NotSignedIn
 from backend.services import Services
 
 COOKIE = "farz_session"
-KEY_LONGEST = 256
+# `auto_error` off: what is missing is said in our own problems' words.
+_cookie = APIKeyCookie(name=COOKIE, scheme_name="session", auto_error=False)
+_bearer = HTTPBearer(scheme_name="gateway", auto_error=False)
 
 
 def services_of(request: Request) -> Services:
@@ -28,7 +31,10 @@ def maybe_who(request: Request, services: WithServices) -> Who | None:
     return service.who_is(services, token) if token else None
 
 
-def signed_in(who: Annotated[Who | None, Depends(maybe_who)]) -> Who:
+def signed_in(
+    who: Annotated[Who | None, Depends(maybe_who)],
+    _documented: Annotated[str | None, Depends(_cookie)],
+) -> Who:
     """Raises NotSignedIn."""
     if who is None:
         raise NotSignedIn("Sign in first; a session ends after some hours.")
@@ -50,15 +56,15 @@ def staff_with(scope: str) -> Callable[[Who], Who]:
 
 
 def calling_gateway(
-    services: WithServices, authorization: Annotated[str, Header(max_length=KEY_LONGEST)] = ""
+    services: WithServices,
+    bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
 ) -> Gateway:
     """Raises BadGatewayKey."""
-    scheme, _blank, key = authorization.partition(" ")
     try:
-        if scheme.lower() != "bearer":
+        if bearer is None:
             raise BadGatewayKey("Send the gateway's key as 'Authorization: Bearer …'.")
         with services.read() as conn:
-            return service.gateway_of(conn, services.ledger_id, key)
+            return service.gateway_of(conn, services.ledger_id, bearer.credentials)
     except BadGatewayKey:
         services.answered.add("bad_gateway_key")
         raise

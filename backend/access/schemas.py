@@ -4,11 +4,12 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from backend.schemas import Strict
+from backend.access.scopes import ROLES
+from backend.schemas import Name, Strict
 
 
 class StaffSignIn(Strict):
-    login: Annotated[str, Field(min_length=1, max_length=64)]
+    login: Name
     password: Annotated[str, Field(max_length=256)]
 
 
@@ -26,8 +27,8 @@ class WhoOut(BaseModel):
 
 class StaffIn(Strict):
     login: Annotated[str, Field(pattern=r"^[a-z0-9._-]{1,64}$")]
-    name: Annotated[str, Field(min_length=1, max_length=120)]
-    role: Annotated[str, Field(max_length=16)]
+    name: Name
+    role: Annotated[str, Field(max_length=16, json_schema_extra={"enum": sorted(ROLES)})]
     password: Annotated[str, Field(max_length=256)]
 
 

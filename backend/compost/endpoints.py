@@ -15,6 +15,7 @@ from backend.compost.schemas import (
     RedemptionOut,
     StockIn,
 )
+from backend.compost.service import KEY_LONGEST
 from backend.problems import problems
 from backend.schemas import RowId
 
@@ -23,8 +24,9 @@ Reader = Annotated[Who, Depends(staff_with("compost:read"))]
 Writer = Annotated[Who, Depends(staff_with("compost:write"))]
 Receiver = Annotated[Who, Depends(staff_with("compost:receive"))]
 Clerk = Annotated[Who, Depends(staff_with("redemptions:make"))]
-# Longer keys than the ledger keeps are refused in words by the service.
-Key = Annotated[str | None, Header(alias="Idempotency-Key")]
+Key = Annotated[
+    str | None, Header(alias="Idempotency-Key", max_length=KEY_LONGEST, pattern=r"^[\x20-\x7e]+$")
+]
 
 
 @router.get("/compost", responses=problems(401, 403, 503))

@@ -5,13 +5,13 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from backend.compost.service import GRAMS_MOST
-from backend.schemas import LARGEST, Strict
+from backend.schemas import LARGEST, Name, Strict, Words
 
 Grams = Annotated[int, Field(ge=1, le=GRAMS_MOST)]
 
 
 class ProductIn(Strict):
-    name: Annotated[str, Field(min_length=1, max_length=120)]
+    name: Name
 
 
 class ProductOut(BaseModel):
@@ -29,7 +29,7 @@ class PriceIn(Strict):
 
 class StockIn(Strict):
     grams: Grams
-    note: Annotated[str, Field(max_length=200)] = ""
+    note: Words = ""
 
 
 class RedemptionIn(Strict):

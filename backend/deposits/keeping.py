@@ -162,7 +162,7 @@ def _refuse(
             hash=digest,
             device=sent.device,
             reason=reason,
-            jws=sent.jws,
+            sent=sent.jws.encode(),
             attestation_id=attestation_id,
             received_s=sent.received_s,
         )

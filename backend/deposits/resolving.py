@@ -113,7 +113,9 @@ def requeue(services: Services, device: str) -> dict[str, int]:
         signed: list[tuple[bytes, int | None, Signed]] = []
         for row in rows:
             try:
-                opened = open_signed(view.device, device, "record", row.jws, row.received_s)
+                opened = open_signed(
+                    view.device, device, "record", row.sent.decode(), row.received_s
+                )
             except Unsigned:
                 continue
             signed.append((row.hash, row.attestation_id, opened))

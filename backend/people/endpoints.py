@@ -10,7 +10,7 @@ from backend.people import service
 from backend.people.schemas import BalanceOut, LineOut, PersonIn, PersonOut
 from backend.people.service import Person
 from backend.problems import problems
-from backend.schemas import LARGEST, After, PageSize, RowId
+from backend.schemas import LARGEST, After, PageSize, RowId, Words
 
 router = APIRouter(prefix="/v1/people", tags=["people"])
 Enroller = Annotated[Who, Depends(staff_with("people:enrol"))]
@@ -35,7 +35,7 @@ def enrol(body: PersonIn, who: Enroller, services: WithServices) -> PersonOut:
 def find(
     who: Finder,
     services: WithServices,
-    name: Annotated[str, Query(max_length=120)] = "",
+    name: Annotated[Words, Query()] = "",
     after: Annotated[int, Query(ge=0, le=LARGEST)] = 0,
     limit: PageSize = 50,
 ) -> list[PersonOut]:

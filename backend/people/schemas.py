@@ -4,12 +4,12 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from backend.schemas import Strict
+from backend.schemas import Name, Strict, Words
 
 
 class PersonIn(Strict):
-    name: Annotated[str, Field(min_length=1, max_length=120)]
-    household: Annotated[str, Field(max_length=64)] = ""
+    name: Name
+    household: Annotated[Words, Field(max_length=64)] = ""
     language: Annotated[str, Field(pattern=r"^[a-z]{2,3}$")] = "ar"
 
 

@@ -4,21 +4,21 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from backend.schemas import Seconds, Strict
+from backend.schemas import Fraction, Seconds, Strict, Words
 from backend.tariffs.service import DEAREST, GRADE
 
 
 class RateIn(Strict):
     """Credit per kilogram, in minor units."""
 
-    fraction: Annotated[str, Field(max_length=20)]
-    grade: Annotated[str, Field(min_length=1, max_length=12)] = GRADE
+    fraction: Fraction
+    grade: Annotated[Words, Field(min_length=1, max_length=12)] = GRADE
     amount_per_kg: Annotated[int, Field(ge=0, le=DEAREST)]
 
 
 class TariffIn(Strict):
     from_s: Seconds
-    note: Annotated[str, Field(max_length=200)] = ""
+    note: Words = ""
     rates: Annotated[list[RateIn], Field(min_length=1, max_length=200)]
 
 

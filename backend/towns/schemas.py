@@ -1,14 +1,12 @@
 """The town and its points as JSON."""
 
-from typing import Annotated
+from pydantic import BaseModel
 
-from pydantic import BaseModel, Field
-
-from backend.schemas import Strict
+from backend.schemas import Name, Strict
 
 
 class PointIn(Strict):
-    name: Annotated[str, Field(min_length=1, max_length=120)]
+    name: Name
 
 
 class PointOut(BaseModel):

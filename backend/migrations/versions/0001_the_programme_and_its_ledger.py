@@ -254,7 +254,7 @@ def upgrade() -> None:
         sa.Column("hash", sa.LargeBinary(length=32), nullable=False),
         sa.Column("device", sa.String(length=32), nullable=False),
         sa.Column("reason", sa.String(length=32), nullable=False),
-        sa.Column("jws", sa.Text(), nullable=False),
+        sa.Column("sent", sa.LargeBinary(), nullable=False),
         sa.Column("attestation_id", sa.BigInteger(), nullable=True),
         sa.Column("received_s", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("ledger_id", "hash", name=op.f("pk_refused")),

@@ -192,3 +192,12 @@ def test_an_unknown_page_is_a_problem_too(small_town: Town) -> None:
     answer = small_town.client.get("/v1/nowhere")
 
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+def test_the_document_says_how_each_caller_is_known(small_town: Town) -> None:
+    document = small_town.client.get("/openapi.json").json()
+    schemes: dict[str, list[Any]] = {PUBLIC: [], GATEWAY: [{"gateway": []}]}
+
+    for (method, path), who in WHO_MAY.items():
+        operation = document["paths"][path][method.lower()]
+        assert operation.get("security", []) == schemes.get(who, [{"session": []}]), path

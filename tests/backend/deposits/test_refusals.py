@@ -115,6 +115,11 @@ def test_missing_field_is_refused(small_town: Town) -> None:
     assert refused(small_town, "bin-1", small_town.bin.deposit(e_g=None)) == "bad_schema"
 
 
+@pytest.mark.parametrize("sent", ["", "\0", "\0.\0.\0", "ب.ج.د", "a.b", "...."])
+def test_any_bytes_at_all_are_refused_and_kept(town: Town, sent: str) -> None:
+    assert refused(town, "bin-1", sent) == "bad_encoding"
+
+
 def test_one_bad_record_leaves_its_neighbours_alone(town: Town) -> None:
     good, bad = town.bin.deposit(), Bin("bin-1", b"x" * 32).deposit()
 

@@ -1,5 +1,7 @@
 """What a resident sees of their own, and the explanation of each credit."""
 
+import pytest
+
 from backend.compost import service as compost
 from tests.backend.village import BASSAM, START_S, STRANGER, Town
 
@@ -117,3 +119,16 @@ def test_people_are_found_by_a_part_of_their_name(town: Town) -> None:
 
     assert [each["name"] for each in found] == ["Bassam (synthetic)"]
     assert clerk.get("/v1/people", params={"name": "%"}).json() == []
+
+
+@pytest.mark.parametrize("name", ["", "a\0b", "a\nb", "x" * 121])
+def test_a_name_that_no_database_would_keep_is_refused(town: Town, name: str) -> None:
+    answer = town.browser("clerk").post("/v1/people", json={"name": name})
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "bad_input")
+
+
+def test_names_are_kept_in_every_script(town: Town) -> None:
+    for name in ("أمل عبد الله", "Zoë O'Neill", "李雷", "🙂"):
+        made = town.browser("clerk").post("/v1/people", json={"name": name}).json()
+        assert made["name"] == name
