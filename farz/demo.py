@@ -4,6 +4,7 @@
 """
 
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -15,7 +16,8 @@ from typing import Any
 from backend import db
 from backend.ledger.verify import verify
 from farz.books import Booked, booked
-from farz.processes import POLL_S
+from farz.broker import Kind
+from farz.processes import POLL_S, is_free
 from farz.reckoning import Reckoning, reckon
 from farz.redeeming import Redeemed, redeem
 from farz.stage import Pace, Stage, fetch, raise_for
@@ -23,7 +25,7 @@ from farz.town import open_books
 from farz.village import build
 
 HOUR_S = 3600
-LIVE_GAP_S = 30
+LIVE_GAP_S = 5  # people stand in line: a visit takes about half a minute
 SETTLE_S = 300.0  # real seconds that all bins together may take
 OUTCOMES = ("credited", "held", "suspended", "queued")
 Meanwhile = Callable[[Stage, int], None]  # is told how many deposits are in the books
@@ -63,10 +65,12 @@ def run(
     redemptions: int,
     seed: int,
     database_url: str = "",
+    broker: Kind | None = None,
     meanwhile: Meanwhile | None = None,
 ) -> Run:
     """Run a village as fast as it goes.
 
+    `broker` insists on one kind of broker, `database_url` on a database of its own.
     `meanwhile` is called again and again while the bins run: it is where drills break things.
     """
     village = build(seed, bins, deposits)
@@ -74,7 +78,7 @@ def run(
     pace = Pace(start_s=int(time.time()) - span_s)
     base = Path(tempfile.mkdtemp(prefix="farz-demo-"))
     try:
-        with Stage(base, village, pace, say, database_url=database_url) as stage:
+        with Stage(base, village, pace, say, database_url=database_url, broker=broker) as stage:
             await_bins(stage, deposits, meanwhile)
             redeemed = redeem(stage.url, stage.founded, redemptions, seed)
             refused = _refused(stage)
@@ -151,6 +155,10 @@ def live(*, bins: int, deposits: int, seed: int, port: int) -> None:
     village = build(seed, bins, deposits, gap_s=LIVE_GAP_S)
     pace = Pace(start_s=int(time.time()), speed=1, until="stopped")
     base = Path(tempfile.mkdtemp(prefix="farz-demo-"))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # both end alike
+    if not is_free(port):
+        say(f"port {port} is taken; another one is used")
+        port = 0
     try:
         with Stage(base, village, pace, say, port=port) as stage:
             _show(stage)

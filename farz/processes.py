@@ -28,6 +28,12 @@ def free_port() -> int:
         return port
 
 
+def is_free(port: int) -> bool:
+    """Tell whether nobody listens on a TCP port of the loopback."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
 def await_until(ready: Callable[[], bool], limit_s: float, what: str) -> None:
     """Poll until `ready()`; PartFailed with `what` after `limit_s` seconds."""
     deadline_s = time.monotonic() + limit_s

@@ -17,7 +17,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from edge_gateway import attest
-from farz.broker import Broker
+from farz.broker import Broker, Kind
 from farz.errors import NotInstalled, PartFailed
 from farz.founding import Founded, found
 from farz.processes import ROOT, Part, free_port, python
@@ -53,6 +53,7 @@ class Stage:
         *,
         port: int = 0,
         database_url: str = "",
+        broker: Kind | None = None,
     ) -> None:
         self.base = base
         self.village = village
@@ -61,6 +62,7 @@ class Stage:
         self.url = f"http://127.0.0.1:{self.port}"
         self._health_port = free_port()
         self._say = say
+        self._broker_kind = broker
         self._env = {"FARZ_DATA_DIR": str(base / "town"), "FARZ_DATABASE_URL": database_url}
         self._env["FARZ_SYNTHETIC"] = "1"
         self._exit = ExitStack()
@@ -90,7 +92,9 @@ class Stage:
             self.founded = found(services, self.village, public_key, self.pace.start_s)
         passwords = {bin_.device: bin_.key.hex()[:24] for bin_ in self.village.bins}
         secret = self.founded.gateway_key
-        self.broker = Broker(self.base / "broker", {**passwords, "gateway": secret})
+        self.broker = Broker(
+            self.base / "broker", {**passwords, "gateway": secret}, kind=self._broker_kind
+        )
         self._exit.callback(self.broker.stop)
         self.broker.start()
         self._say(f"broker: {self.broker.kind}. {self.broker.note}")
@@ -172,7 +176,10 @@ class Stage:
             "max_g": 60_000,
             "language": "en",
         }
-        visits = [{"at_s": v.at_s, "uid": v.uid.hex(), "grams": v.grams} for v in bin_.visits]
+        visits = [
+            {"at_s": v.at_s, "uid": v.uid.hex(), "grams": v.grams, "restless": v.restless}
+            for v in bin_.visits
+        ]
         world = {
             "seed": self.village.seed + sum(bin_.device.encode()),
             "speed": self.pace.speed,

@@ -8,7 +8,7 @@ follow Palestinian surveys (57 % organic and so on), the weights are made up aro
 import random
 from dataclasses import dataclass
 
-CURRENCY, SCALE = "QMM", 2  # minor units: hundredths of a credit
+CURRENCY = "QMM"  # amounts are in minor units, hundredths of a credit
 TARIFF_PER_KG = {
     "organic": 25,
     "paper_cardboard": 20,
@@ -30,8 +30,9 @@ STREAMS = {
 FIRST_BINS = ("organic", "organic", "plastic", "paper_cardboard", "residual", "glass", "metal")
 POINTS = ("Mosque square", "School", "Cooperative", "Upper village", "Lower village")
 COMPOST_PER_KG = 30  # minor units for a kilogram of compost
-UNKNOWN_SHARE, BLOCKED_SHARE = 0.03, 0.02  # visits with a card nobody knows, or a blocked one
-START_GAP_S = 20
+# Visits with a card nobody knows, with a blocked one, and where somebody leans on the bin.
+UNKNOWN_SHARE, BLOCKED_SHARE, RESTLESS_SHARE = 0.03, 0.02, 0.02
+START_GAP_S = 3
 
 
 @dataclass(frozen=True)
@@ -46,11 +47,15 @@ class Person:
 
 @dataclass(frozen=True)
 class Visit:
-    """Somebody holds a card to a bin and drops `grams`; `at_s` counts from the village's start."""
+    """Somebody holds a card to a bin and drops `grams`; `at_s` counts from the village's start.
+
+    `restless`: the scale never comes to rest, so the weight is flagged and held.
+    """
 
     at_s: int
     uid: bytes
     grams: int
+    restless: bool = False
 
 
 @dataclass(frozen=True)
@@ -133,6 +138,6 @@ def _visits(
         else:
             uid = dice.choice(active).uid
         grams = max(150, round(STREAMS[fraction][1] * dice.lognormvariate(0, 0.4)))
-        visits.append(Visit(at_s, uid, grams))
+        visits.append(Visit(at_s, uid, grams, dice.random() < RESTLESS_SHARE))
         at_s += gap_s + dice.randrange(gap_s)
     return tuple(visits)

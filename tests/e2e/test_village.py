@@ -31,6 +31,13 @@ def test_a_village_ends_alike_on_both_engines(database_url: str) -> None:
     assert done.refused == 0
 
 
+def test_a_village_needs_no_installed_broker() -> None:
+    done = demo.run(bins=2, deposits=8, redemptions=1, seed=6, broker="iotcore")
+
+    assert demo.agree(done)
+    assert done.truth.made == 8
+
+
 def test_the_comparison_notices_a_credit_that_the_flash_does_not_know() -> None:
     done = demo.run(bins=1, deposits=2, redemptions=0, seed=3)
     assert demo.agree(done)
