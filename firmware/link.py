@@ -50,10 +50,11 @@ class Link:
         self._news.set()
 
     def awaiting(self) -> int:
-        """Return 2 while the broker owes an answer, 1 while the backend does, else 0."""
+        """Return how many answers are owed: -1 stands for the broker's, which is sure to come or
+        to time out; else the records that are out without *recorded*."""
         if self._connecting or (self._session is not None and self._session.awaiting):
-            return 2
-        return 1 if self.online and self._journal.depth() else 0
+            return -1
+        return len(self._flying) if self.online else 0
 
     async def run(self) -> None:
         """Stay connected for ever."""

@@ -44,7 +44,8 @@ class SimBoard:
         self.ticks_diff = self.clock.ticks_diff
         self.random = os.urandom
         self.app = None
-        self._patience = Patience(plan.get("patience_s", PATIENCE_S))
+        limit_s = plan.get("patience_s", PATIENCE_S)
+        self._for_recorded, self._for_settled = Patience(limit_s), Patience(limit_s)
 
     def lid_switch(self) -> int:
         return 1 if self.world.lid_open else 0
@@ -101,7 +102,9 @@ class SimBoard:
         if rate or self.app is None:
             return rate
         awaiting = self.app.link.awaiting()
-        if awaiting == 2 or (awaiting and self._patience.left(self.app.journal.depth())):
+        if awaiting < 0 or self._for_recorded.left(awaiting):
+            return 1
+        if self.app.link.online and self._for_settled.left(self.app.journal.depth()):
             return 1
         if not self.world.finished:
             return 0
@@ -109,19 +112,20 @@ class SimBoard:
 
 
 class Patience:
-    """How long the clock waits for receipts: some real seconds, and once more after each."""
+    """How long the clock waits for something owed: some real seconds, and again after each."""
 
     def __init__(self, limit_s: int) -> None:
         self._limit_ms = 1000 * limit_s
-        self._depth = 0
+        self._owed = 0
         self._since_ms = time.ticks_ms()
 
-    def left(self, depth: int) -> bool:
+    def left(self, owed: int) -> bool:
+        """Tell whether to wait on, `owed` things being due."""
         spent = time.ticks_diff(time.ticks_ms(), self._since_ms) >= self._limit_ms
-        if depth < self._depth or (depth > self._depth and not spent):
+        if owed < self._owed or (owed > self._owed and (not spent or self._owed == 0)):
             self._since_ms, spent = time.ticks_ms(), False
-        self._depth = depth
-        return not spent
+        self._owed = owed
+        return owed > 0 and not spent
 
 
 def main(folder: str) -> None:

@@ -61,7 +61,7 @@ class World:
         """Return what the cell's converter sees now."""
         since_ms = (self._clock.now_us - self._dropped_us) / 1000
         swing = -self._drop_g * math.exp(-since_ms / SETTLES_MS) * math.cos(since_ms / 40)
-        noise = self._plan.get("noise_counts", NOISE_COUNTS) * (100 if self._restless else 1)
+        noise = self._plan.get("noise_counts", NOISE_COUNTS) * (1000 if self._restless else 1)
         counts = (self._progress["load_g"] + swing) * self._calibration.counts
         counts = counts / self._calibration.grams + self._dice.randrange(-noise, noise + 1)
         return max(-0x800000, min(0x7FFFFF, self._calibration.zero + round(counts)))
@@ -81,7 +81,7 @@ class World:
             self._progress["load_g"] = 0
         self._progress["visits"] += 1
         self._save()
-        self._restless = visit.get("restless", False)
+        self._restless = False
         self.told.clear()
         self.field.cards = [SimCard(bytes.fromhex(uid)) for uid in visit["uid"].split("+")]
         if await self._happens(self.unlocked, AT_LID_S):
@@ -100,6 +100,7 @@ class World:
             return
         self.lid_open = True
         await self._pass(1500)
+        self._restless = visit.get("restless_after", False)
         self._progress["load_g"] += visit["grams"]
         self._dropped_us, self._drop_g = self._clock.now_us, visit["grams"]
         self._save()

@@ -1,47 +1,273 @@
 """The whole bin under real MicroPython, from card and load cell to broker and back."""
 
+import os
+import signal
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from farz.broker import Broker
+from farz.processes import await_until, free_port
+from firmware import contract
 from firmware.journal import read_image
 from tests.firmware.town import Town
 from tests.fixtures.brokers import word_of
 from tests.fixtures.micropython import KEY, Bin
 
 UIDS = ("04a1b2c3", "04a1b2c3d4e5f6", "04a1b2c3d4e5f6a7b8c9")
+WORD = word_of("bin-01")
+GAVE_UP, CUT = 3, 4
+LIMIT_S = 30.0
+
+MakeBin = Callable[..., Bin]
+OpenTown = Callable[..., Town]
 
 
-def visits(*grams: int, gap_s: int = 600, **extra: Any) -> list[dict[str, Any]]:
+def visits(*grams: int, **extra: Any) -> list[dict[str, Any]]:
     return [
-        {"at_s": 60 + gap_s * i, "uid": UIDS[i % len(UIDS)], "grams": g, **extra}
+        {"at_s": 60 + 600 * i, "uid": UIDS[i % len(UIDS)], "grams": g, **extra}
         for i, g in enumerate(grams)
     ]
 
 
 @pytest.fixture
-def town(mosquitto: Broker) -> Iterator[Town]:
-    made = Town(mosquitto.port, KEY, word_of("gateway"))
-    yield made
-    made.close()
+def open_town(mosquitto: Broker) -> Iterator[OpenTown]:
+    towns: list[Town] = []
+
+    def make(**options: bool) -> Town:
+        towns.append(Town(mosquitto.port, KEY, word_of("gateway"), **options))
+        return towns[-1]
+
+    yield make
+    for made in towns:
+        made.close()
 
 
-MakeBin = Callable[..., Bin]
+@pytest.fixture
+def town(open_town: OpenTown) -> Town:
+    return open_town()
+
+
+def assert_weighed(town: Town, grams: list[int]) -> None:
+    nets = [deposit["net_g"] for deposit in town.deposits()]
+    assert len(nets) == len(grams)
+    assert all(abs(net - g) <= 1 for net, g in zip(nets, grams, strict=True)), nets
+
+
+def assert_whole(bin_: Bin, town: Town) -> None:
+    """One epoch, no gap, no name with two contents, nothing left unsettled, no fault."""
+    assert not town.faults
+    assert len({epoch for epoch, _ in town.records}) == 1
+    assert sorted(seq for _, seq in town.records) == list(range(len(town.records)))
+    assert all(len(hashes) == 1 for hashes in town.hashes.values())
+    rows = read_image(bin_.image())
+    assert {state for _, _, state in rows} == {"settled"}
+    assert {row[0]["seq"] for row in rows} == {seq for _, seq in town.records}
 
 
 def test_day_of_visits_is_weighed_saved_and_settled(
     make_bin: MakeBin, mosquitto: Broker, town: Town
 ) -> None:
-    grams = [1500, 250, 3210, 87, 640]
+    grams = [1500, 250, 3210, 640, 5]
     bin_ = make_bin()
-    bin_.set_up(mosquitto.port, visits(*grams), word_of("bin-01"))
+    bin_.set_up(mosquitto.port, visits(*grams), WORD)
 
     assert bin_.run() == 0, bin_.console()
 
-    errors_g = [d["net_g"] - g for d, g in zip(town.deposits(), grams, strict=True)]
-    assert all(abs(error) <= 1 for error in errors_g), errors_g
+    assert_weighed(town, grams)
+    assert_whole(bin_, town)
     assert bin_.shown().count("saved") == bin_.shown().count("credited") == len(grams)
-    assert {state for _, _, state in read_image(bin_.image())} == {"settled"}
-    assert not town.faults
+    assert town.states == ["online", "sleeping"]
+    assert town.received == len(town.records)
+
+
+def test_cards_of_every_length_reach_the_backend_and_no_one_else(
+    make_bin: MakeBin, mosquitto: Broker, town: Town
+) -> None:
+    bin_ = make_bin()
+    bin_.set_up(mosquitto.port, visits(500, 500, 500), WORD)
+
+    assert bin_.run() == 0, bin_.console()
+
+    key = contract.derive(KEY, contract.CARD)
+    deposits = town.deposits()
+    opened = [contract.open_card_token(key, d["epoch"], d["seq"], d["card"]) for d in deposits]
+    assert [uid.hex() for uid in opened] == list(UIDS)
+    assert not any(bytes.fromhex(uid) in bin_.image() for uid in UIDS)
+
+
+def test_bin_killed_again_and_again_loses_and_doubles_nothing(
+    make_bin: MakeBin, mosquitto: Broker, town: Town
+) -> None:
+    grams = [500 + 10 * i for i in range(12)]
+    bin_ = make_bin()
+    bin_.set_up(mosquitto.port, visits(*grams), WORD)
+
+    for saved in (2, 5, 9):
+        bin_.start()
+        await_until(lambda n=saved: len(bin_.lines("saved")) >= n, LIMIT_S, "saving")  # type: ignore[misc]
+        bin_.stop()
+    assert bin_.run() == 0, bin_.console()
+
+    assert_whole(bin_, town)
+    names = {(row["epoch"], row["seq"]) for row in bin_.lines("saved")}
+    assert names <= set(town.records)
+    kinds = [body["kind"] for body in town.records.values()]
+    assert len(grams) - 3 <= kinds.count("deposit") + kinds.count("interrupted") <= len(grams)
+
+
+@pytest.mark.parametrize("first", range(8, 14))
+def test_power_cut_during_a_visit_leaves_one_record_of_it(
+    make_bin: MakeBin, mosquitto: Broker, town: Town, first: int
+) -> None:
+    bin_ = make_bin()
+    # Two visits' worth of operations follow the seven that a new epoch and a start take.
+    cuts = [{"op": first, "percent": 50}, {"op": 5, "percent": 0}]
+    bin_.set_up(mosquitto.port, visits(700, 800, 900), WORD, cuts=cuts)
+
+    codes = [bin_.run(), bin_.run(), bin_.run()]
+
+    assert codes == [CUT, CUT, 0], bin_.console()
+    assert_whole(bin_, town)
+    saved = {(row["epoch"], row["seq"]) for row in bin_.lines("saved")}
+    assert saved <= set(town.records)
+
+
+def test_visits_without_a_broker_are_saved_and_settled_later(
+    make_bin: MakeBin, mosquitto: Broker, town: Town
+) -> None:
+    grams = [500, 600, 700]
+    bin_ = make_bin()
+    bin_.set_up(free_port(), visits(*grams), WORD, give_up_s=1)
+    assert bin_.run() == GAVE_UP
+    assert bin_.shown().count("saved") == len(grams)
+    assert not town.records
+
+    bin_.set_up(mosquitto.port, visits(*grams), WORD)
+    assert bin_.run() == 0, bin_.console()
+
+    assert_weighed(town, grams)
+    assert_whole(bin_, town)
+
+
+def test_broker_killed_in_the_middle_changes_no_total(
+    make_bin: MakeBin, mosquitto: Broker, town: Town
+) -> None:
+    grams = [500 + i for i in range(20)]
+    bin_ = make_bin()
+    bin_.set_up(mosquitto.port, visits(*grams), WORD, patience_s=1)
+
+    bin_.start()
+    await_until(lambda: len(bin_.lines("saved")) > 4, LIMIT_S, "saving")
+    mosquitto.kill()
+    mosquitto.start()
+    assert bin_.wait(60) == 0, bin_.console()
+
+    assert_weighed(town, grams)
+    assert_whole(bin_, town)
+
+
+def test_records_wait_for_a_gateway_that_is_not_there(
+    make_bin: MakeBin, mosquitto: Broker, open_town: OpenTown
+) -> None:
+    bin_ = make_bin()
+    bin_.set_up(mosquitto.port, visits(500), WORD, patience_s=0)
+    bin_.start()
+    await_until(lambda: len(bin_.lines("saved")) == 1, LIMIT_S, "saving")
+
+    town = open_town()
+
+    assert bin_.wait() == 0, bin_.console()
+    assert_weighed(town, [500])
+
+
+def test_recorded_is_not_settled_and_everything_is_sent_again_at_the_next_birth(
+    make_bin: MakeBin, mosquitto: Broker, open_town: OpenTown
+) -> None:
+    forgetful = open_town(settles=False)
+    bin_ = make_bin()
+    bin_.set_up(mosquitto.port, visits(500, 600), WORD, give_up_s=1, patience_s=1)
+    assert bin_.run() == GAVE_UP
+    assert forgetful.received == 3  # each once, with the epoch's open record
+    forgetful.settles = True
+
+    bin_.set_up(mosquitto.port, visits(500, 600), WORD)
+    assert bin_.run() == 0, bin_.console()
+
+    assert forgetful.received == 6
+    assert_whole(bin_, forgetful)
+    assert [birth["oldest_seq"] for birth in forgetful.births] == [0, 0]
+    first, second = [birth["session"] for birth in forgetful.births]
+    assert first < second
+
+
+def test_full_journal_refuses_visits_in_words_and_loses_nothing(
+    make_bin: MakeBin, mosquitto: Broker, open_town: OpenTown
+) -> None:
+    open_town(settles=False)
+    bin_ = make_bin()
+    bin_.set_up(
+        mosquitto.port, visits(*range(500, 560)), WORD, flash_sectors=2, give_up_s=1, patience_s=0
+    )
+    assert bin_.run() == GAVE_UP
+
+    assert "journal_full" in bin_.shown()
+    assert bin_.lines("turned_away")
+    rows = read_image(bin_.image())
+    saved = [(row["epoch"], row["seq"]) for row in bin_.lines("saved")]
+    assert [(body["epoch"], body["seq"]) for body, _, _ in rows][1:] == saved
+    assert len(saved) + len(bin_.lines("turned_away")) == 60
+
+
+def test_odd_visits_are_recorded_as_what_they_were(
+    make_bin: MakeBin, mosquitto: Broker, town: Town
+) -> None:
+    odd = visits(500, 600, 700, 800, 900)
+    odd[1]["restless_after"] = True
+    odd[2]["lid"] = "untouched"
+    odd[3]["lid"] = "left_open"
+    odd[4]["uid"] = "04aaaaaa+04bbbbbb"
+    bin_ = make_bin()
+    bin_.set_up(mosquitto.port, odd, WORD)
+
+    assert bin_.run() == 0, bin_.console()
+
+    bodies = [body for body in town.records.values() if body["kind"] != "open"]
+    assert [body["kind"] for body in bodies] == ["deposit"] * 3 + ["interrupted"]
+    assert [body["flags"] for body in bodies] == [[], ["unstable"], ["below_min"], []]
+    assert abs(bodies[2]["net_g"]) <= 1
+    assert "two_cards" in bin_.shown()
+    assert len(bin_.lines("turned_away")) == 1
+    assert_whole(bin_, town)
+
+
+def test_real_time_may_be_hastened_instead_of_jumped(
+    make_bin: MakeBin, mosquitto: Broker, town: Town
+) -> None:
+    one = [{"at_s": 2, "uid": UIDS[0], "grams": 500}]
+    bin_ = make_bin()
+    bin_.set_up(mosquitto.port, one, WORD, speed=10)
+
+    assert bin_.run() == 0, bin_.console()
+
+    assert_weighed(town, [500])
+    rows = bin_.lines()
+    seconds = (rows[-1]["wall_ms"] - rows[0]["wall_ms"]) / 1000
+    assert (rows[-1]["at_s"] - rows[0]["at_s"]) / seconds == pytest.approx(10, rel=0.5)
+
+
+def test_bin_that_runs_on_stops_when_told_and_the_broker_says_lost(
+    make_bin: MakeBin, mosquitto: Broker, town: Town
+) -> None:
+    bin_ = make_bin()
+    bin_.set_up(mosquitto.port, visits(500), WORD, until="stopped")
+    bin_.start()
+    await_until(lambda: bool(bin_.lines("settled")), LIMIT_S, "settling")
+
+    assert bin_.process is not None
+    os.kill(bin_.process.pid, signal.SIGTERM)
+
+    assert bin_.wait() != 0
+    await_until(lambda: town.states[-1] == "lost", LIMIT_S, "the will")
+    assert_whole(bin_, town)
