@@ -177,7 +177,7 @@ class Stage:
             "language": "en",
         }
         visits = [
-            {"at_s": v.at_s, "uid": v.uid.hex(), "grams": v.grams, "restless": v.restless}
+            {"at_s": v.at_s, "uid": v.uid.hex(), "grams": v.grams, "restless_after": v.restless}
             for v in bin_.visits
         ]
         world = {
