@@ -2,7 +2,6 @@
 
 People and cards stand apart from the money: a person points at an account, never the reverse.
 What was decided once (rates, approvals, card events, assignments) is added to, not edited.
-Sign-ins have a metadata of their own: whoever loses them signs in again.
 """
 
 from typing import Any
@@ -16,7 +15,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     PrimaryKeyConstraint,
     String,
     Table,
@@ -26,7 +24,7 @@ from sqlalchemy import (
 
 from backend.ledger.tables import metadata
 
-__all__ = ["metadata", "sign_ins"]
+__all__ = ["metadata"]
 
 
 def _town() -> Column[int]:
@@ -384,26 +382,4 @@ APPEND_ONLY = (
     "product_price",
     "batch",
     "redemption",
-)
-
-sign_ins = MetaData(naming_convention=metadata.naming_convention)
-
-session = Table(
-    "session",
-    sign_ins,
-    Column("token_hash", LargeBinary(32), primary_key=True),
-    _town(),
-    Column("kind", String(8), nullable=False),
-    _number("subject_id"),
-    _number("created_s"),
-    _number("expires_s"),
-    Index("ix_session_subject", "ledger_id", "kind", "subject_id"),
-)
-
-wrong_try = Table(
-    "wrong_try",
-    sign_ins,
-    Column("name_hash", String(64), primary_key=True),
-    Column("n", Integer, nullable=False),
-    _number("first_s"),
 )

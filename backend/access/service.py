@@ -12,7 +12,7 @@ from hashlib import sha256
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlalchemy import ColumnElement, Connection, insert, select, update
 
-from backend import ids
+from backend import rows
 from backend import tables as t
 from backend.access.passwords import hash_password, matches
 from backend.access.scopes import ROLES
@@ -113,10 +113,9 @@ def create_staff(
     if role not in ROLES:
         raise UnknownRole(f"There is no role {role!r}. Roles: {', '.join(sorted(ROLES))}.")
     password_hash = hash_password(password)
-    same = select(t.staff.c.id).where(t.staff.c.ledger_id == ledger_id, t.staff.c.login == login)
-    if conn.scalar(same) is not None:
+    if rows.exists(conn, t.staff, ledger_id=ledger_id, login=login):
         raise Taken(f"The name {login} is taken.")
-    staff_id = ids.next_id(conn, ledger_id, t.staff.c.id)
+    staff_id = rows.next_id(conn, ledger_id, t.staff.c.id)
     conn.execute(
         insert(t.staff).values(
             ledger_id=ledger_id,
@@ -207,14 +206,11 @@ def create_gateway(
         Ed25519PublicKey.from_public_bytes(public_key)
     except ValueError:
         raise BadInput("An Ed25519 public key has 32 bytes.") from None
-    same = select(t.gateway.c.id).where(
-        t.gateway.c.ledger_id == ledger_id, t.gateway.c.name == name
-    )
-    if conn.scalar(same) is not None:
+    if rows.exists(conn, t.gateway, ledger_id=ledger_id, name=name):
         raise Taken(f"There is a gateway called {name} already.")
     prefix = secrets.token_hex(PREFIX_CHARS // 2)
     key = f"{prefix}.{secrets.token_urlsafe(KEY_BYTES)}"
-    gateway_id = ids.next_id(conn, ledger_id, t.gateway.c.id)
+    gateway_id = rows.next_id(conn, ledger_id, t.gateway.c.id)
     conn.execute(
         insert(t.gateway).values(
             ledger_id=ledger_id,

@@ -13,7 +13,7 @@ from hashlib import sha256
 from sqlalchemy import Connection, Engine, delete, insert, select, update
 
 from backend import db
-from backend import tables as t
+from backend.access import tables as t
 from backend.errors import LockedOut
 
 LIMIT = 5

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends
 from backend.access.dependencies import WithServices, staff_with
 from backend.access.service import Who
 from backend.budgets import service
-from backend.budgets.schemas import BudgetIn, BudgetOut, BudgetSetOut, BudgetsOut
+from backend.budgets.schemas import BudgetIn, BudgetSetOut, BudgetsOut
 from backend.problems import problems
 
 router = APIRouter(prefix="/v1/budgets", tags=["budgets"])
@@ -21,12 +21,7 @@ def list_budgets(who: Reader, services: WithServices) -> BudgetsOut:
         found = service.budgets(conn, who.ledger_id)
         claims = service.claims(conn, who.ledger_id)
     return BudgetsOut(
-        budgets=[
-            BudgetOut(
-                from_s=each.from_s, until_s=each.until_s, amount=each.amount, spent=each.spent
-            )
-            for each in found
-        ],
+        budgets=found,
         waiting=claims.count,
         waiting_amount=claims.amount,
     )

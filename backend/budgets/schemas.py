@@ -2,6 +2,7 @@
 
 from pydantic import BaseModel
 
+from backend.budgets.service import Budget
 from backend.schemas import Amount, Seconds, Strict
 
 
@@ -13,17 +14,10 @@ class BudgetIn(Strict):
     amount: Amount
 
 
-class BudgetOut(BaseModel):
-    from_s: int
-    until_s: int
-    amount: int
-    spent: int
-
-
 class BudgetsOut(BaseModel):
     """`waiting` claims, worth `waiting_amount`, found no budget yet."""
 
-    budgets: list[BudgetOut]
+    budgets: list[Budget]
     waiting: int
     waiting_amount: int
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, insert, select
 
-from backend import ids
+from backend import rows
 from backend import tables as t
 from backend.access.passwords import hash_pin
 from backend.cards import numbers
@@ -67,10 +67,9 @@ def issue(
     pin_hash = hash_pin(pin)
     people.person(conn, ledger_id, person_id)
     uid_hash = vault.card_hash(uid)
-    mine = t.card.c.ledger_id == ledger_id
-    if conn.scalar(select(t.card.c.id).where(mine, t.card.c.uid_hash == uid_hash)) is not None:
+    if rows.exists(conn, t.card, ledger_id=ledger_id, uid_hash=uid_hash):
         raise Taken("This card was issued before.")
-    card_id, number = ids.random_id(), _free_number(conn, ledger_id)
+    card_id, number = rows.random_id(), _free_number(conn, ledger_id)
     last4 = uid.hex()[-4:].upper()
     conn.execute(
         insert(t.card).values(
@@ -146,10 +145,7 @@ def holders(conn: Connection, ledger_id: int, uid_hashes: Iterable[bytes]) -> di
 def _free_number(conn: Connection, ledger_id: int) -> str:
     while True:
         number = numbers.draw()
-        taken = select(t.card.c.id).where(
-            t.card.c.ledger_id == ledger_id, t.card.c.number == number
-        )
-        if conn.scalar(taken) is None:
+        if not rows.exists(conn, t.card, ledger_id=ledger_id, number=number):
             return number
 
 

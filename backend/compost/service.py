@@ -11,7 +11,7 @@ from hashlib import sha256
 
 from sqlalchemy import Connection, insert, select
 
-from backend import ids
+from backend import rows
 from backend import tables as t
 from backend.errors import BadInput, MissingKey, NotFound, Taken
 from backend.ledger import accounts, balances
@@ -53,12 +53,9 @@ class Redemption:
 
 def create_product(conn: Connection, ledger_id: int, name: str, *, now_s: int) -> Product:
     """Raises Taken."""
-    same = select(t.product.c.id).where(
-        t.product.c.ledger_id == ledger_id, t.product.c.name == name
-    )
-    if conn.scalar(same) is not None:
+    if rows.exists(conn, t.product, ledger_id=ledger_id, name=name):
         raise Taken(f"There is a product called {name} already.")
-    product_id = ids.next_id(conn, ledger_id, t.product.c.id)
+    product_id = rows.next_id(conn, ledger_id, t.product.c.id)
     account_id = accounts.open_account(conn, ledger_id, accounts.COMPOST, f"product:{product_id}")
     conn.execute(
         insert(t.product).values(
@@ -85,22 +82,11 @@ def set_price(
     if not 0 < amount_per_kg <= 10**9:
         raise BadInput("A price per kilogram is a whole number above 0.")
     product(conn, ledger_id, product_id, at_s=from_s)
-    prices = t.product_price.c
-    same = (
-        prices.ledger_id == ledger_id,
-        prices.product_id == product_id,
-        prices.from_s == from_s,
-    )
-    if conn.scalar(select(prices.from_s).where(*same)) is not None:
+    key = {"ledger_id": ledger_id, "product_id": product_id, "from_s": from_s}
+    if rows.exists(conn, t.product_price, **key):
         raise Taken("A price was set for that very moment already.")
     conn.execute(
-        insert(t.product_price).values(
-            ledger_id=ledger_id,
-            product_id=product_id,
-            from_s=from_s,
-            amount_per_kg=amount_per_kg,
-            decided_by=decided_by,
-        )
+        insert(t.product_price).values(**key, amount_per_kg=amount_per_kg, decided_by=decided_by)
     )
 
 
@@ -113,10 +99,10 @@ def product(conn: Connection, ledger_id: int, product_id: int, *, at_s: int) -> 
 
 
 def products(conn: Connection, ledger_id: int, *, at_s: int) -> list[Product]:
-    rows = conn.execute(
+    found = conn.execute(
         select(t.product).where(t.product.c.ledger_id == ledger_id).order_by(t.product.c.id)
     ).all()
-    stock = balances.balances(conn, ledger_id, [row.stock_account_id for row in rows])
+    stock = balances.balances(conn, ledger_id, [row.stock_account_id for row in found])
     price = t.product_price.c
     query = select(price.product_id, price.amount_per_kg).where(
         price.ledger_id == ledger_id, price.from_s <= at_s
@@ -130,7 +116,7 @@ def products(conn: Connection, ledger_id: int, *, at_s: int) -> list[Product]:
             stock[row.stock_account_id].available,
             in_force.get(row.id),
         )
-        for row in rows
+        for row in found
     ]
 
 

@@ -1,7 +1,6 @@
 """Routes of the uplink, of telemetry, and of deposits that people look at."""
 
 import asyncio
-from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, status
@@ -11,13 +10,13 @@ from backend.access.dependencies import CallingGateway, SignedIn, WithServices, 
 from backend.access.service import Who
 from backend.deposits import resolving, service, telemetry, uplink
 from backend.deposits.schemas import (
-    DepositOut,
     ResolutionIn,
     ResolvedOut,
     TelemetryIn,
     UplinkIn,
     UplinkOut,
 )
+from backend.deposits.service import Deposit
 from backend.problems import problems
 from backend.schemas import After, DevicePath, EpochPath, PageSize, RowId
 
@@ -59,27 +58,25 @@ def deposits_of_person(
     before: Annotated[str | None, Query(max_length=80)] = None,
     before_s: After = None,
     limit: PageSize = service.PAGE,
-) -> list[DepositOut]:
+) -> list[Deposit]:
     """A resident's deposits, newest first, each with what its credit rests on.
 
     The next page starts `before` the last one's cursor.
     """
     who.require_person(person_id, "statements:read")
     with services.read() as conn:
-        found = service.of_person(
+        return service.of_person(
             conn, who.ledger_id, person_id, before=before, before_s=before_s, limit=limit
         )
-    return [DepositOut.model_validate(asdict(each)) for each in found]
 
 
 @router.get("/deposits/waiting", responses=problems(401, 403, 422, 503))
 def deposits_waiting(
     who: Resolver, services: WithServices, limit: PageSize = service.PAGE
-) -> list[DepositOut]:
+) -> list[Deposit]:
     """What is held or suspended and waits for a person, oldest first."""
     with services.read() as conn:
-        found = service.waiting(conn, who.ledger_id, limit=limit)
-    return [DepositOut.model_validate(asdict(each)) for each in found]
+        return service.waiting(conn, who.ledger_id, limit=limit)
 
 
 @router.post(

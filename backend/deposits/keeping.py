@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, func, insert, select, update
 
-from backend import ids
+from backend import rows
 from backend import tables as t
 from backend.access.service import Gateway
 from backend.deposits.envelope import Signed, Unsigned, bytes_hash
@@ -121,7 +121,7 @@ def _attestation(
     )
     if known is not None:
         return int(known)
-    attestation_id = ids.random_id()
+    attestation_id = rows.random_id()
     conn.execute(
         insert(t.attestation).values(
             ledger_id=gateway.ledger_id,
@@ -145,13 +145,12 @@ def _refuse(
 ) -> None:
     """Keep refused bytes once and count them; a flood is counted and no longer kept."""
     digest = bytes_hash(sent.jws)
-    mine = t.refused.c.ledger_id == ledger_id
-    if conn.scalar(select(t.refused.c.hash).where(mine, t.refused.c.hash == digest)) is not None:
+    if rows.exists(conn, t.refused, ledger_id=ledger_id, hash=digest):
         return
     count(conn, ledger_id, f"refused:{reason}")
     if isinstance(sent, MessageIn):
         return  # a question or a birth comes again; only weighed waste is worth keeping
-    kept = select(func.count()).select_from(t.refused).where(mine)
+    kept = select(func.count()).select_from(t.refused).where(t.refused.c.ledger_id == ledger_id)
     of_device = kept.where(t.refused.c.device == sent.device)
     if (conn.scalar(of_device) or 0) >= KEPT_PER_DEVICE or (conn.scalar(kept) or 0) >= KEPT_IN_ALL:
         count(conn, ledger_id, "refused_not_kept")
@@ -179,22 +178,12 @@ def journals(conn: Connection, ledger_id: int, opened: Iterable[Signed | Unsigne
         if body["epoch"] not in device.journals:
             devices.see_epoch(conn, ledger_id, device.id, body["epoch"], now_s=each.received_s)
         if body["clock"] == "synced" and body["at_s"] <= each.received_s + SLACK_S:
-            start = (device.id, body["epoch"], body["boot"])
-            moments.setdefault(start, (body["up_ms"], body["at_s"]))
+            name = (device.id, body["epoch"], body["boot"])
+            moments.setdefault(name, (body["up_ms"], body["at_s"]))
     for (device_id, epoch, boot), (up_ms, at_s) in moments.items():
-        row = t.boot_clock.c
-        mine = (row.ledger_id == ledger_id, row.device == device_id, row.epoch == epoch)
-        if conn.scalar(select(row.at_s).where(*mine, row.boot == boot)) is None:
-            conn.execute(
-                insert(t.boot_clock).values(
-                    ledger_id=ledger_id,
-                    device=device_id,
-                    epoch=epoch,
-                    boot=boot,
-                    up_ms=up_ms,
-                    at_s=at_s,
-                )
-            )
+        start = {"ledger_id": ledger_id, "device": device_id, "epoch": epoch, "boot": boot}
+        if not rows.exists(conn, t.boot_clock, **start):
+            conn.execute(insert(t.boot_clock).values(**start, up_ms=up_ms, at_s=at_s))
 
 
 def _messages(

@@ -76,33 +76,6 @@ class TelemetryIn(Strict):
     states: list[StateIn] = Field(default_factory=list, max_length=2000)
 
 
-class DepositOut(BaseModel):
-    """One deposit with everything that its credit rests on; `cursor` is where a page ends."""
-
-    device: str
-    epoch: str
-    seq: int
-    point: str | None
-    fraction: str | None
-    waste_code: str | None
-    effective_s: int
-    basis: Literal["device", "rebuilt", "received"]
-    received_s: int
-    before_g: int | None
-    after_g: int | None
-    net_g: int | None
-    e_g: int | None
-    calibration: int
-    outcome: str
-    reason: str
-    amount: int
-    tariff_id: int | None
-    amount_per_kg: int | None
-    rule: str
-    transfer_id: int | None
-    cursor: str
-
-
 class ResolutionIn(Strict):
     """Credit it to a person, or refuse it (`person_id` null)."""
 

@@ -14,7 +14,6 @@ from backend.devices.schemas import (
     CommandOut,
     DeviceIn,
     DeviceOut,
-    EpochOut,
     KeyIn,
     ProvisionedOut,
     ReleasedOut,
@@ -137,13 +136,5 @@ def _device(found: service.Device) -> DeviceOut:
         state=found.state,
         birth=dict(found.birth) if found.birth else None,
         birth_s=found.birth_s,
-        epochs=[
-            EpochOut(
-                epoch=each.epoch,
-                seen_s=each.seen_s,
-                confirmed_s=each.confirmed_s,
-                confirmed_by=each.confirmed_by,
-            )
-            for each in found.epochs
-        ],
+        epochs=list(found.epochs),
     )

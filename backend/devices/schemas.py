@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
+from backend.devices.service import Epoch
 from backend.schemas import LARGEST, Seconds, Strict
 
 
@@ -24,15 +25,6 @@ class KeyIn(Strict):
     number: Annotated[int, Field(ge=1, lt=2**31)]
 
 
-class EpochOut(BaseModel):
-    """A journal that the device signs with; deposits of one that nobody confirmed are held."""
-
-    epoch: str
-    seen_s: int
-    confirmed_s: int | None
-    confirmed_by: str | None
-
-
 class DeviceOut(BaseModel):
     """`birth` is what the device last said of itself."""
 
@@ -42,7 +34,7 @@ class DeviceOut(BaseModel):
     state: str | None
     birth: dict[str, Any] | None
     birth_s: int | None
-    epochs: list[EpochOut]
+    epochs: list[Epoch]
 
 
 class AssignmentIn(Strict):

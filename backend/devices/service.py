@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
-from backend import ids
+from backend import rows
 from backend import tables as t
 from backend.devices.keys import KEY_BYTES, DeviceKey, bound_to, opened
 from backend.errors import AlreadyDecided, BadInput, NotFound, Taken
@@ -74,10 +74,9 @@ def provision(
     """
     if not contract.is_device(device):
         raise BadInput("A device's name has 1 to 32 of a-z, 0-9 and the hyphen.")
-    mine = (t.device.c.ledger_id == ledger_id, t.device.c.id == device)
-    if conn.scalar(select(t.device.c.id).where(*mine)) is not None:
+    if rows.exists(conn, t.device, ledger_id=ledger_id, id=device):
         raise Taken(f"There is a device called {device} already.")
-    source_id = ids.next_id(conn, ledger_id, t.device.c.source_id)
+    source_id = rows.next_id(conn, ledger_id, t.device.c.source_id)
     conn.execute(
         insert(t.device).values(
             ledger_id=ledger_id, id=device, source_id=source_id, provisioned_s=from_s
@@ -106,19 +105,11 @@ def add_key(
     if len(made) != KEY_BYTES:
         raise BadInput(f"A device key has {KEY_BYTES} bytes.")
     _row(conn, ledger_id, device)
-    keys = t.device_key.c
-    same = (keys.ledger_id == ledger_id, keys.device == device, keys.number == number)
-    if conn.scalar(select(keys.number).where(*same)) is not None:
+    name = {"ledger_id": ledger_id, "device": device, "number": number}
+    if rows.exists(conn, t.device_key, **name):
         raise Taken(f"{device} has a key number {number} already.")
-    conn.execute(
-        insert(t.device_key).values(
-            ledger_id=ledger_id,
-            device=device,
-            number=number,
-            sealed=vault.seal(made, bound_to(ledger_id, device, number)),
-            created_s=now_s,
-        )
-    )
+    sealed = vault.seal(made, bound_to(ledger_id, device, number))
+    conn.execute(insert(t.device_key).values(**name, sealed=sealed, created_s=now_s))
     towns.changed(conn, ledger_id)
     return made
 
@@ -127,15 +118,10 @@ def assign(conn: Connection, ledger_id: int, device: str, point_id: int, *, from
     """Stand a device at a point from a moment on. Raises NotFound, Taken."""
     _row(conn, ledger_id, device)
     towns.point(conn, ledger_id, point_id)
-    places = t.assignment.c
-    same = (places.ledger_id == ledger_id, places.device == device, places.from_s == from_s)
-    if conn.scalar(select(places.point_id).where(*same)) is not None:
+    name = {"ledger_id": ledger_id, "device": device, "from_s": from_s}
+    if rows.exists(conn, t.assignment, **name):
         raise Taken(f"{device} was assigned from that very moment already.")
-    conn.execute(
-        insert(t.assignment).values(
-            ledger_id=ledger_id, device=device, from_s=from_s, point_id=point_id
-        )
-    )
+    conn.execute(insert(t.assignment).values(**name, point_id=point_id))
     towns.changed(conn, ledger_id)
 
 
@@ -250,7 +236,7 @@ def send_command(
     row = _row(conn, ledger_id, device)
     if row.session is None:
         raise BadInput(f"{device} has not come online yet, so it cannot take orders.")
-    down_id, expires_s = ids.next_id(conn, ledger_id, t.down.c.id), now_s + COMMAND_TTL_S
+    down_id, expires_s = rows.next_id(conn, ledger_id, t.down.c.id), now_s + COMMAND_TTL_S
     body = {
         "v": contract.VERSION,
         "name": name,

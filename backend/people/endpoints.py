@@ -7,8 +7,8 @@ from fastapi import APIRouter, Depends, Query, status
 from backend.access.dependencies import SignedIn, WithServices, staff_with
 from backend.access.service import Who
 from backend.people import service
-from backend.people.schemas import BalanceOut, LineOut, PersonIn, PersonOut
-from backend.people.service import Person
+from backend.people.schemas import BalanceOut, PersonIn, PersonOut
+from backend.people.service import Line, Person
 from backend.problems import problems
 from backend.schemas import LARGEST, After, PageSize, RowId, Words
 
@@ -73,21 +73,11 @@ def read_statement(
     services: WithServices,
     before_id: After = None,
     limit: PageSize = 50,
-) -> list[LineOut]:
+) -> list[Line]:
     """Movements, newest first; the next page starts before the last one's `transfer_id`."""
     who.require_person(person_id, "statements:read")
     with services.read() as conn:
-        lines = service.statement(conn, who.ledger_id, person_id, before_id=before_id, limit=limit)
-    return [
-        LineOut(
-            transfer_id=line.transfer_id,
-            what=line.what,
-            amount=line.amount,
-            balance_after=line.balance_after,
-            effective_s=line.effective_s,
-        )
-        for line in lines
-    ]
+        return service.statement(conn, who.ledger_id, person_id, before_id=before_id, limit=limit)
 
 
 def _person(found: Person) -> PersonOut:

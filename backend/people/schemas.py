@@ -28,13 +28,3 @@ class BalanceOut(BaseModel):
     available: int
     currency: str
     scale: int
-
-
-class LineOut(BaseModel):
-    """One movement; `amount` is negative where credit was spent."""
-
-    transfer_id: int
-    what: str
-    amount: int
-    balance_after: int
-    effective_s: int

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select
 
-from backend import ids
+from backend import rows
 from backend import tables as t
 from backend.errors import NotFound
 from backend.ledger import accounts, balances
@@ -54,7 +54,7 @@ def enrol(
     now_s: int,
 ) -> Person:
     """Register a person and open their account; without a household they are one of their own."""
-    person_id = ids.random_id()
+    person_id = rows.random_id()
     account_id = accounts.open_account(conn, ledger_id, accounts.CREDIT, f"person:{person_id}")
     person = Person(person_id, name, household or str(person_id), language, account_id)
     conn.execute(

@@ -1,6 +1,5 @@
 """Routes for figures, and for those who watch whether the backend is well."""
 
-from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
@@ -11,7 +10,8 @@ from backend.access.service import Who
 from backend.errors import NotReady
 from backend.problems import problems
 from backend.reports import service
-from backend.reports.schemas import AliveOut, HealthOut, ReadyOut, StreamOut, StreamsOut
+from backend.reports.schemas import AliveOut, ReadyOut, StreamsOut
+from backend.reports.service import Health
 from backend.towns import service as towns
 
 router = APIRouter(tags=["reports"])
@@ -33,14 +33,14 @@ def read_streams(
         change=found.change,
         net_g=found.net_g,
         amount=found.amount,
-        streams=[StreamOut.model_validate(asdict(each)) for each in found.streams],
+        streams=list(found.streams),
     )
 
 
 @router.get("/v1/health", responses=problems(503))
-def read_health(services: WithServices) -> HealthOut:
+def read_health(services: WithServices) -> Health:
     """How often each outcome and each refusal was given. Counts only, so open to all."""
-    return HealthOut.model_validate(asdict(service.health(services)))
+    return service.health(services)
 
 
 @router.get("/healthz")

@@ -2,16 +2,7 @@
 
 from pydantic import BaseModel
 
-
-class StreamOut(BaseModel):
-    fraction: str
-    waste_code: str
-    point_id: int | None
-    point: str | None
-    deposits: int
-    net_g: int
-    held_g: int
-    amount: int
+from backend.reports.service import Stream
 
 
 class StreamsOut(BaseModel):
@@ -20,7 +11,7 @@ class StreamsOut(BaseModel):
     change: int
     net_g: int
     amount: int
-    streams: list[StreamOut]
+    streams: list[Stream]
 
 
 class AliveOut(BaseModel):
@@ -29,16 +20,3 @@ class AliveOut(BaseModel):
 
 class ReadyOut(BaseModel):
     ready: bool = True
-
-
-class HealthOut(BaseModel):
-    """Counts since the founding; `answered` since this process started."""
-
-    records: dict[str, int]
-    resolved: dict[str, int]
-    quarantined: int
-    refused: dict[str, int]
-    refused_kept: int
-    answered: dict[str, int]
-    telemetry: dict[str, int]
-    queue: int

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, insert, select
 
-from backend import ids
+from backend import rows
 from backend import tables as t
 from backend.errors import Backdated, BadInput, NotFound, SameApprover, UnknownFraction
 from backend.towns import service as towns
@@ -58,7 +58,7 @@ def draft(
     """Write down a tariff that is not in force yet. Raises UnknownFraction, BadInput."""
     graded = {_graded(key): amount for key, amount in rates.items()}
     _check(graded)
-    tariff_id = ids.next_id(conn, ledger_id, t.tariff.c.id)
+    tariff_id = rows.next_id(conn, ledger_id, t.tariff.c.id)
     conn.execute(
         insert(t.tariff).values(
             ledger_id=ledger_id,

@@ -8,7 +8,8 @@ from backend.access.dependencies import WithServices, staff_with
 from backend.access.service import Who
 from backend.problems import problems
 from backend.towns import service
-from backend.towns.schemas import PointIn, PointOut, TownOut
+from backend.towns.schemas import PointIn, TownOut
+from backend.towns.service import Point
 
 router = APIRouter(prefix="/v1", tags=["towns"])
 Writer = Annotated[Who, Depends(staff_with("devices:write"))]
@@ -29,11 +30,10 @@ def read_town(services: WithServices) -> TownOut:
 
 
 @router.get("/points", responses=problems(503))
-def list_points(services: WithServices) -> list[PointOut]:
+def list_points(services: WithServices) -> list[Point]:
     """Where waste can be brought: public."""
     with services.read() as conn:
-        found = service.points(conn, services.ledger_id)
-    return [PointOut(id=each.id, name=each.name) for each in found]
+        return service.points(conn, services.ledger_id)
 
 
 @router.post(
@@ -41,7 +41,6 @@ def list_points(services: WithServices) -> list[PointOut]:
     status_code=status.HTTP_201_CREATED,
     responses=problems(401, 403, 409, 422, 503),
 )
-def add_point(body: PointIn, who: Writer, services: WithServices) -> PointOut:
+def add_point(body: PointIn, who: Writer, services: WithServices) -> Point:
     with services.begin() as conn:
-        made = service.add_point(conn, who.ledger_id, body.name, now_s=services.now_s())
-    return PointOut(id=made.id, name=made.name)
+        return service.add_point(conn, who.ledger_id, body.name, now_s=services.now_s())

@@ -9,11 +9,6 @@ class PointIn(Strict):
     name: Name
 
 
-class PointOut(BaseModel):
-    id: int
-    name: str
-
-
 class TownOut(BaseModel):
     """`scale` is how many decimals a person sees of the credit's minor units."""
 

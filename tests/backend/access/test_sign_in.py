@@ -4,8 +4,8 @@ import pytest
 from sqlalchemy import select
 
 from backend import db
-from backend import tables as t
 from backend.access import service as access
+from backend.access import tables as t
 from backend.access.dependencies import COOKIE
 from backend.access.sessions import ADDRESS_LIMIT, LIMIT, WINDOW_S
 from backend.errors import BadLogin, LockedOut, UnknownRole, WeakPassword
