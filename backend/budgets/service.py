@@ -6,7 +6,7 @@ from sqlalchemy import Connection, func, select
 
 from backend.errors import BadInput
 from backend.ledger import tables as ledger
-from backend.ledger.resolve import PayClaims, SetBudget
+from backend.ledger.resolve import SetBudget
 from backend.services import Services
 
 
@@ -38,11 +38,6 @@ def set_budget(
     if from_s >= until_s or amount < 0:
         raise BadInput("A budget has a period that ends after it starts, and no negative amount.")
     return services.poster.submit(SetBudget(from_s, until_s, amount, decided_by)).result()
-
-
-def pay_claims(services: Services) -> int:
-    """Pay what the budget in force can pay; return how many claims that were."""
-    return services.poster.submit(PayClaims()).result()
 
 
 def budgets(conn: Connection, ledger_id: int) -> list[Budget]:

@@ -85,18 +85,6 @@ def of_person(
     return [_deposit(row) for row in rows[: -limit - 1 : -1]]
 
 
-def deposit(conn: Connection, ledger_id: int, device: str, epoch: str, seq: int) -> Deposit:
-    """Return one deposit by its name. Raises NotFound."""
-    row = conn.execute(
-        _query(ledger_id).where(
-            t.device.c.id == device, booked.c.epoch == int(epoch, 16), booked.c.seq == seq
-        )
-    ).one_or_none()
-    if row is None:
-        raise NotFound("There is no such deposit.")
-    return _deposit(row)
-
-
 def own(
     conn: Connection, ledger_id: int, person_id: int, device: str, epoch: str, seq: int
 ) -> Deposit:
