@@ -48,6 +48,8 @@ make_venv() {
   fi
   say "installing Python packages (the first time takes about a minute)"
   "$venv/bin/python" -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
+  # Pyright wants the ESP32's stubs at a path without a Python version in it.
+  ln -sfn "$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" "$venv/stubs"
   command -v mosquitto >/dev/null || [ -x /usr/sbin/mosquitto ] || apt_install mosquitto ||
     say "going on without Mosquitto: the demo uses the embedded broker instead"
 }
