@@ -104,5 +104,5 @@ class Gateway:
                 "dead_letters": tallies.pop("dead_letters_lost", 0),
                 "asks_expired": tallies.pop("asks_expired", 0),
             },
-            "counts": sort_tallies(tallies),
+            "counts": {**sort_tallies(tallies), "recorded_since_start": self.writer.recorded},
         }

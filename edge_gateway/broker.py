@@ -238,6 +238,8 @@ class BrokerClient:
             client.tls_set(ca_certs=str(self._settings.broker_ca))
         client.max_inflight_messages_set(PUBLISHES_IN_FLIGHT)
         client.on_socket_open = _send_at_once
+        # Given this, paho leaves writing to _serve instead of doing it once for each packet.
+        client.on_socket_register_write = lambda *_: None
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message

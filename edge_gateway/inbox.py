@@ -17,8 +17,9 @@ UNSIGNED = ("state", "telemetry")
 HEADERS_MAX = 4096
 _HEADERS: dict[tuple[str, bytes], str] = {}  # (channel, encoded header) -> its device
 _ENVELOPE = re.compile(rb"([\w-]+)\.([\w-]+)\.[\w-]{42}[AEIMQUYcgkosw048]")
-_PLAIN = re.compile(rb"[ !#-\[\]-~\"]+")  # printable ASCII without the backslash
-_LONG_NUMBER = re.compile(rb"[:,\[]-?\d{16}")
+_PLAIN = bytes(code for code in range(0x20, 0x7F) if code != 0x5C)  # no backslash
+_DIGITS = bytes(0x30 if 0x30 <= code <= 0x39 else 0x20 for code in range(256))
+_LONG_NUMBER = b"0" * 16
 
 
 class Name(NamedTuple):
@@ -137,11 +138,11 @@ def split(raw: bytes, channel: str) -> tuple[str, bytes, bytes]:
 def parse(raw: bytes) -> Any:
     """contract.parse_json, three times as fast on what bins really send.
 
-    Within printable ASCII without a backslash, and with no number of sixteen digits, the standard
+    Within printable ASCII without a backslash, and with no sixteen digits in a row, the standard
     library's sorted and compact form is the contract's canonical form. All else, and every
     refusal, is left to the contract (a property test holds the two together).
     """
-    if _PLAIN.fullmatch(raw) and not _LONG_NUMBER.search(raw):
+    if not raw.translate(None, _PLAIN) and _LONG_NUMBER not in raw.translate(_DIGITS):
         text = raw.decode("ascii")
         try:
             value = _DECODER.decode(text)

@@ -71,6 +71,7 @@ class Store:
         """Open or make the file; StoreError if it is not what it must be."""
         self._lock = threading.Lock()
         self._pages = max_bytes // PAGE_BYTES
+        self._pages_allowed = 0
         self._dead_max = dead_letters_max
         self._dead_per_device = dead_letters_per_device
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -100,8 +101,7 @@ class Store:
     @contextlib.contextmanager
     def _transaction(self, reserve_bytes: int = RESERVE_BYTES) -> Iterator[sqlite3.Connection]:
         with self._lock, _translated():
-            pages = self._pages + reserve_bytes // PAGE_BYTES
-            self._db.execute(f"PRAGMA max_page_count = {pages}")
+            self._allow_pages(self._pages + reserve_bytes // PAGE_BYTES)
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
@@ -111,6 +111,11 @@ class Store:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise
+
+    def _allow_pages(self, pages: int) -> None:
+        if pages != self._pages_allowed:
+            self._db.execute(f"PRAGMA max_page_count = {pages}")
+            self._pages_allowed = pages
 
     # --- in
 
@@ -132,15 +137,18 @@ class Store:
         self, db: sqlite3.Connection, records: Sequence[Record], received_s: int
     ) -> int:
         rows = [(r.device, r.epoch, r.seq, r.hash, received_s, r.jws) for r in records]
-        last = _last_record(db)
-        db.executemany(
+        new = db.executemany(
             "INSERT INTO record (device, epoch, seq, hash, received_s, jws)"
-            " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (device, epoch, seq, hash) DO UPDATE"
-            " SET state = 0 WHERE state = 1",
+            " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
             rows,
-        )
-        new = _last_record(db) - last
-        _count(db, [("records", new), ("duplicates", len(rows) - new)])
+        ).rowcount
+        if new < len(rows):
+            db.executemany(
+                "UPDATE record SET state = 0"
+                " WHERE device = ? AND epoch = ? AND seq = ? AND hash = ? AND state = 1",
+                [row[:4] for row in rows],
+            )
+            _count(db, [("duplicates", len(rows) - new)])
         return new
 
     def _insert_messages(
@@ -286,11 +294,6 @@ def _translated() -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise StoreError(f"The store: {error}") from error
-
-
-def _last_record(db: sqlite3.Connection) -> int:
-    last: int | None = db.execute("SELECT max(id) FROM record").fetchone()[0]
-    return last or 0
 
 
 def _count(db: sqlite3.Connection, items: Iterable[tuple[str, int]]) -> None:

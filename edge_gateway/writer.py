@@ -4,7 +4,9 @@ The broker's thread judges and enqueues while this one waits for the disk, which
 does. A disk that refuses stops the answers, hence the PUBACKs, hence the broker: nothing is lost.
 """
 
+import contextlib
 import logging
+import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -38,15 +40,15 @@ class Writer:
         clock_s: Callable[[], float] = time.time,
     ) -> None:
         self.problem = ""
+        self.recorded = 0  # new records since the start
         self._store = store
         self._finish = finish
         self._report = report
         self._stored = stored
         self._clock_s = clock_s
-        self._queue: list[Judged] = []
+        self._queue: queue.SimpleQueue[list[Judged]] = queue.SimpleQueue()
         self._receipts = Receipts()
         self._gathering_since_s: float | None = None
-        self._something = threading.Condition()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
 
@@ -56,21 +58,18 @@ class Writer:
     def stop(self) -> None:
         """Finish the batch in hand. What was not acknowledged, the broker delivers again."""
         self._stopping.set()
-        with self._something:
-            self._something.notify()
+        self._queue.put([])
         if self._thread.is_alive():
             self._thread.join()
 
     @property
     def depth(self) -> int:
-        return len(self._queue)
+        """Bursts that wait for the disk."""
+        return self._queue.qsize()
 
     def offer(self, burst: list[Arrival]) -> None:
         """Judge a burst and enqueue it; the broker's side bounds how many are unanswered."""
-        judged = [(inbox.read(*_topic_and_bytes(arrival)), arrival) for arrival in burst]
-        with self._something:
-            self._queue.extend(judged)
-            self._something.notify()
+        self._queue.put([(inbox.read(*_topic_and_bytes(a)), a) for a in burst])
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -82,10 +81,11 @@ class Writer:
 
     def _take(self) -> list[Judged]:
         """Wait for arrivals; return none when receipts should not wait any longer."""
-        with self._something:
-            if not self._queue and not self._stopping.is_set():
-                self._something.wait(RECEIPT_WAIT_S / 10 if self._receipts.waiting else 1.0)
-            judged, self._queue = self._queue, []
+        judged: list[Judged] = []
+        with contextlib.suppress(queue.Empty):
+            judged += self._queue.get(timeout=RECEIPT_WAIT_S / 10 if self._receipts.waiting else 1)
+            while True:
+                judged += self._queue.get_nowait()
         return judged
 
     def _process(self, judged: list[Judged]) -> None:
@@ -110,7 +110,7 @@ class Writer:
             return True
         while not self._stopping.is_set():
             try:
-                self._store.commit(batch, int(self._clock_s()))
+                self.recorded += self._store.commit(batch, int(self._clock_s()))
             except StoreError as error:
                 log.error("nothing is acknowledged: %s", error)
                 self.problem = str(error)

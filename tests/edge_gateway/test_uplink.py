@@ -306,6 +306,7 @@ def test_receipts_name_many_records_in_few_messages() -> None:
     bodies = [p.body for p in receipts.take()]
 
     assert [len(contract.read_got(body)) for body in bodies] == [20, 20, 5]
+    assert bodies[2] == contract.got([Name(EPOCH, seq, "0" * 16) for seq in range(40, 45)])
     assert all(len(body) < contract.MAX_JWS for body in bodies)
     assert receipts.take() == []
 
