@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from edge_gateway import attest
 from edge_gateway.backend import Backend
-from edge_gateway.broker import BrokerClient
+from edge_gateway.broker import Arrival, BrokerClient
 from edge_gateway.errors import StoreError
 from edge_gateway.health import HealthServer, sort_tallies
 from edge_gateway.inbox import Report
@@ -33,17 +33,20 @@ class Gateway:
             dead_letters_max=settings.dead_letters_max,
             dead_letters_per_device=settings.dead_letters_per_device,
         )
-        self.broker = BrokerClient(settings, self._deliver, self._confirm)
+        self.broker = BrokerClient(settings, self._deliver, self._tend, self._confirm)
         self.uplink = Uplink(
             settings, self.store, Backend(settings, key), self.telemetry, self.broker.publish
         )
         self.writer = Writer(self.store, self.broker.finish, self._report, self.uplink.news)
         self.health_server = HealthServer(settings.health_port, self.health)
 
-    # The parts know one another only through these three.
+    # The parts know one another only through these four.
 
-    def _deliver(self, burst: Any) -> None:
+    def _deliver(self, burst: list[Arrival]) -> None:
         self.writer.offer(burst)
+
+    def _tend(self) -> float:
+        return self.writer.tend()
 
     def _confirm(self, down_id: int) -> None:
         self.uplink.confirm(down_id)
@@ -54,15 +57,13 @@ class Gateway:
     def start(self) -> Self:
         """Start every part; return at once."""
         self.health_server.start()
-        self.writer.start()
         self.uplink.start()
         self.broker.start()
         log.info("gateway %s: health on port %d", self.settings.gateway, self.health_server.port)
         return self
 
     def stop(self) -> None:
-        """The writer first, so that what it has stored is still acknowledged."""
-        self.writer.stop()
+        """The broker's side first: what is stored is still acknowledged, nothing new comes."""
         self.broker.stop()
         self.uplink.stop()
         self.health_server.stop()

@@ -1,9 +1,8 @@
 """The broker's side, with paho-mqtt: MQTT 5, a session that outlives us, PUBACKs only on order.
 
-One thread alone touches the client, through paho's interface for external loops: what arrives is
-handed on in bursts, what others want sent waits in a queue. A PUBACK is sent only on the
-connection its message came on: packet ids of another connection may mean another message. While
-`in_flight` messages are unanswered nothing is read, whatever the broker makes of Receive Maximum.
+One thread alone touches the client, through paho's interface for external loops. A PUBACK goes
+out only on the connection its message came on: packet ids of another may mean another message.
+While `in_flight` messages are unanswered nothing is read, whatever a broker makes of that bound.
 """
 
 import contextlib
@@ -55,8 +54,8 @@ class Job(NamedTuple):
 
 
 class BrokerClient:
-    """`deliver` takes bursts of arrivals on the network thread and must only enqueue them.
-
+    """Between two reads, `deliver` is given what came (paho's callback only collects it) and `tend`
+    answers with finish() what is on disk, and says in how many seconds it wants to be called again.
     `confirm` is told the ids of messages to devices that the broker has taken for a subscriber.
     """
 
@@ -64,6 +63,7 @@ class BrokerClient:
         self,
         settings: Settings,
         deliver: Callable[[list[Arrival]], None],
+        tend: Callable[[], float],
         confirm: Callable[[int], None],
     ) -> None:
         self.connected = False
@@ -72,11 +72,10 @@ class BrokerClient:
         self.reconnects = -1  # the first connection is none
         self._settings = settings
         self._deliver = deliver
+        self._tend = tend
         self._confirm = confirm
         self._connection = 0
         self._in_flight = settings.in_flight
-        # Half of what may be in flight is stored while the other half is being read.
-        self._burst_max = max(1, settings.in_flight // 2)
         self._burst: list[Arrival] = []
         self._unanswered = 0
         self._jobs: deque[Job] = deque()
@@ -103,16 +102,19 @@ class BrokerClient:
         self._wake_out.close()
 
     def finish(self, arrivals: Sequence[Arrival], publishes: Sequence[Publish]) -> None:
-        """Acknowledge messages that are on disk, then publish their receipts. Any thread."""
+        """Acknowledge messages that are on disk, then publish their receipts.
+
+        To be called from within `deliver` or `tend`.
+        """
         connection = arrivals[0].connection if arrivals else 0
         packet_ids = [a.message.mid for a in arrivals if a.message.qos]
         self._jobs.append(Job(len(arrivals), connection, packet_ids, publishes))
-        self._wake()
 
     def publish(self, publishes: Sequence[Publish]) -> None:
         """Send messages to devices. Any thread."""
         if publishes:
-            self.finish((), publishes)
+            self._jobs.append(Job(0, 0, (), publishes))
+            self._wake()
 
     # --- the network thread
 
@@ -150,11 +152,12 @@ class BrokerClient:
 
     def _serve(self) -> bool:
         """Run one connection to its end; return whether the broker had accepted it."""
-        accepted = False
+        accepted, wait_s = False, TICK_S
         tick_s = time.monotonic()
         while (sock := self._client.socket()) is not None:
-            self._await_work(sock)
+            self._await_work(sock, wait_s)
             self._read_all()
+            wait_s = min(self._tend(), TICK_S)
             self._work_off()
             if self._client.want_write():
                 self._client.loop_write()
@@ -173,19 +176,19 @@ class BrokerClient:
         # (eclipse-mosquitto issue 2362); the back-pressure of the socket itself can be relied on.
         return self._unanswered < self._in_flight or not self.connected
 
-    def _await_work(self, sock: Any) -> None:
+    def _await_work(self, sock: Any, wait_s: float) -> None:
         readers = [sock, self._wake_in] if self._may_read else [self._wake_in]
         writers = [sock] if self._client.want_write() else []
         # Bytes that TLS has decrypted already do not make the socket readable.
         pending = self._may_read and getattr(sock, "pending", lambda: 0)()
         with contextlib.suppress(ValueError, OSError):  # closed meanwhile: the loop notices
-            select.select(readers, writers, [], 0 if pending else TICK_S)
-        with contextlib.suppress(BlockingIOError):
-            self._wake_in.recv(4096)
+            ready, _, _ = select.select(readers, writers, [], 0 if pending else wait_s)
+            if self._wake_in in ready:
+                self._wake_in.recv(4096)
 
     def _read_all(self) -> None:
         """Read until no message comes or enough are unanswered, and hand them on together."""
-        room = min(self._burst_max, self._in_flight - self._unanswered) if self.connected else 1
+        room = self._in_flight - self._unanswered if self.connected else 1
         seen = -1
         while seen < len(self._burst) < room and self._client.socket() is not None:
             seen = len(self._burst)

@@ -139,8 +139,7 @@ def test_no_puback_before_commit(town: Town) -> None:
 
     device.send(jws)
     await_until(lambda: first.broker._unanswered, "the arrival")
-    first.writer._stopping.set()  # it gives up waiting for the disk
-    first.store._db.execute("PRAGMA busy_timeout = 0")
+    await_until(lambda: "locked" in first.writer.problem, "the disk's refusal")
     town.close_gateway(first)
     blocker.execute("ROLLBACK")
     blocker.close()
