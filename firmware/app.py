@@ -56,12 +56,15 @@ class App:
         )
 
     async def run(self) -> None:
-        """Run all tasks for ever."""
-        board = self._board
-        works = (self._watch(), self._keep_time(), self._report(), self.link.run(), board.run())
-        tasks = [asyncio.create_task(work) for work in works]
-        await self.visits.run()
-        del tasks
+        """Run all tasks for ever; the first that fails ends them all, and the board starts anew."""
+        await asyncio.gather(
+            self.visits.run(),
+            self._watch(),
+            self._keep_time(),
+            self._report(),
+            self.link.run(),
+            self._board.run(),
+        )
 
     # --- what others ask of the moment
 

@@ -19,15 +19,19 @@ class SSD1306:
         self._i2c = i2c
         self._dots = bytearray(WIDTH * HEIGHT // 8)
         self._frame = framebuf.FrameBuffer(self._dots, WIDTH, HEIGHT, framebuf.MONO_VLSB)
-        self._command(_SET_UP)
+        self._ready = False
 
     def draw(self, lines: list) -> None:
-        """Show lines of at most 16 characters."""
+        """Show lines of at most 16 characters. Raises OSError if nobody answers on the bus."""
+        if not self._ready:
+            self._command(_SET_UP)
+        self._ready = False  # a display that stops answering is set up anew
         self._frame.fill(0)
         for row, line in enumerate(lines):
             self._frame.text(line, 0, 16 + 24 * row)
         self._command(_WHOLE)
         self._i2c.writeto(ADDRESS, b"\x40" + self._dots)
+        self._ready = True
 
     def _command(self, data: bytes) -> None:
         self._i2c.writeto(ADDRESS, b"\x00" + data)
@@ -40,7 +44,11 @@ class Display:
         self._screen = screen
         self._language = language
         self._say = say
+        self.failures = 0
 
     def show(self, word: str, values: tuple = ()) -> None:
-        self._screen.draw(words.lines(word, "en", values))
+        try:
+            self._screen.draw(words.lines(word, "en", values))
+        except OSError:
+            self.failures += 1  # a dark display does not stop the weighing
         self._say(word, values, words.lines(word, self._language, values))

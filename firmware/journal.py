@@ -73,8 +73,10 @@ class Journal:
         visit = records.unpack(records.CODES["interrupted"], self._visit, {})
         body = {name: visit[name] for name in ("card", "fraction", "before_g")}
         body.update(fields)
+        # Should the flash fail now, the visit is one that was cut, and is mended like one.
+        self._cut, self._visit = self._visit, b""
         record = self._commit(kind, records.pack(kind, self._stamped(body)))
-        self._visit = b""
+        self._cut = None
         return record
 
     def append(self, kind: str, fields: dict) -> Record:
@@ -84,15 +86,15 @@ class Journal:
 
     def settle(self, epoch: str, seq: int, hash8: str) -> bool:
         """Release a record; False if none has that name and hash, or if it was released before."""
-        for number, header in self._sectors():
-            if _hex(header.epoch) != epoch or header.first_seq > seq:
-                continue
-            for entry, _ in _record_entries(self._ring, header):
-                if entry.seq == seq and _hex(entry.hash8) == hash8 and entry.mark != SETTLED:
-                    self._ring.mark(number, entry.at, SETTLED)
-                    self._depths[number % self._ring.sectors] -= 1
-                    self._mend()
-                    return True
+        header = self._sector_of(epoch, seq)
+        if header is None:
+            return False
+        for entry, _ in _record_entries(self._ring, header):
+            if entry.seq == seq and _hex(entry.hash8) == hash8 and entry.mark != SETTLED:
+                self._ring.mark(header.number, entry.at, SETTLED)
+                self._depths[header.number % self._ring.sectors] -= 1
+                self._mend()
+                return True
         return False
 
     # --- reading
@@ -112,19 +114,28 @@ class Journal:
 
     def unsettled_after(self, place, epoch: "bytes | None" = None) -> "Record | None":
         """Return the first unsettled record after a place; (-1, 0) is before all."""
-        for number, header in self._sectors():
-            if number >= place[0] and epoch in (None, header.epoch):
+        for number in numbers(self._ring, self._header.number):
+            header = self._unsettled_sector(number) if number >= place[0] else None
+            if header is not None and epoch in (None, header.epoch):
                 for entry, prev in _record_entries(self._ring, header):
                     if (number, entry.at) > place and entry.mark != SETTLED:
                         return _record(header, entry, prev)
         return None
 
-    def _sectors(self):
-        """Yield (number, header) of the sectors with anything unsettled, oldest first."""
-        for number in numbers(self._ring, self._header.number):
-            header = self._depths[number % self._ring.sectors] and self._ring.header(number)
-            if header and header.number == number:
-                yield number, header
+    def _sector_of(self, epoch: str, seq: int) -> "Header | None":
+        """Return the header of the sector that an unsettled record must be in."""
+        for number in reversed(numbers(self._ring, self._header.number)):
+            header = self._unsettled_sector(number)
+            if header is not None and _hex(header.epoch) == epoch and header.first_seq <= seq:
+                return header
+        return None
+
+    def _unsettled_sector(self, number: int) -> "Header | None":
+        """Return the header of a sector that holds anything unsettled, else None."""
+        if not self._depths[number % self._ring.sectors]:
+            return None
+        header = self._ring.header(number)
+        return header if header is not None and header.number == number else None
 
     # --- starting and mending
 

@@ -13,7 +13,10 @@ SETTINGS, WIFI = "/settings.json", "/wifi.json"
 def main() -> None:
     with open(WIFI) as file:
         board = Esp32Board(json.load(file))
-    asyncio.run(App(board, load(SETTINGS)).run())
+    try:
+        asyncio.run(App(board, load(SETTINGS)).run())
+    finally:
+        board.restart()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Every word the bin can say, in English and Arabic, two short lines each.
 
-`{}` places take the values in the order given to line(): grams, credit or balance.
+`{}` places take the values in the order given to lines(): grams, then credit and balance.
 """
 
 LANGUAGES = ("en", "ar")
@@ -29,8 +29,18 @@ WORDS = {
 }
 
 
-def lines(word: str, language: str, values: tuple) -> list:
-    """Return the two lines of a word in a language."""
+def lines(word: str, language: str, values: tuple, scale: int = 0) -> list:
+    """Return the two lines of a word in a language; amounts have `scale` decimals."""
     text = WORDS[word][LANGUAGES.index(language)]
-    shown = ["-" if value is None else str(value) for value in values]
+    shown = [str(value) for value in values[:1]] + [amount(v, scale) for v in values[1:]]
     return text.format(*shown[: text.count("{}")]).split("|")
+
+
+def amount(minor: "int | None", scale: int) -> str:
+    """Return minor units as people read them; a dash if they are not known."""
+    if minor is None:
+        return "-"
+    digits = str(abs(minor))
+    digits = "0" * (scale + 1 - len(digits)) + digits
+    text = digits[:-scale] + "." + digits[-scale:] if scale else digits
+    return "-" + text if minor < 0 else text

@@ -87,6 +87,11 @@ class Esp32Board:
         except OSError:
             return None
 
+    def restart(self) -> None:
+        """Lock the lid and start anew; what matters is in the journal."""
+        self.lid_lock(0)
+        machine.reset()
+
     async def doze(self, ms: int) -> None:
         await asyncio.sleep_ms(ms)
 

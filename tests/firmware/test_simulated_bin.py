@@ -35,7 +35,7 @@ def visits(*grams: int, **extra: Any) -> list[dict[str, Any]]:
 def open_town(mosquitto: Broker) -> Iterator[OpenTown]:
     towns: list[Town] = []
 
-    def make(**options: bool) -> Town:
+    def make(**options: int) -> Town:
         towns.append(Town(mosquitto.port, KEY, word_of("gateway"), **options))
         return towns[-1]
 
@@ -200,6 +200,22 @@ def test_recorded_is_not_settled_and_everything_is_sent_again_at_the_next_birth(
     assert [birth["oldest_seq"] for birth in forgetful.births] == [0, 0]
     first, second = [birth["session"] for birth in forgetful.births]
     assert first < second
+
+
+def test_recorded_but_unsettled_records_are_sent_again_after_hours(
+    make_bin: MakeBin, mosquitto: Broker, open_town: OpenTown
+) -> None:
+    town = open_town(settles_at=2)
+    bin_ = make_bin()
+    morning_and_evening = visits(500, 600)
+    morning_and_evening[1]["at_s"] = 13 * 3600
+    bin_.set_up(mosquitto.port, morning_and_evening, WORD, give_up_s=1, patience_s=1)
+
+    bin_.run()
+
+    assert len(town.births) == 1
+    assert {row["seq"] for row in bin_.lines("settled")} >= {0, 1}
+    assert not town.faults
 
 
 def test_full_journal_refuses_visits_in_words_and_loses_nothing(

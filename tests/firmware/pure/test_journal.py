@@ -1,7 +1,7 @@
 """The journal as a store: order, release, capacity, damage."""
 
 from firmware import contract
-from firmware.errors import JournalFull, SettingsFault
+from firmware.errors import FlashFault, JournalFull, SettingsFault
 from firmware.journal import Identity, Journal, read_image
 from firmware.ring import START
 from tests.firmware.flash import RamFlash
@@ -226,3 +226,32 @@ def test_new_key_number_or_program_starts_a_sector_of_its_own():
     assert record.body["fw"] == "f" * 16
     assert [r.key_number for r in unsettled(again)] == [1, 1, 2]
     assert again.epoch == journal.epoch
+
+
+class FailingFlash(RamFlash):
+    """A flash on which one operation does not take."""
+
+    def __init__(self, sectors):
+        RamFlash.__init__(self, sectors)
+        self.fails_at = None
+
+    def writeblocks(self, block, data, offset):
+        if self.operations + 1 == self.fails_at:
+            self.operations += 1
+        else:
+            RamFlash.writeblocks(self, block, data, offset)
+
+
+def test_record_that_the_flash_does_not_keep_is_not_called_saved():
+    flash = FailingFlash(4)
+    journal = mounted(flash)
+    name = journal.open_visit(token, "glass", 4711)
+    flash.fails_at = flash.operations + 1
+
+    fields = {"after_g": 5000, "e_g": 10, "p2p_g": 4, "n": 8, "temp_c10": None}
+    raises(FlashFault, journal.close_visit, "deposit", fields)
+
+    deposit(journal)
+    kinds = [(record.epoch, record.seq, record.body["kind"]) for record in unsettled(journal)]
+    assert kinds[1] == (name[0], name[1], "interrupted")
+    assert [record.seq for record in unsettled(mounted(flash))] == [0, 1, 2]

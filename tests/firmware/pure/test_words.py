@@ -25,3 +25,10 @@ def test_english_fits_sixteen_characters():
 
 def test_unknown_balance_is_a_dash():
     assert words.lines("credited", "en", (5, 6, None))[1] == "Balance -"
+
+
+def test_amounts_are_shown_as_people_read_them():
+    assert words.lines("credited", "en", (2200, 55, 1234), 2) == ["2200 g: +0.55", "Balance 12.34"]
+    assert words.amount(5, 3) == "0.005"
+    assert words.amount(-120, 2) == "-1.20"
+    assert words.amount(7, 0) == "7"
