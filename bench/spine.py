@@ -89,7 +89,7 @@ def report(waits: dict[str, list[float]]) -> dict[str, Any]:
 def measure(stage_of: Callable[..., Stage], bins: int, visits: int, seed: int) -> list[float]:
     """Milliseconds from saved to settled of every deposit in one run of a stage."""
     village = build(seed, bins, bins * visits, gap_s=GAP_S)
-    pace = Pace(start_s=int(time.time()), speed=1, give_up_s=60)
+    pace = Pace(start_s=int(time.time()), speed=1, give_up_s=60, reads_s=0)
     with (
         tempfile.TemporaryDirectory(prefix="farz-bench-") as folder,
         stage_of(Path(folder), village, pace, say) as stage,

@@ -39,6 +39,7 @@ class Pace:
     speed: int = 0
     until: str = "settled"
     give_up_s: int = 120
+    reads_s: int = 10  # how long a person looks at the display
 
 
 class Stage:
@@ -186,6 +187,7 @@ class Stage:
             "start_s": self.pace.start_s,
             "until": self.pace.until,
             "give_up_s": self.pace.give_up_s,
+            "reads_s": self.pace.reads_s,
             "visits": visits,
         }
         (folder / "settings.json").write_text(json.dumps(settings))

@@ -43,7 +43,7 @@ class App:
             board.ticks_us,
             board.ticks_diff,
         )
-        display = Display(SSD1306(board.i2c), settings.language, self._say)
+        display = Display(SSD1306(board.i2c), settings.language, settings.scale, self._say)
         self.visits = Visits(self._scale, self.journal, self._lid, display, settings, self._saved)
         self.link = Link(
             settings,

@@ -38,17 +38,21 @@ class SSD1306:
 
 
 class Display:
-    """Shows words. `say(word, language, lines)` hears each, for a voice or a simulated board."""
+    """Shows words, amounts with `scale` decimals.
 
-    def __init__(self, screen: SSD1306, language: str, say) -> None:
+    `say(word, values, lines)` hears each, for a voice or a simulated board.
+    """
+
+    def __init__(self, screen: SSD1306, language: str, scale: int, say) -> None:
         self._screen = screen
         self._language = language
+        self._scale = scale
         self._say = say
         self.failures = 0
 
     def show(self, word: str, values: tuple = ()) -> None:
         try:
-            self._screen.draw(words.lines(word, "en", values))
+            self._screen.draw(words.lines(word, "en", values, self._scale))
         except OSError:
             self.failures += 1  # a dark display does not stop the weighing
-        self._say(word, values, words.lines(word, self._language, values))
+        self._say(word, values, words.lines(word, self._language, values, self._scale))

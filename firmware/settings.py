@@ -2,7 +2,7 @@
 
 A JSON file beside the program on the device's own flash, never in the repository:
 device, key (64 hex digits), key_number, fractions, host, port, user, password,
-calibration {number, zero, counts, grams}, e_g, min_g, max_g, language.
+calibration {number, zero, counts, grams}, e_g, min_g, max_g, language, scale.
 """
 
 import binascii
@@ -29,6 +29,7 @@ class Settings:
             self.min_g = values["min_g"]
             self.max_g = values["max_g"]
             self.language = values.get("language", "en")
+            self.scale = values.get("scale", 2)  # decimals of the town's credit
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise SettingsFault(repr(error))
         self._check()

@@ -25,7 +25,7 @@ FIRST_DRAWN = 100
 # Above this a JSON reader may round; ids travel to web pages.
 _IDS = 2**53 - 1
 
-_CURRENCIES = ((CREDIT, "credit", 3, ISSUER), (COMPOST, "compost_g", 0, STOCK_SOURCE))
+_CURRENCIES = ((CREDIT, "credit", ISSUER), (COMPOST, "compost_g", STOCK_SOURCE))
 _SYSTEM = (
     (ISSUER, CREDIT, None),
     (SUSPENSE, CREDIT, 0),
@@ -41,12 +41,14 @@ def open_ledger(
     ledger_id: int,
     opened_us: int,
     *,
+    scale: int = 2,
     origin: str | None = None,
     salt: bytes | None = None,
 ) -> None:
     """Opens a town's books: head row, currencies, system accounts, log. May be repeated.
 
     `opened_us` (Unix, microseconds) is the start of recorded time: nothing is recorded before.
+    `scale` is how many decimals a person sees of the credit; compost is whole grams.
     `origin` names the log for ever; `salt` (32 random bytes) hides what its leaves hold.
     """
     if conn.scalar(select(t.ledger_head.c.ledger_id).where(t.ledger_head.c.ledger_id == ledger_id)):
@@ -60,13 +62,13 @@ def open_ledger(
             opened_us=opened_us,
         )
     )
-    for currency_id, code, scale, issuer in _CURRENCIES:
+    for currency_id, code, issuer in _CURRENCIES:
         conn.execute(
             insert(t.currency).values(
                 ledger_id=ledger_id,
                 id=currency_id,
                 code=code,
-                scale=scale,
+                scale=scale if currency_id == CREDIT else 0,
                 issuer_account_id=issuer,
             )
         )

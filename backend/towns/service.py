@@ -45,7 +45,7 @@ def found(
     """
     if _row(conn, ledger_id) is not None:
         raise AlreadyFounded("This town is there already.")
-    accounts.open_ledger(conn, ledger_id, now_s * 1_000_000)
+    accounts.open_ledger(conn, ledger_id, now_s * 1_000_000, scale=scale)
     conn.execute(
         insert(t.town).values(
             ledger_id=ledger_id,

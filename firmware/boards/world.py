@@ -88,7 +88,7 @@ class World:
             self.field.cards = []
             await self._drop(visit)
             await self._happens(self.told, LEAVES_S)
-            await self._pass(READS_S * 1000)
+            await self._pass(1000 * self._plan.get("reads_s", READS_S))
         else:
             self._note("turned_away", {"uid": visit["uid"]})
         self.field.cards = []
@@ -103,6 +103,7 @@ class World:
         self._restless = visit.get("restless_after", False)
         self._progress["load_g"] += visit["grams"]
         self._dropped_us, self._drop_g = self._clock.now_us, visit["grams"]
+        self._note("dropped", {"uid": visit["uid"], "grams": visit["grams"]})
         self._save()
         await self._pass(150000 if visit.get("lid") == "left_open" else 1000)
         self.lid_open = False

@@ -22,7 +22,7 @@ def test_lines_are_drawn_where_they_belong():
 
 def test_words_are_heard_in_the_language_of_the_bin():
     heard = []
-    display = Display(SSD1306(SimSSD1306()), "ar", lambda *said: heard.append(said))
+    display = Display(SSD1306(SimSSD1306()), "ar", 2, lambda *said: heard.append(said))
     display.show("saved", (1500,))
     assert heard == [("saved", (1500,), ["حُفظ", "1500 غ"])]
 
