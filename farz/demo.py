@@ -103,7 +103,7 @@ def agree(done: Run) -> bool:
         and truth.names == books.names
         and truth.outcomes == books.outcomes
         and truth.minted == books.minted
-        and truth.unsettled == truth.damaged == 0
+        and truth.unsettled == truth.damaged == truth.unrecorded == 0
         and (redeemed.amount, redeemed.grams) == (books.redeemed, books.handed_out_g)
         and redeemed.replayed == redeemed.made
     )

@@ -49,7 +49,7 @@ def restart(seed: int, parts: tuple[str, ...], database_url: str = "") -> dict[s
     paid = books.outcomes["credited"] + books.outcomes["suspended"]
     return {
         "deposits": books.recorded,
-        "lost": len(truth.names - books.names),
+        "lost": len(truth.names - books.names) + truth.unrecorded,
         "doubled": len(books.names - truth.names) + max(0, books.mints - paid),
         "killed": len(parts) - sum(1 for _ in kills),
         "conserved": agree(done),

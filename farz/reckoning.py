@@ -1,9 +1,11 @@
 """What should be in the books, worked out from the bins' flash alone: the demo's second opinion.
 
 It opens each bin's journal image, reads who deposited what with the device's card key, and
-applies the village's tariff and rules. Nothing here asks the gateway or the backend.
+applies the village's tariff and rules; the simulated world tells how often something was really
+dropped in. Nothing here asks the gateway or the backend.
 """
 
+import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -26,6 +28,7 @@ class Reckoning:
     outcomes: Counter[str] = field(default_factory=Counter)
     minted: int = 0
     damaged: int = 0
+    unrecorded: int = 0  # drops into a bin that its journal has nothing of
 
     @property
     def made(self) -> int:
@@ -37,6 +40,7 @@ def reckon(images: Iterable[tuple[Bin, Path]], people: Iterable[Person]) -> Reck
     active = {person.uid: not person.blocked for person in people}
     total = Reckoning()
     for bin_, path in images:
+        before = total.made
         card_key = contract.derive(bin_.key, contract.CARD)
         for body, _hash8, state in read_image(path.read_bytes()):
             total.damaged += state == "damaged"
@@ -49,7 +53,15 @@ def reckon(images: Iterable[tuple[Bin, Path]], people: Iterable[Person]) -> Reck
             total.outcomes[outcome] += 1
             if outcome in ("credited", "suspended"):
                 total.minted += _worth(body)
+        dropped = _drops(path.with_name("out.jsonl"))
+        total.unrecorded += max(0, dropped - (total.made - before))
     return total
+
+
+def _drops(path: Path) -> int:
+    """How often the world says that something was dropped into a bin."""
+    lines = path.read_text().splitlines()
+    return sum(json.loads(line)["event"] == "dropped" for line in lines)
 
 
 def _outcome(body: dict[str, object], active: bool | None) -> str:
