@@ -17,8 +17,8 @@ from farz.processes import Part, python
 from farz.stage import Pace, Stage, raise_for
 from farz.village import build
 
-VISITS = 12  # a bin in a round; a visit takes about twenty seconds of real time
-ROUNDS = 3
+VISITS = 12  # a bin in a round; a visit takes about ten seconds of real time
+ROUNDS = 2
 BINS, MANY_BINS = 1, 10
 GAP_S = 2  # people stand in line: the next visit starts when the last one is over
 LIMIT_S = 900.0
