@@ -41,7 +41,7 @@ class Link:
         self._news = asyncio.Event()
         self._broken = asyncio.Event()
         self._connecting = False
-        self._fault = ""  # why the last connection ended; each reason is told once
+        self._fault = ""  # what was last complained of
         self.online = False
         self.counts = {}
 
@@ -62,9 +62,7 @@ class Link:
         while True:
             started_ms = self._up_ms()
             fault = await self._connection()
-            if fault != self._fault:
-                self._note("link", {"state": "down", "why": fault})
-            self._fault = fault
+            self._complain(fault)
             if self._up_ms() - started_ms > LONGEST_MS:
                 pause_ms = FIRST_MS
             jitter_ms = pause_ms * self._random(1)[0] // 512
@@ -82,6 +80,12 @@ class Link:
         if self._session is not None and self.online:
             await self._state(self._session, "sleeping")
             await self._session.close(True)
+
+    def _complain(self, fault: str) -> None:
+        """Tell what is wrong, once until it changes."""
+        if fault != self._fault:
+            self._note("link", {"state": "up" if self.online else "down", "why": fault})
+        self._fault = fault
 
     # --- one connection
 
@@ -192,8 +196,10 @@ class Link:
         reason = await session.publish(self._topic("record"), jws.encode(), 1, False)
         self._count("sent")
         if reason and name in self._flying:
-            self._count("denied" if reason >= mqtt.FAILURE else "nobody_listens")
-            pause_ms = DENIED_MS if reason >= mqtt.FAILURE else NOBODY_MS
+            denied = reason >= mqtt.FAILURE
+            self._complain("denied " + hex(reason) if denied else "nobody listens")
+            self._count("denied" if denied else "nobody_listens")
+            pause_ms = DENIED_MS if denied else NOBODY_MS
             self._flying[name] = (record.hash8, record.place, self._up_ms() + pause_ms)
 
     # --- down

@@ -1,5 +1,6 @@
 """The whole bin under real MicroPython, from card and load cell to broker and back."""
 
+import json
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -180,6 +181,26 @@ def test_records_wait_for_a_gateway_that_is_not_there(
 
     assert bin_.wait() == 0, bin_.console()
     assert_weighed(town, [500])
+    assert "nobody listens" in [row.get("why") for row in bin_.lines("link")]
+
+
+def test_bin_that_the_broker_denies_says_so_and_keeps_its_records(
+    make_bin: MakeBin, mosquitto: Broker, town: Town
+) -> None:
+    bin_ = make_bin()
+    bin_.set_up(mosquitto.port, visits(500), WORD, give_up_s=1)
+    settings = json.loads((bin_.folder / "settings.json").read_text())
+    for user, why in (("bin-02", "denied 0x87"), ("nobody", "refused 0x8")):
+        password = word_of(user)
+        changed = {**settings, "user": user, "password": password}
+        (bin_.folder / "settings.json").write_text(json.dumps(changed))
+
+        assert bin_.run() == GAVE_UP
+
+        assert any(why in row.get("why", "") for row in bin_.lines("link")), bin_.lines("link")
+    assert bin_.shown().count("saved") == 1
+    assert {state for _, _, state in read_image(bin_.image())} == {"unsettled"}
+    assert not town.records
 
 
 def test_recorded_is_not_settled_and_everything_is_sent_again_at_the_next_birth(

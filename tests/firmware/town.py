@@ -21,7 +21,7 @@ def encrypt(key: bytes, iv: bytes, padded: bytes) -> bytes:
 
 
 class Town:
-    """Collects bodies by name; it settles a record that comes the `settles_at`-th time, if at all."""
+    """Collects bodies by name; settles a record that comes the `settles_at`-th time, if at all."""
 
     def __init__(
         self, port: int, key: bytes, word: str, settles: bool = True, settles_at: int = 1
