@@ -24,7 +24,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from edge_gateway import attest
-from edge_gateway.app import Gateway
+from edge_gateway.app import Gateway, keep_startup
 from edge_gateway.settings import Settings
 from farz.broker import Broker
 from firmware import contract
@@ -245,6 +245,7 @@ def gateway(port: int, directory: str) -> None:
         health_port=0,
     )
     made = Gateway(settings)
+    keep_startup()
     start_s, cpu_s = time.monotonic(), time.process_time()
     with made:
         sys.stdin.readline()

@@ -9,7 +9,7 @@ import threading
 import time
 
 from edge_gateway import attest
-from edge_gateway.app import Gateway
+from edge_gateway.app import Gateway, keep_startup
 from edge_gateway.errors import GatewayError
 from edge_gateway.settings import Settings, load
 from edge_gateway.store import Store
@@ -40,7 +40,9 @@ def run(settings: Settings) -> int:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    with Gateway(settings):
+    gateway = Gateway(settings)
+    keep_startup()
+    with gateway:
         stopping.wait()
     return 0
 

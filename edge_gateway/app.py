@@ -1,5 +1,6 @@
 """Wires a gateway: broker → writer → store → uplink → backend, and back. No rules live here."""
 
+import gc
 import logging
 import time
 from typing import Any, Self
@@ -17,6 +18,17 @@ from edge_gateway.uplink import Uplink
 from edge_gateway.writer import Writer
 
 log = logging.getLogger(__name__)
+
+
+def keep_startup() -> None:
+    """Take what the start has made out of the collector's rounds; once, by who runs the process.
+
+    It lives as long as the process does, and looking through it again every few hundred messages
+    took a tenth of the time of each.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 class Gateway:

@@ -160,7 +160,7 @@ class BrokerClient:
             wait_s = min(self._tend(), TICK_S)
             self._work_off()
             if self._client.want_write():
-                self._client.loop_write()
+                self._write_together(sock)
             if time.monotonic() - tick_s >= TICK_S:
                 tick_s = time.monotonic()
                 self._client.loop_misc()
@@ -185,6 +185,14 @@ class BrokerClient:
             ready, _, _ = select.select(readers, writers, [], 0 if pending else wait_s)
             if self._wake_in in ready:
                 self._wake_in.recv(4096)
+
+    def _write_together(self, sock: Any) -> None:
+        """Let the PUBACKs of a burst leave in one segment, where the system can cork a socket."""
+        with contextlib.suppress(OSError, AttributeError):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+        self._client.loop_write()
+        with contextlib.suppress(OSError, AttributeError):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
 
     def _read_all(self) -> None:
         """Read until no message comes or enough are unanswered, and hand them on together."""

@@ -5,6 +5,7 @@ A refusal keeps the record's name where one can be read, so that the bin can be 
 """
 
 import base64
+import binascii
 import functools
 import hashlib
 import json
@@ -17,7 +18,9 @@ UNSIGNED = ("state", "telemetry")
 HEADERS_MAX = 4096
 _HEADERS: dict[tuple[str, bytes], str] = {}  # (channel, encoded header) -> its device
 _ENVELOPE = re.compile(rb"([\w-]+)\.([\w-]+)\.[\w-]{42}[AEIMQUYcgkosw048]")
-_PLAIN = bytes(code for code in range(0x20, 0x7F) if code != 0x5C)  # no backslash
+_LAST = (bytes(range(256)), b"", b"AQgw", b"AEIMQUYcgkosw048")  # by the part's length modulo 4
+_STANDARD = bytes.maketrans(b"-_", b"+/")
+_PLAIN = bytes(code for code in range(0x21, 0x7F) if code != 0x5C)  # no blank, no backslash
 _DIGITS = bytes(0x30 if 0x30 <= code <= 0x39 else 0x20 for code in range(256))
 _LONG_NUMBER = b"0" * 16
 
@@ -118,16 +121,15 @@ def _signed(device: str, channel: str, raw: bytes) -> Record | Message:
 def split(raw: bytes, channel: str) -> tuple[str, bytes, bytes]:
     """Return (device, payload, hash): contract.split, half the work once a header has been seen.
 
-    A header that the contract accepted before is accepted as it stands, and a signature is only
-    looked at for its spelling: 43 characters, the last with two zero bits.
+    A header that the contract accepted before is accepted as it stands. A part is spelt in the
+    only way if the bits that its last character has too many are zero.
     """
     spelt = _ENVELOPE.fullmatch(raw)
     if spelt and len(raw) <= contract.MAX_JWS:
-        device = _HEADERS.get((channel, spelt[1]))
-        if device:
-            signed = raw[: spelt.end(2)]
-            payload = contract.unb64(spelt[2].decode("ascii"))
-            return device, payload, hashlib.sha256(signed).digest()
+        device, part = _HEADERS.get((channel, spelt[1])), spelt[2]
+        if device and part[-1] in _LAST[len(part) % 4]:
+            payload = binascii.a2b_base64(part.translate(_STANDARD) + b"==")
+            return device, payload, hashlib.sha256(raw[: spelt.end(2)]).digest()
     parts = contract.split(raw, channel)
     if len(_HEADERS) >= HEADERS_MAX:
         _HEADERS.clear()
@@ -136,29 +138,35 @@ def split(raw: bytes, channel: str) -> tuple[str, bytes, bytes]:
 
 
 def parse(raw: bytes) -> Any:
-    """contract.parse_json, three times as fast on what bins really send.
+    """contract.parse_json, four times as fast on what bins really send.
 
-    Within printable ASCII without a backslash, and with no sixteen digits in a row, the standard
-    library's sorted and compact form is the contract's canonical form. All else, and every
-    refusal, is left to the contract (a property test holds the two together).
+    What is left of JSON without blanks, backslashes, fractions, `-0` and sixteen digits in a row is
+    canonical if its keys ascend. All else, and every refusal, is left to the contract (property
+    tests hold the two together).
     """
-    if not raw.translate(None, _PLAIN) and _LONG_NUMBER not in raw.translate(_DIGITS):
-        text = raw.decode("ascii")
+    plain = not raw.translate(None, _PLAIN) and b"-0" not in raw
+    if plain and _LONG_NUMBER not in raw.translate(_DIGITS):
         try:
-            value = _DECODER.decode(text)
-            if _ENCODER.encode(value) == text:
-                return value
+            return _DECODER.decode(raw.decode("ascii"))
         except (ValueError, RecursionError):
             return contract.parse_json(raw)
     return contract.parse_json(raw)
+
+
+def _ascending(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs) or list(made) != sorted(made):
+        raise ValueError("keys")
+    return made
 
 
 def _no_float(text: str) -> NoReturn:
     raise ValueError(text)
 
 
-_DECODER = json.JSONDecoder(parse_float=_no_float, parse_constant=_no_float)
-_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_ascending, parse_float=_no_float, parse_constant=_no_float
+)
 
 
 def _rejected(topic: str, raw: bytes, reason: str, words: str) -> Rejected:

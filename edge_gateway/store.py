@@ -82,7 +82,6 @@ class Store:
             self._db.execute(f"PRAGMA page_size = {PAGE_BYTES}")
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
-            self._db.execute("PRAGMA wal_autocheckpoint = 4000")
             self._db.executescript(SCHEMA)
         self._assert_durable()
 
