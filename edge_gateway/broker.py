@@ -34,6 +34,7 @@ NO_MATCHING_SUBSCRIBERS = 0x10
 # PUBACKs stay away. Few also because paho reads as many packets at once as it has publishes open.
 PUBLISHES_IN_FLIGHT = 4
 TICK_S = 1.0
+LEAVE_S = 2.0
 RETRY_S, RETRY_MAX_S = 0.2, 10.0
 
 
@@ -42,15 +43,6 @@ class Arrival(NamedTuple):
 
     message: MQTTMessage
     connection: int
-
-
-class Job(NamedTuple):
-    """Something to send: PUBACKs for packet ids of a connection, then messages."""
-
-    arrivals: int
-    connection: int
-    packet_ids: Sequence[int]
-    publishes: Sequence[Publish]
 
 
 class BrokerClient:
@@ -78,11 +70,11 @@ class BrokerClient:
         self._in_flight = settings.in_flight
         self._burst: list[Arrival] = []
         self._unanswered = 0
-        self._jobs: deque[Job] = deque()
         self._publishes: deque[Publish] = deque()
         self._publishing = 0
         self._down_ids: dict[int, int] = {}
         self._stop = threading.Event()
+        self._leave_by_s = 0.0
         self._wake_in, self._wake_out = socket.socketpair()
         for end in (self._wake_in, self._wake_out):
             end.setblocking(False)
@@ -101,20 +93,28 @@ class BrokerClient:
         self._wake_in.close()
         self._wake_out.close()
 
-    def finish(self, arrivals: Sequence[Arrival], publishes: Sequence[Publish]) -> None:
-        """Acknowledge messages that are on disk, then publish their receipts.
-
-        To be called from within `deliver` or `tend`.
-        """
-        connection = arrivals[0].connection if arrivals else 0
-        packet_ids = [a.message.mid for a in arrivals if a.message.qos]
-        self._jobs.append(Job(len(arrivals), connection, packet_ids, publishes))
-
     def publish(self, publishes: Sequence[Publish]) -> None:
         """Send messages to devices. Any thread."""
         if publishes:
-            self._jobs.append(Job(0, 0, (), publishes))
+            self._line_up(publishes)
             self._wake()
+
+    def finish(self, arrivals: Sequence[Arrival], publishes: Sequence[Publish]) -> None:
+        """Acknowledge messages that are on disk, then publish their receipts.
+
+        To be called from within `tend`, hence on the network thread.
+        """
+        self._unanswered = max(0, self._unanswered - len(arrivals))
+        for arrival in arrivals:
+            if arrival.message.qos and arrival.connection == self._connection:
+                self._client.ack(arrival.message.mid, 1)
+        self._line_up(publishes)
+
+    def _line_up(self, publishes: Sequence[Publish]) -> None:
+        self._publishes.extend(publishes)
+        while len(self._publishes) > self._settings.outgoing_max:
+            self._publishes.popleft()
+            self.lost_publishes += 1
 
     # --- the network thread
 
@@ -131,6 +131,11 @@ class BrokerClient:
                 delay_s = RETRY_S if self._serve() else delay_s
             except OSError as error:
                 self.problem = f"The broker does not answer: {error}"
+            except Exception as error:
+                # A fault of ours ends this connection, not the gateway: the broker sends again.
+                log.exception("the connection is given up")
+                self.problem = f"A fault in the gateway: {error!r}"
+                self._burst, self._unanswered = [], 0
             self._stop.wait(delay_s * random.uniform(0.5, 1.0))
             delay_s = min(2 * delay_s, RETRY_MAX_S)
 
@@ -158,17 +163,25 @@ class BrokerClient:
             self._await_work(sock, wait_s)
             self._read_all()
             wait_s = min(self._tend(), TICK_S)
-            self._work_off()
+            self._publish_more()
             if self._client.want_write():
                 self._write_together(sock)
             if time.monotonic() - tick_s >= TICK_S:
                 tick_s = time.monotonic()
                 self._client.loop_misc()
             accepted = accepted or self.connected
-            if self._stop.is_set():
+            if self._may_leave(wait_s):
                 self._client.disconnect()
         self.connected = False
         return accepted
+
+    def _may_leave(self, wait_s: float) -> bool:
+        """Asked to stop, it goes when all is said, or after a while."""
+        if not self._stop.is_set():
+            return False
+        self._leave_by_s = self._leave_by_s or time.monotonic() + LEAVE_S
+        said = wait_s >= TICK_S and not self._publishes and not self._publishing
+        return said or not self.connected or time.monotonic() >= self._leave_by_s
 
     @property
     def _may_read(self) -> bool:
@@ -206,20 +219,8 @@ class BrokerClient:
             self._unanswered += len(burst)
             self._deliver(burst)
 
-    def _work_off(self) -> None:
-        if not self.connected:
-            return
-        while self._jobs:
-            job = self._jobs.popleft()
-            self._unanswered -= job.arrivals
-            if job.connection == self._connection:
-                for packet_id in job.packet_ids:
-                    self._client.ack(packet_id, 1)
-            self._publishes.extend(job.publishes)
-        while len(self._publishes) > self._settings.outgoing_max:
-            self._publishes.popleft()
-            self.lost_publishes += 1
-        while self._publishes and self._publishing < PUBLISHES_IN_FLIGHT:
+    def _publish_more(self) -> None:
+        while self.connected and self._publishes and self._publishing < PUBLISHES_IN_FLIGHT:
             self._send(self._publishes.popleft())
 
     def _send(self, publish: Publish) -> None:

@@ -87,6 +87,9 @@ class Uplink:
                 moved = self.step()
             except GatewayError as error:
                 self._wait_after(error)
+            except Exception as error:
+                log.exception("a fault in the gateway; everything stays on disk")
+                self._wait_after(GatewayError(f"A fault in the gateway: {error!r}"))
             else:
                 self.problem, self.failures = "", 0
                 if not moved:

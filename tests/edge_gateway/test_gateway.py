@@ -405,6 +405,37 @@ def test_device_of_the_topic_must_have_signed(town: Town) -> None:
     assert town.backend.credited == {}
 
 
+def test_stopped_gateway_has_told_every_bin_what_it_recorded(town: Town) -> None:
+    gateway = town.gateway()
+    device = town.bin()
+    for seq in range(1, 51):
+        device.send(signed("bin-01", deposit(seq)))
+    await_until(lambda: gateway.writer.recorded == 50, "the records")
+
+    town.close_gateway(gateway)
+
+    await_until(lambda: len(device.recorded()) == 50, "every receipt")
+
+
+def test_fault_in_the_gateway_is_told_and_outlived(town: Town) -> None:
+    gateway = town.gateway()
+    device = town.bin()
+    tend, faults = gateway.writer.tend, [ZeroDivisionError("of the test")]
+
+    def faulty() -> float:
+        if faults and gateway.writer.depth:
+            raise faults.pop()
+        return tend()
+
+    gateway.writer.tend = faulty
+    device.send(signed("bin-01", deposit(1)))
+
+    await_until(device.recorded, "the receipt")
+    credited(town, 1)
+    assert faults == []
+    assert gateway.broker.reconnects == 1
+
+
 def test_ports_are_free_again_after_stop(town: Town) -> None:
     gateway = town.gateway()
     port = gateway.health_server.port
@@ -413,3 +444,18 @@ def test_ports_are_free_again_after_stop(town: Town) -> None:
 
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def test_embedded_broker_serves_where_mosquitto_is_missing(iotcore: Broker, tmp_path: Path) -> None:
+    town = Town(iotcore, tmp_path)
+    try:
+        town.gateway()
+        device = town.bin()
+        jws = signed("bin-01", deposit(1))
+
+        device.send(jws)
+
+        await_until(lambda: ("receipt", b"settled.1.synthetic") in device.down, "the receipt")
+        assert device.recorded() == [name_of(jws, deposit(1))]
+    finally:
+        town.close()
