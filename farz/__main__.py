@@ -191,6 +191,7 @@ def _print(report: dict[str, Any], as_json: bool) -> None:
 
 def main() -> None:
     """Run the command; errors that a person can do something about are printed as sentences."""
+    os.umask(0o077)  # books, keys and logs are their owner's business
     try:
         app()
     except FarzError as error:

@@ -29,7 +29,8 @@ def drill(name: str, runs: int, seed: int) -> dict[str, Any]:
                 report[count] = report[count] and value
             else:
                 report[count] += value
-    report["ok"] = report["lost"] == report["doubled"] == 0 and report["conserved"]
+    struck = report["killed"] == runs * len(PARTS)
+    report["ok"] = report["lost"] == report["doubled"] == 0 and report["conserved"] and struck
     return report
 
 

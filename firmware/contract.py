@@ -111,7 +111,10 @@ def canonical(value):
 
 
 def _quoted(text):
-    raw = text.encode()
+    try:
+        raw = text.encode()
+    except ValueError:  # half of a surrogate pair is no character
+        raise ContractError("bad_json", "text beyond printable ASCII")
     if raw and (min(raw) < 0x20 or max(raw) > 0x7E or b'"' in raw or b"\\" in raw):
         raise ContractError("bad_json", "text beyond printable ASCII")
     return '"' + text + '"'
@@ -397,10 +400,16 @@ def check_record(body):
     first = body["seq"] == 0
     if first != (body["kind"] == "open") or first != (body["prev"] == "0" * 16):
         raise ContractError("bad_schema", "an epoch starts with one open record")
-    if "fraction" in body and body["fraction"] not in FRACTIONS:
+    if "fraction" in KINDS[body["kind"]] and body["fraction"] not in FRACTIONS:
         raise ContractError("unknown_fraction", body["fraction"])
     if body["kind"] == "deposit" and body["net_g"] != body["after_g"] - body["before_g"]:
         raise ContractError("bad_arithmetic")
+
+
+def known(channel, body):
+    """Return a checked body's own fields alone: a stranger's field has no type and no meaning."""
+    fields = dict(RECORD, **KINDS[body["kind"]]) if channel == "record" else BODIES[channel]
+    return {name: body[name] for name in fields}
 
 
 def _check_fields(fields, body):

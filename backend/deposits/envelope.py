@@ -75,7 +75,7 @@ def open_signed(
         if key is None:
             raise Unsigned("unknown_key")
         contract.verify(parts, key.up)
-        body = contract.read(parts)
+        body = contract.known(channel, contract.read(parts))
     except contract.ContractError as error:
         raise Unsigned(error.reason) from error
     return Signed(known, key, jws, parts.hash, body, received_s)

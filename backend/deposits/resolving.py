@@ -59,7 +59,8 @@ def resolve(
     """
     with services.read() as conn:
         source_id = devices.device(conn, services.ledger_id, device).source_id
-        holder = people.person(conn, services.ledger_id, person_id) if person_id else None
+        found = person_id is not None
+        holder = people.person(conn, services.ledger_id, person_id) if found else None
     asked = Resolution(
         source_id,
         int(epoch, 16),

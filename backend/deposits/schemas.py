@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
-from backend.schemas import RowNumber, Seconds, Strict, Words
+from backend.schemas import LARGEST, RowNumber, Seconds, Strict, Words
 from firmware import contract
 
 RECORDS_MOST = 500
@@ -79,7 +79,7 @@ class TelemetryIn(Strict):
 class ResolutionIn(Strict):
     """Credit it to a person, or refuse it (`person_id` null)."""
 
-    person_id: int | None
+    person_id: Annotated[int, Field(ge=1, le=LARGEST)] | None
     reason: Annotated[Words, Field(min_length=1, max_length=64)]
     amount: Annotated[int, Field(ge=0, lt=2**53)] | None = None
 

@@ -134,9 +134,12 @@ def _place(cursor: str) -> tuple[int, ...]:
     """Raises BadInput."""
     try:
         effective_s, source_id, epoch, seq = cursor.split(".")
-        return int(effective_s), int(source_id), int(epoch, 16), int(seq)
+        place = int(effective_s), int(source_id), int(epoch, 16), int(seq)
+        if min(place) < 0 or place[2] >= 2**64 or max(place[0], place[1], place[3]) >= 2**53:
+            raise ValueError
     except ValueError:
         raise BadInput("This page's cursor is none of ours.") from None
+    return place
 
 
 def _query(ledger_id: int) -> Any:

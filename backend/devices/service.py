@@ -17,6 +17,7 @@ from backend.vault import Vault
 from firmware import contract
 
 COMMAND_TTL_S = 300
+ID_DIGITS = 18  # what a 64-bit column holds of any number
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +194,7 @@ def save_birth(
 
 def save_result(conn: Connection, ledger_id: int, device: str, body: Mapping[str, Any]) -> None:
     """Keep what became of an order; a result without its order is of no use to anybody."""
-    if not body["id"].isdecimal():
+    if not body["id"].isdecimal() or len(body["id"]) > ID_DIGITS:
         return
     conn.execute(
         update(t.down)
@@ -249,7 +250,7 @@ def send_command(
     try:
         contract.check("command", body)
         jws = contract.sign(key.down, device, key.number, "command", body)
-    except contract.ContractError as error:
+    except (contract.ContractError, RecursionError) as error:
         raise BadInput(str(error)) from error
     conn.execute(
         insert(t.down).values(

@@ -215,7 +215,8 @@ class Poster:
 
     def _translate(self, error: Exception) -> Exception:
         original = getattr(error, "orig", error)
-        if isinstance(original, self._engine.dialect.loaded_dbapi.IntegrityError):
+        driver = self._engine.dialect.loaded_dbapi
+        if isinstance(original, driver.IntegrityError | driver.DataError):
             return RowRefused(f"A row of this request breaks a rule of its table: {original}")
         if isinstance(error, SQLAlchemyError | self._driver_error):
             return BooksUnavailable(
