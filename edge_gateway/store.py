@@ -82,6 +82,7 @@ class Store:
             self._db.execute(f"PRAGMA page_size = {PAGE_BYTES}")
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
+            self._db.execute("PRAGMA cache_size = -16000")  # KiB: the index's last pages of a town
             self._db.executescript(SCHEMA)
         self._assert_durable()
 

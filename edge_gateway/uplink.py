@@ -115,6 +115,9 @@ class Uplink:
         Raises UplinkError or StoreError, with everything still on disk.
         """
         self._keep_house()
+        if self.failures:
+            # A small question first: no batch is made for a backend that is still away.
+            self._post(())
         items = self._store.pending(self._settings.batch_records)
         self._relay(items)
         self._send_telemetry()

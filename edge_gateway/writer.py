@@ -109,8 +109,8 @@ class Writer:
         for reading in readings:
             if isinstance(reading, Report):
                 self._report(reading)
-            elif not isinstance(reading, Message) and reading.name:
-                self._receipts.add(reading.device, reading.name)
+            elif not isinstance(reading, Message) and (name := reading.name):
+                self._receipts.add(reading.device, name)
         waited_s = now_s - self._gathering_since_s
         due = self._receipts.waiting >= RECEIPT_ROWS or waited_s >= RECEIPT_WAIT_S
         self._finish(arrivals, self._receipts.take() if due else ())
