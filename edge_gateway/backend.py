@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from edge_gateway import attest
 from edge_gateway.errors import (
     BackendBusy,
+    BackendFault,
     BackendRefused,
     BackendUnreachable,
     BadAnswer,
@@ -111,6 +112,8 @@ class Backend:
             raise BatchRefused(words, status)
         if response.is_client_error:
             raise BackendRefused(words)
+        if status == BackendFault.status:
+            raise BackendFault(words)
         raise BackendUnreachable(words)
 
     def _answer(self, response: httpx.Response) -> Answer:

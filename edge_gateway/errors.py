@@ -5,6 +5,7 @@ GatewayError
 ├── StoreError              the disk took nothing: no PUBACK, no receipt, tried again
 └── UplinkError             the backend took nothing: kept, alarmed, tried again
     ├── BackendUnreachable  no connection, no answer in time, or 5xx
+    │   └── BackendFault    500: it fell over something, perhaps over one of these very records
     ├── BackendBusy         503 or 429; says how long to wait
     ├── BackendRefused      4xx against this gateway: its key, its attestation, its address
     ├── BatchRefused        413 or 422: something in this very batch; it is halved
@@ -30,6 +31,10 @@ class UplinkError(GatewayError):
 
 class BackendUnreachable(UplinkError):
     pass
+
+
+class BackendFault(BackendUnreachable):
+    status = 500
 
 
 class BackendBusy(UplinkError):

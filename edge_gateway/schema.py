@@ -12,9 +12,12 @@ CREATE TABLE IF NOT EXISTS record (
     state INTEGER NOT NULL DEFAULT 0,
     outcome TEXT NOT NULL DEFAULT '',
     reason TEXT NOT NULL DEFAULT '',
-    posted_s INTEGER,
-    UNIQUE (device, epoch, seq, hash)
+    posted_s INTEGER
 ) STRICT;
+-- The hash leaves the signature out, so the same name may first come wrongly signed: the last
+-- 43 characters are the signature, and both spellings are kept and relayed.
+CREATE UNIQUE INDEX IF NOT EXISTS record_bytes
+    ON record (device, epoch, seq, hash, substr(jws, -43));
 CREATE INDEX IF NOT EXISTS record_waiting ON record (id) WHERE state = 0;
 CREATE INDEX IF NOT EXISTS record_parked ON record (id) WHERE state = 2;
 CREATE INDEX IF NOT EXISTS record_posted ON record (posted_s) WHERE state = 1;

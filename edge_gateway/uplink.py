@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from edge_gateway.backend import Backend
 from edge_gateway.errors import (
     BackendBusy,
+    BackendFault,
     BackendRefused,
     BatchRefused,
     GatewayError,
@@ -26,6 +27,7 @@ from edge_gateway.telemetry import Telemetry
 log = logging.getLogger(__name__)
 
 EXPIRE_EVERY_S = 600.0
+STUBBORN = 5  # failures in a row after which a batch, not the backend, is suspected of a 500
 UNSAID_S = 60  # answers older than this have reached the broker, or the broker was away
 
 
@@ -127,7 +129,9 @@ class Uplink:
         """Post a batch. One that cannot be read is halved until the one at fault stands alone."""
         try:
             self._post(items)
-        except BatchRefused as error:
+        except (BatchRefused, BackendFault) as error:
+            if isinstance(error, BackendFault) and (not items or self.failures < STUBBORN):
+                raise
             if not items:
                 # Not even an empty question is understood: the fault is not with a record.
                 raise BackendRefused(str(error)) from error
@@ -151,7 +155,7 @@ class Uplink:
         self.batches += 1
         self.last_success_s = now_s
 
-    def _park(self, item: Item, error: BatchRefused) -> None:
+    def _park(self, item: Item, error: BatchRefused | BackendFault) -> None:
         """Put one row aside, but only if the backend understands us when it is left out."""
         self._relay(())
         log.error("parked %s %s %d: %s", item.device, item.channel, item.seq, error)

@@ -284,7 +284,7 @@ def _text(longest):
 
 
 def _hex(digits):
-    return lambda v: type(v) is str and len(v) == digits and all(c in "0123456789abcdef" for c in v)
+    return lambda v: type(v) is str and len(v) == digits and not v.strip("0123456789abcdef")
 
 
 def _list(longest, test):

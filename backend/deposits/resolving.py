@@ -59,8 +59,9 @@ def resolve(
     """
     with services.read() as conn:
         source_id = devices.device(conn, services.ledger_id, device).source_id
-        found = person_id is not None
-        holder = people.person(conn, services.ledger_id, person_id) if found else None
+        holder = None
+        if person_id is not None:
+            holder = people.person(conn, services.ledger_id, person_id)
     asked = Resolution(
         source_id,
         int(epoch, 16),

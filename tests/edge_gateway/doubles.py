@@ -144,6 +144,7 @@ class BackendDouble:
         self.posts = 0
         self.down: list[dict[str, Any]] = []
         self.poison: set[str] = set()
+        self.poison_status = 422
         self.refuse: Callable[[str, dict[str, Any]], tuple[int, dict[str, str]] | None]
         self.refuse = lambda _path, _body: None
         self._key = Ed25519PublicKey.from_public_bytes(contract.unb64(public_key))
@@ -212,7 +213,11 @@ class BackendDouble:
     def _uplink(self, body: dict[str, Any]) -> tuple[int, dict[str, str], Any]:
         relayed = [r["jws"] for r in body["records"]] + [m["jws"] for m in body["messages"]]
         if self.poison & set(relayed):
-            return 422, {}, {"code": "bad_schema", "detail": "Something in here cannot be read."}
+            return (
+                self.poison_status,
+                {},
+                {"code": "bad_schema", "detail": "Something in here cannot be read."},
+            )
         parts = [contract.split(r["jws"], "record") for r in body["records"]]
         bodies = [contract.read(p) for p in parts]
         rows = [

@@ -87,6 +87,16 @@ def test_same_name_with_other_bytes_is_kept_and_relayed_too(store: Store) -> Non
     assert [i.seq for i in store.pending(9)] == [1, 1]
 
 
+def test_what_is_wrongly_signed_takes_no_place_from_the_true_bytes(store: Store) -> None:
+    true = record(1)
+    forged = true._replace(jws=true.jws[:-43] + b"A" * 43)
+
+    store.commit(records(forged), 100)
+    store.commit(records(true), 100)
+
+    assert {item.jws for item in store.pending(9)} == {forged.jws.decode(), true.jws.decode()}
+
+
 def test_record_sent_again_after_its_answer_is_relayed_again(store: Store) -> None:
     store.commit(records(record(1)), 100)
     settle_all(store, 110)

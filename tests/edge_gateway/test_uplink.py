@@ -10,6 +10,7 @@ from edge_gateway import attest
 from edge_gateway.backend import Backend, retry_after_s
 from edge_gateway.errors import (
     BackendBusy,
+    BackendFault,
     BackendRefused,
     BackendUnreachable,
     BadAnswer,
@@ -21,7 +22,7 @@ from edge_gateway.receipts import Down, Publish, Receipts, from_backend
 from edge_gateway.settings import Settings
 from edge_gateway.store import Batch, Store
 from edge_gateway.telemetry import Telemetry
-from edge_gateway.uplink import Uplink
+from edge_gateway.uplink import STUBBORN, Uplink
 from firmware import contract
 from tests.edge_gateway.doubles import EPOCH, BackendDouble, deposit, signed
 
@@ -98,6 +99,21 @@ def test_poison_record_does_not_block_the_rest(rig: Rig) -> None:
     assert len(rig.backend.credited) == 18
     assert rig.store.depths()["parked"] == 2
     assert rig.store.tallies()["parked.http_422"] == 2
+
+
+def test_record_over_which_the_backend_falls_does_not_block_the_rest(rig: Rig) -> None:
+    jws = rig.receive(*range(1, 9))
+    rig.backend.poison = {jws[2]}
+    rig.backend.poison_status = 500
+
+    with pytest.raises(BackendFault):
+        rig.drain()
+    assert rig.backend.credited == {}
+    rig.uplink.failures = STUBBORN
+    rig.drain()
+
+    assert len(rig.backend.credited) == 7
+    assert rig.store.tallies()["parked.http_500"] == 1
 
 
 def test_parked_record_goes_up_once_the_backend_can_read_it(rig: Rig) -> None:

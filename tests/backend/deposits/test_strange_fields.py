@@ -1,4 +1,4 @@
-"""A device may sign fields that its kind of record does not have: they are kept and mean nothing."""
+"""A device may sign fields that its kind of record lacks: they are kept and mean nothing."""
 
 from typing import Any
 
