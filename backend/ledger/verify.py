@@ -18,6 +18,7 @@ from backend.ledger.balances import MOVES
 from backend.ledger.laws import LAWS
 from backend.ledger.merkle import node_hash, root
 from backend.ledger.transfers import unsigned64
+from firmware import contract
 
 # So many offenders of one law are named; the rest are counted.
 NAMED = 20
@@ -217,11 +218,11 @@ def _named(key: str, value: Any) -> str:
 
 
 def _check_records(conn: Connection, ledger_id: int, report: Report) -> None:
-    """The signed bytes are those whose hash the books name."""
+    """The signed bytes are those whose hash the books name, and say what the columns say."""
     table = t.record
     for row in conn.execute(
         select(table.c.source_id, table.c.epoch, table.c.seq, table.c.hash, table.c.jws,
-               table.c.sealed_for)
+               table.c.sealed_for, table.c.kind, table.c.fraction, table.c.net_g)
         .where(table.c.ledger_id == ledger_id)
         .execution_options(yield_per=_BATCH)
     ):  # fmt: skip
@@ -234,6 +235,29 @@ def _check_records(conn: Connection, ledger_id: int, report: Report) -> None:
                 f"a record's bytes are not those of its hash: source_id {row.source_id}, "
                 f"epoch {row.epoch:016x}, seq {row.seq}",
             )
+        elif differing := _unlike(row):
+            report.add(
+                "I6",
+                f"a record's {differing} is not what its device signed: source_id "
+                f"{row.source_id}, epoch {row.epoch:016x}, seq {row.seq}",
+            )
+
+
+def _unlike(row: Any) -> str:
+    """The first column of a record that its signed payload contradicts; "" for none."""
+    raw = row.jws.encode() if isinstance(row.jws, str) else bytes(row.jws)
+    try:
+        body = contract.parse_json(contract.unb64(raw.split(b".")[1].decode()))
+    except (ValueError, IndexError):
+        body = None
+    if not isinstance(body, dict):
+        return ""  # not an envelope of the contract: its hash was compared, there is no more to it
+    said = {"kind": row.kind, "epoch": f"{row.epoch:016x}", "seq": row.seq}
+    if row.kind in ("deposit", "interrupted"):
+        said["fraction"] = row.fraction
+    if row.kind == "deposit":
+        said["net_g"] = row.net_g
+    return next((name for name in said if body.get(name) != said[name]), "")
 
 
 def _signed_hash(jws: bytes | str) -> bytes:

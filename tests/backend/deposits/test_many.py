@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from fastapi.testclient import TestClient
+from sqlalchemy import text
 
 from backend.app import create_app
 from backend.devices import service as devices
@@ -81,3 +82,15 @@ def test_a_leap_of_the_clock_is_refused_and_not_recorded(small_town: Town) -> No
 
 def outcomes(answer: Any) -> list[str]:
     return [each["outcome"] for each in answer.json()["results"]]
+
+
+def test_a_weight_that_the_device_did_not_sign_is_named(small_town: Town) -> None:
+    small_town.gateway.relay(("bin-1", small_town.bin.deposit()))
+    with small_town.services.begin() as conn:
+        conn.execute(text("DROP TRIGGER record_no_update"))
+        conn.execute(text("UPDATE record SET net_g = net_g * 10 WHERE kind = 'deposit'"))
+
+    with small_town.services.read() as conn:
+        problems = [each.words for each in verify(conn, 1).problems]
+
+    assert any("net_g is not what its device signed" in words for words in problems)
