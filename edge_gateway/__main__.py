@@ -14,7 +14,7 @@ from edge_gateway.errors import GatewayError
 from edge_gateway.settings import Settings, load
 from edge_gateway.store import Store
 
-USAGE = "python -m edge_gateway [init | again SECONDS]"
+USAGE = "farz gateway [init | again SECONDS]"
 
 
 def main(arguments: list[str]) -> int:

@@ -33,7 +33,7 @@ def load(data_dir: Path) -> Ed25519PrivateKey:
     """Return the key; SettingsError if it is missing, damaged or readable by others."""
     path = data_dir / KEY_FILE
     if not path.exists():
-        raise SettingsError(f"{path} is missing. Make it: python -m edge_gateway init")
+        raise SettingsError(f"{path} is missing. Make it: farz gateway init")
     if path.stat().st_mode & 0o077:
         raise SettingsError(f"Others may read {path}. Mend it: chmod 600 {path}")
     try:

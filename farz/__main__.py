@@ -5,13 +5,21 @@ A gateway's machine has no backend installed, so nothing but typer is imported u
 
 import json
 import os
+import sqlite3
 import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from farz import card_commands, device_commands, ledger_commands, report_commands, tariff_commands
+from farz import (
+    card_commands,
+    device_commands,
+    ledger_commands,
+    report_commands,
+    staff_commands,
+    tariff_commands,
+)
 from farz.errors import FarzError
 
 app = typer.Typer(
@@ -21,6 +29,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(staff_commands.app, name="staff")
 app.add_typer(device_commands.app, name="device")
 app.add_typer(card_commands.app, name="card")
 app.add_typer(tariff_commands.app, name="tariff")
@@ -28,7 +37,7 @@ app.add_typer(ledger_commands.app, name="ledger")
 app.add_typer(report_commands.app, name="report")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, nothing else.")]
-Port = Annotated[int, typer.Option(help="TCP port on the loopback.")]
+Port = Annotated[int, typer.Option(min=1, max=65_535, help="TCP port on the loopback.")]
 Seed = Annotated[int, typer.Option(help="The same seed makes the same run.")]
 
 
@@ -146,7 +155,10 @@ def drill(
 
 @app.command()
 def doctor(as_json: Json = False) -> None:
-    """Say what is wrong here and the command that mends it. Exit code 0, 1 (warnings) or 2."""
+    """Say what is wrong here and the command that mends it. Exit code 0, 1 (notes) or 2.
+
+    Example:  farz --data-dir /var/lib/farz doctor
+    """
     from farz.doctor import examine, show
 
     findings = examine()
@@ -170,7 +182,10 @@ def backup(target: Annotated[Path, typer.Argument(help="A file that does not exi
 
 @app.command()
 def restore(source: Annotated[Path, typer.Argument(help="A file made by `farz backup`.")]) -> None:
-    """Put a backup in place of the books, after its ledger has been verified."""
+    """Put a backup in place of the books, after its ledger has been verified.
+
+    The backend must be stopped. The town's secret is not in a backup: keep it apart.
+    """
     from farz.backups import restore as run
 
     typer.echo(run(source))
@@ -194,7 +209,7 @@ def main() -> None:
     os.umask(0o077)  # books, keys and logs are their owner's business
     try:
         app()
-    except FarzError as error:
+    except (FarzError, OSError, sqlite3.Error) as error:
         _refuse(error)
     except Exception as error:
         # The rooms' own errors carry words for people; anything else is a fault of ours.

@@ -45,10 +45,20 @@ def backup(target: Path) -> str:
 
 
 def restore(source: Path) -> str:
-    """Put a verified backup in place of the books; the backend must be stopped."""
+    """Put a verified backup in place of the books; db.DatabaseInUse while a backend serves."""
+    from backend import db
+
     books = _books()
     if not source.exists():
         raise FarzError(f"{source} does not exist.")
+    engine = db.create_engine(f"sqlite:///{books}")  # takes the lock of the one backend process
+    try:
+        return _replace(books, source)
+    finally:
+        engine.dispose()
+
+
+def _replace(books: Path, source: Path) -> str:
     fresh = books.with_name(books.name + ".restoring")
     with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(fresh)) as new:
         old.backup(new)

@@ -38,6 +38,30 @@ def provision(
     )
 
 
+@app.command()
+def gateway(
+    name: Annotated[str, typer.Argument(help="The gateway's name, as in its settings.")],
+    public_key: Annotated[str, typer.Argument(help="What `farz gateway init` printed there.")],
+) -> None:
+    """Register a gateway and print its API key once, for FARZ_GATEWAY_BACKEND_KEY.
+
+    Example:  farz device gateway town-hall UVYWcWjy-Jt4t8oHvCyVpnVn4j3WJf2b1cZL0gk1r0A
+    """
+    from backend.access import service as access
+    from backend.errors import BadInput
+    from firmware import contract
+
+    try:
+        raw = contract.unb64(public_key)
+    except contract.ContractError:
+        raise BadInput("A public key is what `farz gateway init` printed.") from None
+    with open_town() as services, services.begin() as conn:
+        made = access.create_gateway(
+            conn, services.ledger_id, name=name, public_key=raw, now_s=int(time.time())
+        )
+    typer.echo(f"gateway  {made.name}\nkey      {made.key}")
+
+
 @app.command(name="list")
 def show() -> None:
     """Every device: where it stands and when it was last heard of."""

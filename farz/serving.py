@@ -1,5 +1,7 @@
 """The backend and its pages in one uvicorn process on the loopback."""
 
+import sys
+
 import uvicorn
 from fastapi import FastAPI
 
@@ -16,9 +18,11 @@ def build(settings: Settings) -> FastAPI:
 
 
 def serve(port: int) -> None:
-    """Serve until SIGTERM; what was accepted is booked before the process ends."""
+    """Serve until SIGTERM or Ctrl-C; what was accepted is booked before the process ends."""
+    settings = Settings()
+    sys.stderr.write(f"{settings.data_dir} is served at http://127.0.0.1:{port}/  Ctrl-C stops.\n")
     uvicorn.run(
-        build(Settings()),
+        build(settings),
         host="127.0.0.1",
         port=port,
         loop="uvloop",

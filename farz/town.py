@@ -45,6 +45,7 @@ def open_books() -> Iterator[tuple["Engine", int]]:
     """The books to read from, beside a backend that serves: (engine, ledger id)."""
     from backend import db
     from backend.settings import Settings
+    from backend.towns import service as towns
 
     settings = Settings()
     path = settings.books_url.removeprefix("sqlite:///")
@@ -52,6 +53,8 @@ def open_books() -> Iterator[tuple["Engine", int]]:
         raise FarzError(f"There are no books at {path}. Run: farz init")
     engine = db.create_engine(settings.books_url, exclusive=False)
     try:
+        with db.read(engine) as conn:
+            towns.town(conn, settings.ledger_id)  # NotFounded says what to do
         yield engine, settings.ledger_id
     finally:
         engine.dispose()
@@ -79,7 +82,7 @@ def found(name: str, currency: str, login: str) -> None:
     from backend.settings import Settings
     from backend.towns import service as towns
 
-    now_s = int(time.time())
+    now_s, password = int(time.time()), new_password(login)
     with open_town(create=True) as services, services.begin() as conn:
         town = towns.found(conn, services.ledger_id, name, currency=currency, now_s=now_s)
         access.create_staff(
@@ -88,20 +91,30 @@ def found(name: str, currency: str, login: str) -> None:
             login=login,
             name=login,
             role="administrator",
-            password=_new_password(login),
+            password=password,
             now_s=now_s,
         )
     sys.stdout.write(
         f"{town.name} is founded in {Settings().data_dir}.\n"
         f"Keep {Settings().secret_path} safe and backed up apart: keys and cards hang on it.\n"
-        "Next: farz serve, and sign in as " + login + "\n"
+        "Next: farz staff add (a second person approves tariffs), farz tariff draft --help,\n"
+        f"farz device --help, and farz serve, where {login} signs in.\n"
     )
 
 
-def _new_password(login: str) -> str:
+def new_password(login: str) -> str:
+    """Ask for a new password, twice on a terminal. Raises FarzError, WeakPassword."""
+    from backend.access.passwords import hash_password
+
+    password = _asked(login)
+    hash_password(password)  # refuses a weak one before anything is made
+    return password
+
+
+def _asked(login: str) -> str:
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\n")
     first = getpass.getpass(f"Password for {login}: ")
     if getpass.getpass("Once more: ") != first:
-        raise FarzError("The two passwords differ; nothing was founded.")
+        raise FarzError("The two passwords differ; nothing was done.")
     return first
