@@ -71,7 +71,7 @@ def begin(engine: Engine) -> Iterator[Connection]:
 
 def _sqlite(url: str, path: Path, exclusive: bool) -> Engine:
     release = _lock(path) if exclusive else None
-    engine = sqlalchemy_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S})
+    engine = sqlalchemy_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S}, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
@@ -129,6 +129,7 @@ def _postgresql(url: str) -> Engine:
     engine = sqlalchemy_engine(
         url,
         isolation_level="READ COMMITTED",
+        hide_parameters=True,  # a row may name a person; an error's text ends in a log
         pool_pre_ping=True,
         connect_args={"options": "-c synchronous_commit=on"},
     )

@@ -17,6 +17,7 @@ from backend import tables as t
 from backend.access.passwords import hash_password, matches
 from backend.access.scopes import ROLES
 from backend.access.sessions import Sessions
+from backend.cards import service as cards
 from backend.errors import (
     BadGatewayKey,
     BadInput,
@@ -160,6 +161,10 @@ def sign_in_resident(services: Services, number: str, pin: str, address: str) ->
             row = conn.execute(query).one_or_none()
         if not matches(row.pin_hash if row else None, pin) or row is None:
             raise BadLogin("The card number or the PIN is wrong.")
+        with services.read() as conn:
+            card = cards.by_number(conn, services.ledger_id, digits)
+        if card.state != cards.ACTIVE:
+            raise BadLogin("This card is blocked. Please ask at the counter.")
     return _open(services, Who(services.ledger_id, "resident", row.id, row.name, "resident"))
 
 

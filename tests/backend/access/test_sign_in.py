@@ -8,6 +8,7 @@ from backend.access import service as access
 from backend.access import tables as t
 from backend.access.dependencies import COOKIE
 from backend.access.sessions import ADDRESS_LIMIT, LIMIT, WINDOW_S
+from backend.cards import service as cards
 from backend.errors import BadLogin, LockedOut, UnknownRole, WeakPassword
 from tests.backend.village import PASSWORD, PIN, START_S, Town
 
@@ -156,3 +157,12 @@ def test_short_passwords_and_unknown_roles_are_refused_in_words(small_town: Town
             access.create_staff(conn, 1, role="clerk", password="short", **given)
         with pytest.raises(UnknownRole, match="administrator"):
             access.create_staff(conn, 1, role="king", password=PASSWORD, **given)
+
+
+def test_a_blocked_card_signs_nobody_in(small_town: Town) -> None:
+    number = small_town.numbers["amal"]
+    with small_town.services.begin() as conn:
+        cards.block(conn, 1, number, decided_by="clerk", from_s=small_town.clock.now_s)
+
+    with pytest.raises(BadLogin, match="blocked"):
+        access.sign_in_resident(small_town.services, number, PIN, "10.0.0.1")
