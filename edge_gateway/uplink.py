@@ -149,9 +149,10 @@ class Uplink:
         with self._lock:
             self._delivered.difference_update(delivered)
         now_s = int(self._clock_s())
+        # A person waits for the answer, nobody for its note; unnoted, it is only asked for again.
+        self._pass_down(downs, now_s)
         if results:
             self._store.settle(results, now_s)
-        self._pass_down(downs, now_s)
         self.batches += 1
         self.last_success_s = now_s
 
