@@ -102,4 +102,6 @@ class Town:
         self.client.publish(contract.topic(device, "receipt"), payload, qos=1)
 
     def deposits(self) -> list[dict[str, Any]]:
-        return [body for body in self.records.values() if body["kind"] == "deposit"]
+        """In the order of the journal: a broker that forgets makes bins send again, out of turn."""
+        made = [body for body in self.records.values() if body["kind"] == "deposit"]
+        return sorted(made, key=lambda body: (body["epoch"], body["seq"]))
