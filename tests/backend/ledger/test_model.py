@@ -24,8 +24,8 @@ from backend.ledger.resolve import PayClaims, Resolution, SetBudget
 from backend.ledger.tables import metadata
 from backend.ledger.transfers import Credit, Entry, Group, Hold, Outcome, Posted, Suspend
 from backend.ledger.verify import verify
+from farz import postgres
 from tests.backend.ledger.town import EPOCH, NOW_S, TOWN, Town, done, entry, pay, settled
-from tests.fixtures.databases import fresh
 
 amounts = st.integers(1, 60)
 seqs = st.integers(0, 15)
@@ -208,13 +208,13 @@ def test_sqlite_books_are_a_dictionary() -> None:
 
 
 def test_postgresql_books_are_a_dictionary(postgres_server: URL, ledger_template: str) -> None:
-    def postgres() -> Iterator[Engine]:
-        for url in fresh(postgres_server, ledger_template):
+    def opened() -> Iterator[Engine]:
+        with postgres.database(postgres_server, ledger_template) as url:
             engine = db.create_engine(url)
             yield engine
             engine.dispose()
 
     class OnPostgresql(Books):
-        open_engine = staticmethod(postgres)
+        open_engine = staticmethod(opened)
 
     run_state_machine_as_test(OnPostgresql, settings=LIMITS)

