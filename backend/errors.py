@@ -2,7 +2,7 @@
 
 BackendError
 ├── BadInput 422            BadNumber · BadPin · UnknownFraction · UnknownRole · WeakPassword
-├── MissingKey 400          an Idempotency-Key is required
+├── MissingKey 400          an Idempotency-Key is required; BadKey: it cannot be read
 ├── NotSignedIn 401         BadLogin · BadGatewayKey
 ├── Forbidden 403           BadAttestation · CrossSite
 ├── NotFound 404
@@ -50,6 +50,10 @@ class WeakPassword(BadInput):
 
 class MissingKey(BackendError):
     status, code, title = 400, "idempotency_key_missing", "An Idempotency-Key is required"
+
+
+class BadKey(MissingKey):
+    code, title = "idempotency_key_malformed", "This Idempotency-Key cannot be read"
 
 
 class NotSignedIn(BackendError):

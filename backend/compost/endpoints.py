@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Path, status
+from fastapi import APIRouter, Depends, Path, status
 
 from backend.access.dependencies import SignedIn, WithServices, staff_with
 from backend.access.service import Who
@@ -15,7 +15,8 @@ from backend.compost.schemas import (
     RedemptionOut,
     StockIn,
 )
-from backend.compost.service import KEY_LONGEST
+from backend.compost.service import Batch
+from backend.idempotency import Key
 from backend.problems import problems
 from backend.schemas import RowId
 
@@ -24,9 +25,6 @@ Reader = Annotated[Who, Depends(staff_with("compost:read"))]
 Writer = Annotated[Who, Depends(staff_with("compost:write"))]
 Receiver = Annotated[Who, Depends(staff_with("compost:receive"))]
 Clerk = Annotated[Who, Depends(staff_with("redemptions:make"))]
-Key = Annotated[
-    str | None, Header(alias="Idempotency-Key", max_length=KEY_LONGEST, pattern=r"^[\x20-\x7e]+$")
-]
 
 
 @router.get("/compost", responses=problems(401, 403, 503))
@@ -69,10 +67,10 @@ def set_price(product_id: RowId, body: PriceIn, who: Writer, services: WithServi
     responses=problems(400, 401, 403, 404, 409, 422, 503),
 )
 def receive(
-    product_id: RowId, body: StockIn, who: Receiver, services: WithServices, key: Key = None
-) -> ProductOut:
-    """Bring a batch into stock. Needs an Idempotency-Key, which is kept for ever."""
-    service.receive(
+    product_id: RowId, body: StockIn, who: Receiver, services: WithServices, key: Key
+) -> Batch:
+    """Bring a batch into stock."""
+    return service.receive(
         services,
         product_id,
         body.grams,
@@ -80,9 +78,6 @@ def receive(
         note=body.note,
         key=key,
     )
-    with services.read() as conn:
-        now_s = services.now_s()
-        return _product(service.product(conn, who.ledger_id, product_id, at_s=now_s))
 
 
 @router.post(
@@ -90,14 +85,8 @@ def receive(
     status_code=status.HTTP_201_CREATED,
     responses=problems(400, 401, 403, 404, 409, 422, 503),
 )
-def redeem(
-    body: RedemptionIn, who: Clerk, services: WithServices, key: Key = None
-) -> RedemptionOut:
-    """Take credit and hand out compost, both or neither; answers the receipt.
-
-    Needs an Idempotency-Key, which is kept for ever: the same request again answers the same
-    receipt, another request under the same key 422, one that is still worked on 409.
-    """
+def redeem(body: RedemptionIn, who: Clerk, services: WithServices, key: Key) -> RedemptionOut:
+    """Take credit and hand out compost, both or neither; answers the receipt."""
     made = service.redeem(
         services,
         product_id=body.product_id,

@@ -4,23 +4,20 @@ Stock is an account in grams that cannot go below zero, so 'not more than there 
 more than you have' are one mechanism. The receipt's number is the group's place in the books.
 """
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from hashlib import sha256
 
 from sqlalchemy import Connection, insert, select
 
 from backend import rows
 from backend import tables as t
-from backend.errors import BadInput, MissingKey, NotFound, Taken
+from backend.errors import BadInput, NotFound, Taken
+from backend.idempotency import named
 from backend.ledger import accounts, balances
 from backend.ledger.errors import InsufficientFunds
-from backend.ledger.transfers import Code, Group, Idempotency, Leg
+from backend.ledger.transfers import Code, Group, Leg
 from backend.people import service as people
 from backend.services import Services
 
-KEY_LONGEST = 255
 GRAMS_MOST = 10_000_000
 
 
@@ -33,6 +30,17 @@ class Product:
     stock_account_id: int
     stock_g: int
     amount_per_kg: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Compost that was brought into stock; `replayed` marks a repeated request."""
+
+    id: int
+    product_id: int
+    grams: int
+    received_s: int
+    replayed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,22 +135,24 @@ def receive(
     *,
     received_by: str,
     note: str = "",
-    key: str | None,
-) -> int:
-    """Bring a batch into stock; return its number. Raises MissingKey, BadInput, NotFound."""
+    key: str,
+) -> Batch:
+    """Bring a batch into stock. Raises MissingKey, BadInput, NotFound, KeyReused, InProgress."""
     _check_grams(grams)
     now_s = services.now_s()
     with services.read() as conn:
         account_id = product(conn, services.ledger_id, product_id, at_s=now_s).stock_account_id
-    asked: dict[str, int | str] = {"product_id": product_id, "grams": grams, "note": note}
+    asked = {"product_id": product_id, "grams": grams, "note": note}
     batch = {**asked, "received_by": received_by, "received_s": now_s}
     group = Group(
         (Leg(accounts.STOCK_SOURCE, account_id, grams, Code.RECEIVE_STOCK),),
         now_s,
-        _idempotency("receive", received_by, key, asked),
+        named("receive", received_by, key, asked),
         ((t.batch, batch),),
     )
-    return services.poster.submit(group).result().group_id
+    posted = services.poster.submit(group).result()
+    received_s = posted.rows[0]["received_s"]
+    return Batch(posted.group_id, product_id, grams, received_s, posted.replayed)
 
 
 def redeem(
@@ -152,7 +162,7 @@ def redeem(
     person_id: int,
     grams: int,
     served_by: str,
-    key: str | None,
+    key: str,
 ) -> Redemption:
     """Take credit for grams of a product, and hand them out: all of it or nothing.
 
@@ -161,7 +171,7 @@ def redeem(
     """
     _check_grams(grams)
     asked = {"product_id": product_id, "person_id": person_id, "grams": grams}
-    idempotency = _idempotency("redeem", served_by, key, asked)
+    idempotency = named("redeem", served_by, key, asked)
     now_s, ledger_id = services.now_s(), services.ledger_id
     with services.read() as conn:
         bought = product(conn, ledger_id, product_id, at_s=now_s)
@@ -186,7 +196,7 @@ def redeem(
     try:
         posted = services.poster.submit(group).result()
     except InsufficientFunds as error:
-        raise _short(services, bought, account_id, grams, amount) from error
+        raise _short(bought, error) from error
     with services.read() as conn:
         made = redemption(conn, ledger_id, receipt_number(posted.group_id))
     return replace(made, replayed=posted.replayed)
@@ -243,27 +253,10 @@ def _check_grams(grams: int) -> None:
         raise BadInput(f"A weight is 1 to {GRAMS_MOST} whole grams.")
 
 
-def _idempotency(
-    what: str, client: str, key: str | None, asked: Mapping[str, int | str]
-) -> Idempotency:
-    """Name a request for ever by who asks and their key. Raises MissingKey, BadInput."""
-    if not key:
-        raise MissingKey("Send an Idempotency-Key, so that a repeat does not count twice.")
-    if len(key) > KEY_LONGEST:
-        raise BadInput(f"An Idempotency-Key has at most {KEY_LONGEST} characters.")
-    asked_text = json.dumps({"what": what, **asked}, sort_keys=True)
-    return Idempotency(client, key, sha256(asked_text.encode()).digest())
-
-
-def _short(
-    services: Services, bought: Product, account_id: int, grams: int, amount: int
-) -> InsufficientFunds:
-    """Say whether the credit or the compost did not suffice."""
-    with services.read() as conn:
-        has = balances.balance(conn, services.ledger_id, account_id).available
-        stock_g = balances.balance(conn, services.ledger_id, bought.stock_account_id).available
-    if has < amount:
-        words = f"This costs {amount}, the balance is {has}."
-    else:
-        words = f"There are {stock_g} g of {bought.name} in stock, {grams} g were asked for."
-    return InsufficientFunds(words)
+def _short(bought: Product, error: InsufficientFunds) -> InsufficientFunds:
+    """Say whether the credit or the compost did not suffice, as the books had it then."""
+    left, asked = error.facts["left"], error.facts["asked"]
+    words = f"This costs {asked}, the balance is {left}."
+    if error.facts["account_id"] == bought.stock_account_id:
+        words = f"There are {left} g of {bought.name} in stock, {asked} g were asked for."
+    return InsufficientFunds(words, **error.facts)

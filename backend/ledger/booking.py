@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from backend.ledger.accounts import CREDIT, ISSUER, SUSPENSE
-from backend.ledger.errors import KeyReused, LedgerError
+from backend.ledger.errors import LedgerError
+from backend.ledger.repeats import Replay, remember, replayed
 from backend.ledger.transfers import (
     CREDITED,
     HELD,
@@ -80,13 +81,6 @@ class Known(NamedTuple):
 
     hash: bytes
     outcome: Outcome
-
-
-class Replay(NamedTuple):
-    """A group that was booked under an idempotency key."""
-
-    fingerprint: bytes
-    posted: Posted
 
 
 class ClaimDue(NamedTuple):
@@ -193,13 +187,9 @@ class Books:
 def book_group(books: Books, group: Group) -> Posted:
     """Books all legs and rows of a group, or raises a Refused and books none."""
     check_shape(group)
-    asked = group.idempotency
-    if asked is not None:
-        replay = books.replays.get((asked.client, asked.key))
-        if replay is not None:
-            if replay.fingerprint != asked.fingerprint:
-                raise KeyReused("This idempotency key was used before, with another request.")
-            return replace(replay.posted, replayed=True)
+    posted = replayed(books, group.idempotency, Posted)
+    if posted is not None:
+        return posted
     book_legs(books.purses, group.legs)
     group_id, recorded_us = books.next_id, books.clock_us + 1
     ids = tuple(
@@ -213,11 +203,7 @@ def book_group(books: Books, group: Group) -> Posted:
     rows = tuple((table, {**values, **named}) for table, values in group.rows)
     books.sheet.rows.extend(rows)
     posted = Posted(group_id, ids, recorded_us, False, tuple(values for _, values in rows))
-    if asked is not None:
-        books.sheet.idempotency.append(
-            (books.ledger_id, asked.client, asked.key, asked.fingerprint, group_id, recorded_us)
-        )
-        books.replays[asked.client, asked.key] = Replay(asked.fingerprint, posted)
+    remember(books, group.idempotency, posted)
     return posted
 
 

@@ -32,15 +32,34 @@ class LedgerError(Exception):
 
 
 class Refused(LedgerError):
-    """What was asked breaks a rule of the books."""
+    """What was asked breaks a rule of the books.
+
+    `facts` are the numbers in its words. A refusal that is `sticky` was decided by what the books
+    held: under an idempotency key it is kept and answered again, whatever they hold by then.
+    """
 
     status = 409
     code = "refused"
+    sticky = True
+
+    def __init__(self, words: str, **facts: int) -> None:
+        super().__init__(words)
+        self.facts = facts
+
+
+def restored(code: str, words: str, facts: dict[str, int]) -> Refused:
+    """The refusal that was kept under an idempotency key."""
+    kinds = [Refused]
+    for kind in kinds:
+        kinds.extend(kind.__subclasses__())
+    kind = next((kind for kind in kinds if kind.code == code), Refused)
+    return kind(words, **facts)
 
 
 class BadAmount(Refused):
     """An amount that is not a whole number between 1 and the largest one."""
 
+    sticky = False
     status = 422
     code = "bad_amount"
 
@@ -48,6 +67,7 @@ class BadAmount(Refused):
 class BadGroup(Refused):
     """A group without legs, with too many, or a leg from an account to itself."""
 
+    sticky = False
     status = 422
     code = "bad_group"
 
@@ -62,6 +82,7 @@ class CurrencyMismatch(Refused):
 class KeyReused(Refused):
     """The idempotency key was used before, with another request."""
 
+    sticky = False
     status = 422
     code = "key_reused"
 
@@ -113,6 +134,7 @@ class BudgetOverlap(Refused):
 class RowRefused(Refused):
     """A row that a group brought along breaks a rule of its own table."""
 
+    sticky = False
     code = "row_refused"
 
 

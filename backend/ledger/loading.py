@@ -1,5 +1,6 @@
 """What a batch is decided by, read under the ledger's lock; the same SQL on both engines."""
 
+import json
 from collections import Counter
 from collections.abc import Collection, Iterator
 from typing import TypeVar
@@ -9,8 +10,10 @@ from sqlalchemy import Connection, and_, func, select, tuple_
 from backend.ledger import tables as t
 from backend.ledger.accounts import ISSUER
 from backend.ledger.balances import balance_query
-from backend.ledger.booking import Budget, ClaimDue, RecordName, Replay, Waiting
+from backend.ledger.booking import Budget, ClaimDue, RecordName, Waiting
+from backend.ledger.errors import Refused, restored
 from backend.ledger.log import size
+from backend.ledger.repeats import Replay
 from backend.ledger.transfers import MAX_LEGS, Code, Group, Posted, Purse, Terms
 
 # Claims paid in one batch; the rest follow in the next.
@@ -85,22 +88,27 @@ def money(conn: Connection, ledger_id: int, account_ids: Collection[int]) -> dic
 def replays(
     conn: Connection, ledger_id: int, groups: Collection[Group]
 ) -> dict[tuple[str, str], Replay]:
-    """What was booked before under the groups' idempotency keys."""
+    """What was answered before under the groups' idempotency keys."""
     table = t.idempotency.c
     found: dict[tuple[str, str], Replay] = {}
     for group in groups:
         if (asked := group.idempotency) is None:
             continue
         row = conn.execute(
-            select(table.fingerprint, table.group_id, table.recorded_us).where(
+            select(table.fingerprint, table.group_id, table.recorded_us, table.refusal).where(
                 table.ledger_id == ledger_id,
                 table.client == asked.client,
                 table.key == asked.key,
             )
         ).one_or_none()
-        if row is not None:
-            posted = _posted(conn, ledger_id, group, row.group_id, row.recorded_us)
-            found[asked.client, asked.key] = Replay(bytes(row.fingerprint), posted)
+        if row is None:
+            continue
+        answer: Posted | Refused
+        if row.refusal is not None:
+            answer = restored(**json.loads(row.refusal))
+        else:
+            answer = _posted(conn, ledger_id, group, row.group_id, row.recorded_us)
+        found[asked.client, asked.key] = Replay(bytes(row.fingerprint), answer)
     return found
 
 

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from backend import db
-from backend.ledger import booking, loading, log, resolve
+from backend.ledger import booking, loading, log, repeats, resolve
 from backend.ledger.accounts import ISSUER, SUSPENSE
 from backend.ledger.booking import Books
 from backend.ledger.errors import (
@@ -238,6 +238,7 @@ class Poster:
                 try:
                     answers.append(self._decide(conn, books, request))
                 except LedgerError as error:
+                    repeats.remember_refusal(books, request, error)
                     answers.append(error)
             if books.sheet:
                 self._store.write(conn, books)

@@ -12,53 +12,23 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
-    Connection,
-    Dialect,
     ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     PrimaryKeyConstraint,
     SmallInteger,
     String,
     Table,
     Text,
     UniqueConstraint,
-    event,
     text,
 )
-from sqlalchemy.types import TypeDecorator
 
-from backend.ledger.append_only import append_only_ddl
-from backend.ledger.transfers import signed64, unsigned64
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-
-class Unsigned64(TypeDecorator[int]):
-    """A random 64-bit name (a journal's epoch) kept as a BIGINT of the same bits."""
-
-    impl = BigInteger
-    cache_ok = True
-
-    def process_bind_param(self, value: int | None, dialect: Dialect) -> int | None:
-        return None if value is None else signed64(value)
-
-    def process_result_value(self, value: int | None, dialect: Dialect) -> int | None:
-        return None if value is None else unsigned64(value)
-
-
-def _ledger() -> Column[int]:
-    return Column("ledger_id", Integer, nullable=False)
+from backend.ledger.schema import Unsigned64 as Unsigned64
+from backend.ledger.schema import ledger_column as _ledger
+from backend.ledger.schema import make_append_only
+from backend.ledger.schema import metadata as metadata
 
 
 def _record_key() -> list[Column[Any]]:
@@ -329,6 +299,7 @@ budget = Table(
     CheckConstraint("amount >= 0 AND spent >= 0", name="amounts"),
 )
 
+# The answer to a client's own name for a request: the group that was booked, or the refusal.
 idempotency = Table(
     "idempotency",
     metadata,
@@ -336,9 +307,11 @@ idempotency = Table(
     Column("client", String(64), nullable=False),
     Column("key", String(255), nullable=False),
     Column("fingerprint", LargeBinary(32), nullable=False),
-    Column("group_id", BigInteger, nullable=False),
+    Column("group_id", BigInteger, nullable=True),
     Column("recorded_us", BigInteger, nullable=False),
+    Column("refusal", Text, nullable=True),
     PrimaryKeyConstraint("ledger_id", "client", "key"),
+    CheckConstraint("(group_id IS NULL) = (refusal IS NOT NULL)", name="one_answer"),
 )
 
 # The Merkle log. Tiles are derived from the transfers; checkpoints are what was said of them.
@@ -389,12 +362,5 @@ APPEND_ONLY = (
     "checkpoint",
 )
 
-
-def _make_append_only(target: Table, connection: Connection, **_: object) -> None:
-    """Runs the same statements where `metadata.create_all` makes the tables."""
-    for statement in append_only_ddl(connection.dialect.name, (target.name,)):
-        connection.exec_driver_sql(statement)
-
-
 for _name in APPEND_ONLY:
-    event.listen(metadata.tables[_name], "after_create", _make_append_only)
+    make_append_only(metadata.tables[_name])

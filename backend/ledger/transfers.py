@@ -284,7 +284,10 @@ def check_leg(purses: Purses, debit: int, credit: int, amount: int) -> None:
         if purse.posted - purse.held - amount < payer.min_balance:
             raise InsufficientFunds(
                 f"Account {debit} has {purse.posted - purse.held - payer.min_balance} to spend, "
-                f"{amount} were asked for."
+                f"{amount} were asked for.",
+                account_id=debit,
+                left=purse.posted - purse.held - payer.min_balance,
+                asked=amount,
             )
     if payee.max_balance is not None:
         purse = purses.money[credit]

@@ -68,7 +68,7 @@ def test_redeeming_the_whole_balance_twice_at_once_pays_once(shop: Town) -> None
     clerk = shop.browser("clerk")
 
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda key: redeem(shop, clerk, f"key {key}"), range(8)))
+        answers = list(pool.map(lambda key: redeem(shop, clerk, f"key-{key}"), range(8)))
 
     assert sorted(answer.status_code for answer in answers) == [201] + [409] * 7
     assert (shop.balance(shop.amal), shop.stock()) == (20, 500)
