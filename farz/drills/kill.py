@@ -1,0 +1,112 @@
+"""`kill`: the books' server is killed with -9 under a mixed load, PostgreSQL's own server too.
+
+Clients repeat what was not answered. At the end their logs are compared with the books.
+"""
+
+import random
+import tempfile
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from backend import db
+from backend.ledger import tables as t
+from farz.demo import say
+from farz.drills import Engine
+from farz.drills.clients import Till
+from farz.drills.judging import Judge
+from farz.drills.load import Load
+from farz.drills.stores import Databases, databases
+from farz.processes import Part, python
+
+LEDGER = 1
+TILLS, KILLS = 4, 2
+READY_S = 30.0
+
+
+def run(runs: int, seed: int, engine: Engine) -> dict[str, Any]:
+    """Each run is a ledger of its own, and a server that dies `KILLS` times."""
+    counts: Counter[str] = Counter()
+    conserved = True
+    with databases(engine) as made:
+        for number in range(runs):
+            conserved &= one(made, seed + number, counts)
+            say(f"run {number + 1} of {runs}: {dict(counts)}")
+    return {
+        **{name: counts[name] for name in ("requests", "answered", "resent", "lost", "doubled")},
+        "killed": {name: counts[name] for name in ("server", "database")},
+        "conserved": conserved,
+        "struck": counts["server"] + counts["database"] >= runs * KILLS,
+    }
+
+
+def one(made: Databases, seed: int, counts: Counter[str]) -> bool:
+    """One ledger's life; adds to `counts` and tells whether everything was conserved."""
+    url, dice = made.fresh(), random.Random(f"farz kill {seed}")
+    engine = db.create_engine(url)
+    t.metadata.create_all(engine)
+    loads = [Load(seed * TILLS + n, source_id=n + 1) for n in range(TILLS)]
+    with db.begin(engine) as conn:
+        loads[0].open(conn, LEDGER, int(time.time()))
+    engine.dispose()
+    with tempfile.TemporaryDirectory(prefix="fzk") as folder:
+        socket = Path(folder) / "books"
+        command = python("-m", "farz.drills.server", url, str(LEDGER), str(socket))
+        server = Part("server", command, Path(folder) / "log")
+        try:
+            tills = _load(server, made, dice, socket, loads, counts)
+        finally:
+            server.kill()
+    for till in tills:
+        counts["requests"] += len(till.asked)
+        counts["answered"] += len(till.told)
+        counts["resent"] += till.resent
+    engine = db.create_engine(url)
+    with db.read(engine) as conn:
+        verdict = Judge(conn, LEDGER).judge(tills, loads[0].members)
+    engine.dispose()
+    counts["lost"] += verdict.lost + sum(len(each.asked) - len(each.told) for each in tills)
+    counts["doubled"] += verdict.doubled
+    return verdict.conserved
+
+
+def _load(
+    server: Part,
+    made: Databases,
+    dice: random.Random,
+    socket: Path,
+    loads: list[Load],
+    counts: Counter[str],
+) -> list[Till]:
+    over = threading.Event()
+    tills = [Till(socket, load, over.is_set) for load in loads]
+    _start(server, socket)
+    tills[0].ask(loads[0].funds())
+    for till in tills:
+        till.start()
+    try:
+        for _ in range(KILLS):
+            time.sleep(dice.uniform(0.01, 0.4))
+            if dice.random() < 0.5 and made.kill():
+                counts["database"] += 1
+                continue
+            server.kill()
+            counts["server"] += 1
+            _start(server, socket)
+        time.sleep(dice.uniform(0.01, 0.1))
+    finally:
+        over.set()
+    for till in tills:
+        till.join()
+        if till.failed is not None:
+            raise till.failed
+    return tills
+
+
+def _start(server: Part, socket: Path) -> None:
+    """A dead server leaves its socket behind: the new one is ready when it has made its own."""
+    socket.unlink(missing_ok=True)
+    server.start()
+    server.await_ready(socket.exists, READY_S)

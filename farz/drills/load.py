@@ -1,0 +1,131 @@
+"""What the drills ask of the books: a seeded mix of everything that may be asked.
+
+Requests name accounts, never a ledger, so that two ledgers opened with the same seed can be
+asked the same. Every request may be repeated: a record by its name, a payment by its key.
+"""
+
+import hashlib
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from sqlalchemy import Connection
+
+from backend.ledger import accounts
+from backend.ledger.poster import Request
+from backend.ledger.resolve import PayClaims, Resolution, SetBudget
+from backend.ledger.transfers import (
+    Code,
+    Credit,
+    Entry,
+    Group,
+    Hold,
+    Idempotency,
+    Leg,
+    Note,
+    RecordKey,
+    Suspend,
+    Wanted,
+)
+
+BEGAN_S = 1_790_000_000
+EPOCH = 0xF00D_0000_0000_0001  # above 2**63, where databases have no plain integer
+MEMBERS = 8
+FUNDS = 300
+
+
+@dataclass
+class Load:
+    """One ledger's requests, the same for the same seed."""
+
+    seed: int
+    source_id: int = 1
+    seq: int = 0
+    payments: int = 0
+    waiting: list[tuple[int, int]] = field(default_factory=list)
+    sent: list[Entry] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.dice = random.Random(f"farz load {self.seed}")
+        self.members = [accounts.FIRST_DRAWN + 7 * n for n in range(MEMBERS)]
+
+    def open(self, conn: Connection, ledger_id: int, opened_s: int = BEGAN_S) -> None:
+        """Opens the ledger with its members; one of them may hold little."""
+        accounts.open_ledger(
+            conn, ledger_id, opened_s * 1_000_000, origin="farz/drill", salt=bytes(32)
+        )
+        for number, account_id in enumerate(self.members):
+            accounts.open_account(
+                conn,
+                ledger_id,
+                accounts.CREDIT,
+                None,
+                max_balance=2 * FUNDS if number == 0 else None,
+                draw=lambda _, a=account_id: a - accounts.FIRST_DRAWN,  # type: ignore[misc]
+            )
+
+    def funds(self) -> list[Request]:
+        """What every member begins with."""
+        return [self.record(Credit(member, FUNDS)) for member in self.members]
+
+    def record(self, wanted: Wanted) -> Entry:
+        """The next record of the device."""
+        self.seq += 1
+        entry = signed(self.source_id, self.seq, wanted)
+        self.sent.append(entry)
+        return entry
+
+    def mixed(self) -> list[Request]:
+        """Records of every kind, replays, a contradiction, payments, groups, last words."""
+        dice, members = self.dice, self.members
+        asked: list[Request] = [
+            Resolution(self.source_id, EPOCH, seq, who, "seen", "staff:1")
+            for seq, who in self._decided()
+        ]
+        asked += [self.record(Credit(dice.choice(members), dice.randint(0, 90))) for _ in range(4)]
+        asked += [dice.choice(self.sent), signed(self.source_id, self.seq, Note(), "other bytes")]
+        self.waiting = [(self.seq + n, dice.choice(members)) for n in (1, 2)]
+        asked.append(self.record(Suspend(dice.randint(1, 40))))
+        asked.append(self.record(Hold("new_epoch", account_id=dice.choice(members), amount=30)))
+        asked.append(self.record(Note("calibration")))
+        asked += [self.payment(legs, dice.choice((20, 60, 400))) for legs in (1, 1, 1, 3)]
+        dice.shuffle(asked)
+        return asked
+
+    def _decided(self) -> Iterator[tuple[int, int | None]]:
+        for seq, who in self.waiting:
+            yield seq, self.dice.choice((who, who, None))
+
+    def payment(self, legs: int, most: int) -> Group:
+        """A payment by key; with several legs money passes through several hands."""
+        self.payments += 1
+        path, amount = self.dice.sample(self.members, legs + 1), self.dice.randint(1, most)
+        name = f"{self.source_id}.{self.payments}"
+        moves = tuple(Leg(debit, credit, amount, Code.PAY) for debit, credit in pairwise(path))
+        fingerprint = hashlib.sha256(repr((path, amount)).encode()).digest()
+        return Group(moves, BEGAN_S, Idempotency("drill", name, fingerprint))
+
+    def steps(self) -> Iterator[tuple[str, list[Request]]]:
+        """(shape, requests) for ever: each list is one transaction of the poster."""
+        budget = MEMBERS * FUNDS
+        while True:
+            for _ in range(4):
+                yield "mixed", self.mixed()
+            budget += self.dice.randint(0, 900)
+            yield "budget", [SetBudget(BEGAN_S - 10, BEGAN_S + 10**7, budget, "council")]
+            yield "mixed", self.mixed()
+            yield "claims", [PayClaims()]
+
+
+def signed(source_id: int, seq: int, wanted: Wanted, words: str = "") -> Entry:
+    """A synthetic record; other `words` are other signed bytes under the same name."""
+    said = f"{source_id}.{seq}-{words}".encode()
+    return Entry(
+        key=RecordKey(source_id, EPOCH, seq, hashlib.sha256(said).digest()),
+        kind="deposit",
+        jws=said + b".synthetic",
+        received_s=BEGAN_S,
+        effective_s=BEGAN_S + seq,
+        wanted=wanted,
+    )

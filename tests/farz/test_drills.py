@@ -1,0 +1,61 @@
+"""The drills find nothing in the books as they are, and find the fault where one is put in."""
+
+from collections.abc import Sequence
+from typing import Any, get_args
+
+import pytest
+from sqlalchemy import Connection, Table
+
+from backend.ledger import store
+from farz.drills import DRILLS, Engine, drill
+from farz.errors import FarzError
+
+ENGINES = get_args(Engine)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_poster_that_fails_at_any_statement_loses_and_doubles_nothing(engine: Engine) -> None:
+    report = drill("failpoint", 75, 1, engine)
+
+    assert report["ok"], report
+    # Every statement of a mixed batch was struck, before it and after it.
+    assert report["statements"]["mixed"] > 10
+    assert report["committed_unanswered"] > 0
+    assert report["struck_by"]["kill"] > 0
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_killed_server_loses_and_doubles_nothing(engine: Engine) -> None:
+    report = drill("kill", 2, 3, engine)
+
+    assert report["ok"], report
+    assert report["resent"] > 0, "nobody was interrupted: the drill proved nothing"
+    assert (report["killed"]["database"] > 0) == (engine == "postgresql")
+
+
+def test_a_batch_that_is_committed_in_two_parts_is_found_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The control: if this fails, the drill above proves nothing."""
+    whole = store.SqliteStore.bulk
+
+    def halved(
+        self: store.SqliteStore, conn: Connection, table: Table, rows: Sequence[Sequence[Any]]
+    ) -> None:
+        whole(self, conn, table, rows)
+        if table.name == "transfer":
+            conn.connection.commit()
+            conn.exec_driver_sql("BEGIN IMMEDIATE")
+
+    monkeypatch.setattr(store.SqliteStore, "bulk", halved)
+
+    try:
+        report = drill("failpoint", 40, 1)
+    except Exception:
+        return  # the books were so broken that they could not be asked again
+    assert not report["ok"]
+
+
+def test_an_unknown_drill_is_refused_with_the_names_there_are() -> None:
+    with pytest.raises(FarzError, match=", ".join(DRILLS)):
+        drill("earthquake", 1, 1)
