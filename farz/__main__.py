@@ -128,7 +128,8 @@ def gateway(
 
 @app.command()
 def bench(
-    name: Annotated[str, typer.Argument(help="firmware, gateway or spine")], as_json: Json = False
+    name: Annotated[str, typer.Argument(help="firmware, gateway, peers or spine")],
+    as_json: Json = False,
 ) -> None:
     """Measure, as ratios to a limit that is measured in the same run."""
     from farz.benches import run

@@ -7,7 +7,7 @@ from typing import Any
 from farz.errors import FarzError
 from farz.processes import ROOT
 
-NAMES = ("firmware", "gateway", "spine")
+NAMES = ("firmware", "gateway", "peers", "spine")
 
 
 def run(name: str) -> dict[str, Any]:
