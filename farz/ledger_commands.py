@@ -7,7 +7,7 @@ import typer
 
 from farz.town import open_books
 
-app = typer.Typer(no_args_is_help=True, help="The books: checking them.")
+app = typer.Typer(no_args_is_help=True, help="The books: checking and distributing them.")
 
 
 @app.command()
@@ -30,3 +30,17 @@ def verify(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
             typer.echo(str(problem))
         typer.echo("The books are right." if report.ok else "The books are NOT right.")
     raise typer.Exit(0 if report.ok else 1)
+
+
+@app.command()
+def distribute() -> None:
+    """Print the SQL that distributes an empty, migrated database by town (Citus).
+
+    Example:  farz ledger distribute | psql "$URL"        Read deploy/distribute.md first.
+    """
+    from backend.distribution import LOCAL, citus_statements
+
+    for name, reason in LOCAL.items():
+        typer.echo(f"-- {name} stays local: {reason}")
+    for statement in citus_statements():
+        typer.echo(statement)

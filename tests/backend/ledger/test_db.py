@@ -110,33 +110,3 @@ def test_history_is_neither_changed_nor_deleted(town: Town, table: str) -> None:
             continue
         with pytest.raises(DBAPIError, match="append-only"), db.begin(town.engine) as conn:
             conn.execute(text(statement))
-
-
-def test_every_primary_and_unique_key_begins_with_the_ledger(postgres_url: str) -> None:
-    engine = db.create_engine(postgres_url)
-    t.metadata.create_all(engine)
-    with db.read(engine) as conn:
-        keys = conn.execute(
-            text(
-                "SELECT c.conrelid::regclass::text AS name, c.contype AS kind, "
-                "a.attname AS first, f.attname AS far FROM pg_constraint c "
-                "JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1] "
-                "LEFT JOIN pg_attribute f ON f.attrelid = c.confrelid AND f.attnum = c.confkey[1] "
-                "WHERE c.contype IN ('p', 'u', 'f') "
-                "AND c.connamespace = 'public'::regnamespace"
-            )
-        ).all()
-        indexes = conn.execute(
-            text(
-                "SELECT i.indexrelid::regclass::text, a.attname AS first FROM pg_index i "
-                "JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0] "
-                "JOIN pg_class c ON c.oid = i.indrelid WHERE i.indisunique "
-                "AND c.relnamespace = 'public'::regnamespace"
-            )
-        ).all()
-    engine.dispose()
-
-    assert len({key.name for key in keys}) == len(t.metadata.tables)
-    assert {key.first for key in keys} == {"ledger_id"}
-    assert {key.far for key in keys if key.kind == "f"} == {"ledger_id"}
-    assert {index.first for index in indexes} == {"ledger_id"}
