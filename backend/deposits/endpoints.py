@@ -1,7 +1,7 @@
 """Routes of the uplink, of telemetry, and of deposits that people look at."""
 
 import asyncio
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, status
 from fastapi.concurrency import run_in_threadpool
@@ -33,10 +33,9 @@ async def take_uplink(
     The same batch again is answered alike. An empty batch asks for what goes down.
     """
     prepared = await run_in_threadpool(uplink.prepare, services, gateway, batch)
-    futures = services.poster.submit_entries(prepared.entries) if prepared.entries else []
-    answers = await asyncio.gather(
-        *(asyncio.wrap_future(future) for future in futures), return_exceptions=True
-    )
+    answers: list[Any] = []
+    if prepared.entries:
+        answers = await asyncio.wrap_future(services.poster.submit_all(prepared.entries))
     return await run_in_threadpool(uplink.answered, services, gateway, batch, prepared, answers)
 
 

@@ -6,12 +6,13 @@ spoil its neighbours.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from backend.ledger.accounts import CREDIT, ISSUER, SUSPENSE
 from backend.ledger.errors import LedgerError
 from backend.ledger.repeats import Replay, remember, replayed
+from backend.ledger.tiles import TileRow
 from backend.ledger.transfers import (
     CREDITED,
     HELD,
@@ -28,7 +29,6 @@ from backend.ledger.transfers import (
     Outcome,
     Posted,
     Purses,
-    State,
     Suspend,
     TransferRow,
     book_legs,
@@ -43,37 +43,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Table
 
 RecordName = tuple[int, int, int]
-
-
-class RecordRow(NamedTuple):
-    """A row of `record`, in the order of its columns."""
-
-    ledger_id: int
-    source_id: int
-    epoch: int
-    seq: int
-    hash: bytes
-    kind: str
-    jws: bytes
-    sealed_for: int | None
-    attestation_id: int | None
-    received_s: int
-    effective_s: int
-    basis: str
-    recorded_us: int
-    outcome: str
-    reason: str
-    until_s: int | None
-    point_id: int | None
-    fraction: str | None
-    grade: str | None
-    net_g: int | None
-    tariff_id: int | None
-    amount_per_kg: int | None
-    card_ref: str | None
-    account_id: int | None
-    amount: int
-    transfer_id: int | None
+_NO_NAME: tuple[None, None, None] = (None, None, None)
 
 
 class Known(NamedTuple):
@@ -133,7 +103,7 @@ class Sheet:
     """The rows of one transaction, by table."""
 
     transfers: list[TransferRow] = field(default_factory=list)
-    records: list[RecordRow] = field(default_factory=list)
+    records: list[tuple[Any, ...]] = field(default_factory=list)
     quarantined: list[tuple[Any, ...]] = field(default_factory=list)
     claims: list[tuple[Any, ...]] = field(default_factory=list)
     claims_opened: list[tuple[Any, ...]] = field(default_factory=list)
@@ -142,6 +112,7 @@ class Sheet:
     idempotency: list[tuple[Any, ...]] = field(default_factory=list)
     terms: list[tuple[Any, ...]] = field(default_factory=list)
     budgets: list[Budget] = field(default_factory=list)
+    tiles: list[TileRow] = field(default_factory=list)
     rows: "list[tuple[Table, dict[str, Any]]]" = field(default_factory=list)
 
     def __bool__(self) -> bool:
@@ -224,15 +195,14 @@ def write_transfer(
     """Puts a checked transfer on the sheet and returns its id, the next dense one."""
     transfer_id = books.next_id
     books.next_id += 1
-    source_id, epoch, seq = name if name is not None else (None, None, None)
-    books.sheet.transfers.append(
-        TransferRow(
-            books.ledger_id, transfer_id, debit, credit, amount, int(code),
-            transfer_id if group_id is None else group_id, int(State.SINGLE), None, corrects_id,
-            source_id, None if epoch is None else signed64(epoch), seq, leg, record_hash,
-            effective_s, books.tick(),
-        )
+    books.clock_us += 1
+    source_id, epoch, seq = (name[0], signed64(name[1]), name[2]) if name else _NO_NAME
+    row = (
+        books.ledger_id, transfer_id, debit, credit, amount, int(code),
+        group_id or transfer_id, 0, None, corrects_id, source_id, epoch, seq, leg, record_hash,
+        effective_s, books.clock_us,
     )  # fmt: skip
+    books.sheet.transfers.append(TransferRow._make(row))
     return transfer_id
 
 
@@ -270,31 +240,36 @@ def book_entry(books: Books, entry: Entry) -> Outcome:
 
     Raises BadAmount for an amount that no books could hold; nothing is recorded then.
     """
-    known = books.known.get(entry.key.name)
+    key = entry.key
+    name = key[:3]
+    known = books.known.get(name)
     if known is not None:
-        if known.hash == entry.key.hash:
-            return replace(known.outcome, known=True)
+        if known.hash == key.hash:
+            return known.outcome._replace(known=True)
         return _quarantine(books, entry)
     wanted = entry.wanted
     if not isinstance(wanted, Note) and wanted.amount != 0:
         check_amount(wanted.amount)
+    account_id: int | None = None
     match wanted:
         case Credit():
-            outcome, account_id = _credit(books, entry, wanted)
+            outcome, account_id = _credit(books, entry, name, wanted)
         case Suspend():
-            outcome, account_id = _suspend(books, entry, wanted), None
+            outcome = _suspend(books, entry, wanted)
         case Hold():
             outcome, account_id = _held(wanted.reason, wanted.amount), wanted.account_id
         case Note():
-            outcome, account_id = Outcome(NOTED, wanted.reason, 0, None, None, False), None
+            outcome = Outcome(NOTED, wanted.reason, 0, None, None, False)
     _write_record(books, entry, outcome, account_id)
-    books.known[entry.key.name] = Known(entry.key.hash, outcome)
+    books.known[name] = Known(key.hash, outcome)
     return outcome
 
 
-def _credit(books: Books, entry: Entry, wanted: Credit) -> tuple[Outcome, int | None]:
+def _credit(
+    books: Books, entry: Entry, name: RecordName, wanted: Credit
+) -> tuple[Outcome, int | None]:
     """Business never refuses weighed waste: what the account cannot take is kept elsewhere."""
-    key, amount, account_id = entry.key, wanted.amount, wanted.account_id
+    amount, account_id = wanted.amount, wanted.account_id
     terms = books.purses.terms.get(account_id)
     if terms is None or terms.closed or terms.currency_id != CREDIT:
         reason = "account_closed" if terms is not None and terms.closed else "unknown_account"
@@ -306,9 +281,9 @@ def _credit(books: Books, entry: Entry, wanted: Credit) -> tuple[Outcome, int | 
     except LedgerError as error:
         return _held(error.code, amount), account_id
     if not books.affords(amount):
-        open_claim(books, key.name, account_id, amount, entry.effective_s, "budget")
+        open_claim(books, name, account_id, amount, entry.effective_s, "budget")
         return Outcome(QUEUED, "no_budget", amount, None, None, False), account_id
-    transfer_id = mint(books, account_id, amount, entry.effective_s, key.name, key.hash)
+    transfer_id = mint(books, account_id, amount, entry.effective_s, name, entry.key.hash)
     purse = books.purses.money.get(account_id)
     balance = None if purse is None else purse.posted
     return Outcome(CREDITED, "", amount, balance, transfer_id, False), account_id
@@ -318,7 +293,7 @@ def _suspend(books: Books, entry: Entry, wanted: Suspend) -> Outcome:
     """Without budget nothing is minted yet; the budget is asked again when it is resolved."""
     key, transfer_id = entry.key, None
     if wanted.amount > 0 and books.affords(wanted.amount):
-        transfer_id = mint(books, SUSPENSE, wanted.amount, entry.effective_s, key.name, key.hash)
+        transfer_id = mint(books, SUSPENSE, wanted.amount, entry.effective_s, key[:3], key.hash)
     return Outcome(SUSPENDED, wanted.reason, wanted.amount, None, transfer_id, False)
 
 
@@ -329,9 +304,9 @@ def _held(reason: str, amount: int) -> Outcome:
 def _quarantine(books: Books, entry: Entry) -> Outcome:
     """Other truly signed bytes under a taken name: kept, alarmed by the caller, never paid."""
     key = entry.key
-    seen = (key.name, key.hash) in books.quarantined
+    seen = (key[:3], key.hash) in books.quarantined
     if not seen:
-        books.quarantined.add((key.name, key.hash))
+        books.quarantined.add((key[:3], key.hash))
         books.sheet.quarantined.append(
             (
                 books.ledger_id, key.source_id, signed64(key.epoch), key.seq, key.hash,
@@ -342,13 +317,16 @@ def _quarantine(books: Books, entry: Entry) -> Outcome:
 
 
 def _write_record(books: Books, entry: Entry, outcome: Outcome, account_id: int | None) -> None:
-    key, wanted = entry.key, entry.wanted
+    """A row of `record`, in the order of its columns."""
+    source_id, epoch, seq, digest = entry.key
+    wanted = entry.wanted
+    books.clock_us += 1
     books.sheet.records.append(
-        RecordRow(
-            books.ledger_id, key.source_id, signed64(key.epoch), key.seq, key.hash, entry.kind,
+        (
+            books.ledger_id, source_id, signed64(epoch), seq, digest, entry.kind,
             entry.jws, None, entry.attestation_id, entry.received_s, entry.effective_s,
-            entry.basis, books.tick(), outcome.outcome, outcome.reason,
-            wanted.until_s if isinstance(wanted, Hold) else None, entry.point_id, entry.fraction,
+            entry.basis, books.clock_us, outcome.outcome, outcome.reason,
+            wanted.until_s if type(wanted) is Hold else None, entry.point_id, entry.fraction,
             entry.grade, entry.net_g, entry.tariff_id, entry.amount_per_kg, entry.card_ref,
             account_id, outcome.amount, outcome.transfer_id,
         )

@@ -12,9 +12,17 @@ from backend.ledger.accounts import ISSUER
 from backend.ledger.balances import balance_query
 from backend.ledger.booking import Budget, ClaimDue, RecordName, Waiting
 from backend.ledger.errors import Refused, restored
-from backend.ledger.log import size
 from backend.ledger.repeats import Replay
-from backend.ledger.transfers import MAX_LEGS, Code, Group, Posted, Purse, Terms
+from backend.ledger.transfers import (
+    MAX_LEGS,
+    Code,
+    Group,
+    Posted,
+    Purse,
+    Terms,
+    TransferRow,
+    signed64,
+)
 
 # Claims paid in one batch; the rest follow in the next.
 CLAIMS = 256
@@ -236,9 +244,14 @@ def tails(conn: Connection, ledger_id: int) -> Counter[int]:
     return counts
 
 
-def behind(conn: Connection, ledger_id: int) -> int:
-    """How many transfers the log does not hold yet."""
-    last_id = conn.scalar(
-        select(func.max(t.transfer.c.id)).where(t.transfer.c.ledger_id == ledger_id)
+def transfers(conn: Connection, ledger_id: int, after_id: int, limit: int) -> list[TransferRow]:
+    """The transfers after an id, as the poster wrote them."""
+    row = t.transfer.c
+    found = conn.execute(
+        select(t.transfer)
+        .where(row.ledger_id == ledger_id, row.id > after_id)
+        .order_by(row.id)
+        .limit(limit)
     )
-    return (last_id or 0) - size(conn, ledger_id)
+    rows = [TransferRow._make(each) for each in found]
+    return [r if r.epoch is None else r._replace(epoch=signed64(r.epoch)) for r in rows]

@@ -5,7 +5,9 @@ write go through each driver's fastest route. Everything else is the same SQLAlc
 """
 
 from abc import ABC, abstractmethod
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -71,20 +73,25 @@ def store_for(engine: Engine, ledger_id: int) -> "Store":
 
 def runs(names: Iterable[RecordName]) -> Iterator[Run]:
     """Groups record names into runs, so that a gap costs no more than it saves."""
-    run: Run | None = None
-    for source_id, epoch, seq in sorted(names):
-        if run and (source_id, epoch) == run[:2] and seq - run.last <= _GAP:
-            run = run._replace(last=seq)
-            continue
-        if run:
-            yield run
-        run = Run(source_id, epoch, seq, seq)
-    if run:
-        yield run
+    journals: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for source_id, epoch, seq in names:
+        journals[source_id, epoch].append(seq)
+    for (source_id, epoch), seqs in journals.items():
+        seqs.sort()
+        first = last = seqs[0]
+        for seq in seqs:
+            if seq - last > _GAP:
+                yield Run(source_id, epoch, first, last)
+                first = seq
+            last = seq
+        yield Run(source_id, epoch, first, last)
 
 
 class Store(ABC):
     """One ledger's rows. All methods run inside a write transaction that holds the lock."""
+
+    LOCK: str
+    MOVE_ON: str
 
     def __init__(self, ledger_id: int) -> None:
         self.ledger_id = ledger_id
@@ -99,12 +106,9 @@ class Store(ABC):
 
     def lock(self, conn: Connection) -> Head:
         """Takes the ledger's head row, in a statement of its own. Raises UnknownAccount."""
-        head = t.ledger_head.c
-        row = conn.execute(
-            select(head.next_id, head.clock_us, head.terms_no)
-            .where(head.ledger_id == self.ledger_id)
-            .with_for_update()
-        ).one_or_none()
+        cursor: Any = conn.connection.cursor()
+        cursor.execute(self.LOCK, (self.ledger_id,))
+        row = cursor.fetchone()
         if row is None:
             raise UnknownAccount(f"Ledger {self.ledger_id} has not been opened.")
         return Head(*row)
@@ -177,10 +181,9 @@ class Store(ABC):
                 )
             )
         self._write_budgets(conn, books)
-        conn.execute(
-            update(t.ledger_head)
-            .where(t.ledger_head.c.ledger_id == self.ledger_id)
-            .values(next_id=books.next_id, clock_us=books.clock_us, terms_no=books.terms_no)
+        cursor: Any = conn.connection.cursor()
+        cursor.execute(
+            self.MOVE_ON, (books.next_id, books.clock_us, books.terms_no, self.ledger_id)
         )
 
     def _write_budgets(self, conn: Connection, books: Books) -> None:
@@ -219,15 +222,25 @@ def _bulk_tables(sheet: Sheet) -> tuple[tuple[Table, Sequence[Sequence[Any]]], .
         (t.resolution, sheet.resolutions),
         (t.idempotency, sheet.idempotency),
         (t.account_terms, sheet.terms),
+        (t.log_tile, sheet.tiles),
     )
 
 
 class SqliteStore(Store):
-    """The driver's own cursor: one prepared statement, many rows."""
+    """The driver's own cursor. Many rows a statement: each step of it gives the GIL away once."""
+
+    LOCK = "SELECT next_id, clock_us, terms_no FROM ledger_head WHERE ledger_id = ?"
+    MOVE_ON = "UPDATE ledger_head SET next_id = ?, clock_us = ?, terms_no = ? WHERE ledger_id = ?"
+    ROWS = 256
 
     def bulk(self, conn: Connection, table: Table, rows: Sequence[Sequence[Any]]) -> None:
-        marks = ", ".join("?" * len(table.columns))
-        conn.connection.cursor().executemany(f"INSERT INTO {table.name} VALUES ({marks})", rows)
+        cursor: Any = conn.connection.cursor()
+        one = f"({', '.join('?' * len(table.columns))})"
+        whole = len(rows) - len(rows) % self.ROWS
+        many = f"INSERT INTO {table.name} VALUES {', '.join([one] * self.ROWS)}" if whole else ""
+        for first in range(0, whole, self.ROWS):
+            cursor.execute(many, list(chain.from_iterable(rows[first : first + self.ROWS])))
+        cursor.executemany(f"INSERT INTO {table.name} VALUES {one}", rows[whole:])
 
     def probe(self, conn: Connection, wanted: Sequence[Run]) -> Iterator[tuple[Any, ...]]:
         cursor: Any = conn.connection.cursor()
@@ -245,6 +258,11 @@ class SqliteStore(Store):
 
 class PostgresStore(Store):
     """COPY in binary, and one round trip for all look-ups of a batch."""
+
+    LOCK = "SELECT next_id, clock_us, terms_no FROM ledger_head WHERE ledger_id = %s FOR UPDATE"
+    MOVE_ON = (
+        "UPDATE ledger_head SET next_id = %s, clock_us = %s, terms_no = %s WHERE ledger_id = %s"
+    )
 
     def bulk(self, conn: Connection, table: Table, rows: Sequence[Sequence[Any]]) -> None:
         names = ", ".join(f'"{column.name}"' for column in table.columns)

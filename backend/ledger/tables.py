@@ -314,7 +314,7 @@ idempotency = Table(
     CheckConstraint("(group_id IS NULL) = (refusal IS NOT NULL)", name="one_answer"),
 )
 
-# The Merkle log. Tiles are derived from the transfers; checkpoints are what was said of them.
+# The Merkle log: checkpoints are what was said of it, full tiles are derived from transfers.
 log_origin = Table(
     "log_origin",
     metadata,
@@ -333,6 +333,7 @@ log_tile = Table(
     Column("level", SmallInteger, nullable=False),
     Column("n", BigInteger, nullable=False),
     Column("hashes", LargeBinary, nullable=False),
+    Column("root", LargeBinary(32), nullable=False),
     PrimaryKeyConstraint("ledger_id", "level", "n"),
 )
 

@@ -71,9 +71,8 @@ class Idempotency:
     fingerprint: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class RecordKey:
-    """What names a record for ever, and the SHA-256 of its signing input."""
+class RecordKey(NamedTuple):
+    """What names a record for ever (the first three), and the SHA-256 of its signing input."""
 
     source_id: int
     epoch: int
@@ -82,7 +81,7 @@ class RecordKey:
 
     @property
     def name(self) -> tuple[int, int, int]:
-        return (self.source_id, self.epoch, self.seq)
+        return self[:3]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +159,7 @@ class Group:
     rows: tuple[tuple[Any, Mapping[str, Any]], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of a record. `balance_after` is known only where a limit made it needed."""
 
     outcome: str

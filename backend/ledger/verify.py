@@ -5,18 +5,18 @@ I9 are the queries of `laws`, I7 looks for the triggers, I10 computes the tree a
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, select, text
-from sqlalchemy.exc import NoResultFound
 
-from backend.ledger import log
+from backend.ledger import log, tiles
 from backend.ledger import tables as t
 from backend.ledger.balances import MOVES
 from backend.ledger.laws import LAWS
-from backend.ledger.merkle import node_hash, root
+from backend.ledger.merkle import Read, node_hash, root
 from backend.ledger.transfers import unsigned64
 from firmware import contract
 
@@ -114,7 +114,7 @@ def _fold(
     conn: Connection, ledger_id: int, accounts: dict[int, _Account], report: Report
 ) -> list[bytes]:
     """Goes through the transfers in order; returns the leaves of the log."""
-    salt = log.origin(conn, ledger_id).salt
+    hashed = tiles.Leaves(log.origin(conn, ledger_id).salt)
     leaves: list[bytes] = []
     last_us, pending = 0, {}
     for row in _transfers(conn, ledger_id):
@@ -124,7 +124,7 @@ def _fold(
         if row.recorded_us <= last_us:
             report.add("I5", f"transfer {row.id} is recorded at {row.recorded_us}, not later")
         last_us = row.recorded_us
-        leaves.append(log.leaf(salt, row))
+        leaves.append(hashed.of(row))
         payer, payee = accounts.get(row.debit), accounts.get(row.credit)
         if payer is None or payee is None:
             report.add("I1", f"transfer {row.id} moves {row.amount} of an unknown account")
@@ -290,14 +290,7 @@ def _check_log(conn: Connection, ledger_id: int, leaves: list[bytes], report: Re
             ]
         return nodes[level][index]
 
-    size = log.size(conn, ledger_id)
-    try:
-        if size > len(leaves):
-            report.add("I10", f"the log holds {size} leaves, the books {len(leaves)} transfers")
-        elif log.root_at(conn, ledger_id, size) != root(size, read):
-            report.add("I10", f"the log's tiles are not the tree of its {size} transfers")
-    except NoResultFound:
-        report.add("I10", f"the log of {size} transfers lacks a tile")
+    _check_tiles(conn, ledger_id, len(leaves), read, report)
     number = log.origin(conn, ledger_id).number
     table = t.checkpoint.c
     for row in conn.execute(
@@ -308,3 +301,30 @@ def _check_log(conn: Connection, ledger_id: int, leaves: list[bytes], report: Re
         report.checkpoints += 1
         if row.size > len(leaves) or root(row.size, read) != bytes(row.root):
             report.add("I10", f"the checkpoint of {row.size} transfers is no prefix of the books")
+
+
+def _check_tiles(conn: Connection, ledger_id: int, size: int, read: Read, report: Report) -> None:
+    """Each tile holds what is computed from the rows, and none is missing."""
+    found: Counter[int] = Counter()
+    tile = t.log_tile.c
+    for row in conn.execute(
+        select(t.log_tile)
+        .where(tile.ledger_id == ledger_id)
+        .order_by(tile.level, tile.n)
+        .execution_options(yield_per=_BATCH // tiles.WIDTH)
+    ):
+        height = row.level * 8
+        if row.n != found[row.level] or (row.n + 1) << (height + 8) > size:
+            report.add("I10", f"the log has a tile {row.level}/{row.n} out of place")
+            return
+        found[row.level] += 1
+        first = row.n * tiles.WIDTH
+        hashes = b"".join(read(height, first + i) for i in range(tiles.WIDTH))
+        if bytes(row.hashes) != hashes or bytes(row.root) != read(height + 8, row.n):
+            report.add("I10", f"the log's tile {row.level}/{row.n} is not made of its transfers")
+    full = size // tiles.WIDTH
+    level = 0
+    while full:
+        if found[level] != full:
+            report.add("I10", f"the log lacks tiles of level {level}: {found[level]} of {full}")
+        full, level = full // tiles.WIDTH, level + 1

@@ -145,8 +145,7 @@ class Ours:
         poster = Poster(self._engine, LEDGER, now_us)
         poster.start()
         start_s = time.perf_counter()
-        futures = [f for at in range(0, events, BATCH)
-                   for f in poster.submit_entries(entries[at : at + BATCH])]  # fmt: skip
+        futures = [poster.submit_all(entries[at : at + BATCH]) for at in range(0, events, BATCH)]
         for future in futures:
             future.result()
         poster.close()  # what waits to be folded is folded first

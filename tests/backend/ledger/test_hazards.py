@@ -225,9 +225,9 @@ def test_a_full_disk_fails_the_batch_whole_and_service_resumes(sqlite_url: str) 
     # SQLite lowers the bound to the file's own size at most: no page is left.
     pages["most"] = 1
     fat = [entry(n, Credit(member, 1), words="x" * 20_000) for n in range(50)]
-    answers = settled(town.poster.submit_entries(fat))
+    answers = done(town.poster.submit_all(fat))
     pages["most"] = 2**30
-    after = [done(future) for future in town.poster.submit_entries(fat)]
+    after = done(town.poster.submit_all(fat))
 
     assert all(isinstance(answer, errors.BooksUnavailable) for answer in answers)
     assert {(answer.outcome, answer.known) for answer in after} == {("credited", False)}

@@ -41,7 +41,7 @@ class Books(RuleBasedStateMachine):
         super().__init__()
         self._opened = contextmanager(type(self).open_engine)()
         engine = self._opened.__enter__()
-        self.town = Town(engine, Limits(tail=4, issuer_tail=8, log=16))
+        self.town = Town(engine, Limits(tail=4, issuer_tail=8))
         self.balance: dict[int, int] = {accounts.SUSPENSE: 0}
         self.first: dict[int, tuple[str, str, int, int]] = {}
         self.waits: dict[int, str] = {}

@@ -40,7 +40,7 @@ def test_same_record_twice_credits_once(town: Town) -> None:
 def test_same_record_twice_in_one_batch_credits_once(town: Town) -> None:
     member = town.account()
 
-    answers = [done(f) for f in town.poster.submit_entries([entry(1, Credit(member, 250))] * 3)]
+    answers = done(town.poster.submit_all([entry(1, Credit(member, 250))] * 3))
 
     assert [a.known for a in answers] == [False, True, True]
     assert len({a.transfer_id for a in answers}) == 1
@@ -78,12 +78,11 @@ def test_same_name_other_bytes_is_quarantined_and_pays_nothing(town: Town) -> No
 def test_same_name_other_bytes_in_one_batch_is_quarantined(town: Town) -> None:
     member = town.account()
 
-    answers = [
-        done(future)
-        for future in town.poster.submit_entries(
+    answers = done(
+        town.poster.submit_all(
             [entry(1, Credit(member, 250)), entry(1, Credit(member, 999), words="heavier")]
         )
-    ]
+    )
 
     assert [a.outcome for a in answers] == ["credited", "quarantined"]
     assert town.balance(member) == 250
@@ -366,9 +365,9 @@ def test_a_full_queue_is_said_at_once_and_recovers(engine: Engine) -> None:
     with db.begin(engine) as conn:
         conn.execute(select(t.ledger_head).with_for_update())
         # One is taken out of the queue and waits for our lock; two may wait behind it.
-        waiting = town.poster.submit_entries([entry(n, Credit(member, 1)) for n in range(2)])
+        waiting = [town.poster.submit(entry(n, Credit(member, 1))) for n in range(2)]
         with pytest.raises(errors.BooksBusy) as busy:
-            town.poster.submit_entries([entry(n, Credit(member, 1)) for n in range(5, 8)])
+            town.poster.submit_all([entry(n, Credit(member, 1)) for n in range(5, 8)])
     assert busy.value.retry_after_s >= 1
 
     assert all(done(f).outcome == "credited" for f in waiting)
@@ -380,7 +379,7 @@ def test_a_full_queue_is_said_at_once_and_recovers(engine: Engine) -> None:
 def test_closing_books_what_waits_and_takes_no_more(engine: Engine) -> None:
     town = Town(engine)
     member = town.account()
-    futures = town.poster.submit_entries([entry(n, Credit(member, 1)) for n in range(100)])
+    futures = [town.poster.submit(entry(n, Credit(member, 1))) for n in range(100)]
 
     town.close()
 
@@ -406,7 +405,7 @@ def test_recorded_time_is_strict_though_the_clock_stands_still(town: Town) -> No
     member = town.account()
     town.clock.now_us -= 200 * 1_000_000
 
-    town.poster.submit_entries([entry(n, Credit(member, 1)) for n in range(50)])
+    town.poster.submit_all([entry(n, Credit(member, 1)) for n in range(50)])
     done(town.poster.submit(entry(51, Credit(member, 1))))
 
     with db.read(town.engine) as conn:
@@ -421,7 +420,7 @@ def test_a_failing_database_fails_the_batch_whole_and_service_resumes(town: Town
     member = town.account()
     with db.begin(town.engine) as conn:
         conn.execute(text("ALTER TABLE record RENAME TO record_away"))
-    answers = settled(town.poster.submit_entries([entry(n, Credit(member, 1)) for n in range(5)]))
+    answers = done(town.poster.submit_all([entry(n, Credit(member, 1)) for n in range(5)]))
     with db.begin(town.engine) as conn:
         conn.execute(text("ALTER TABLE record_away RENAME TO record"))
 

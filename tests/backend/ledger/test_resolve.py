@@ -211,8 +211,7 @@ def test_two_budgets_do_not_share_a_day(town: Town) -> None:
 def test_a_hundred_times_more_claims_than_a_batch_pays_are_paid_in_turns(town: Town) -> None:
     member = town.account()
     done(town.poster.submit(budget(0)))
-    for future in town.poster.submit_entries([entry(n, Credit(member, 1)) for n in range(600)]):
-        done(future)
+    done(town.poster.submit_all([entry(n, Credit(member, 1)) for n in range(600)]))
 
     paid = [done(town.poster.submit(budget(1_000)))]
     while paid[-1]:
@@ -251,8 +250,8 @@ def test_nobody_overtakes_a_claim_of_the_same_batch(town: Town) -> None:
     member = town.account()
     done(town.poster.submit(budget(100)))
 
-    futures = town.poster.submit_entries(
+    asked = town.poster.submit_all(
         [entry(n, Credit(member, amount)) for n, amount in enumerate((60, 60, 30))]
     )
 
-    assert [done(f).outcome for f in futures] == ["credited", "queued", "queued"]
+    assert [each.outcome for each in done(asked)] == ["credited", "queued", "queued"]

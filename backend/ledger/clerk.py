@@ -1,0 +1,288 @@
+"""One transaction of a poster: take the lock, load, decide, write, commit.
+
+What was read once is kept for the next batch and believed only while nobody else has written in
+between: then the head row under the lock is the very one that this clerk wrote last.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from backend import db
+from backend.ledger import booking, loading, log, repeats, resolve, tiles
+from backend.ledger import tables as t
+from backend.ledger.accounts import ISSUER, SUSPENSE
+from backend.ledger.booking import Books, Budget
+from backend.ledger.errors import ClockLeap, LedgerError, UnknownAccount
+from backend.ledger.log import SignLog
+from backend.ledger.resolve import Amend, PayClaims, Resolution, SetBudget
+from backend.ledger.store import Head, store_for
+from backend.ledger.tiles import Appender
+from backend.ledger.transfers import Credit, Entry, Group, Purses
+
+logger = logging.getLogger(__name__)
+
+Request = Entry | Group | Resolution | SetBudget | PayClaims | Amend | SignLog
+# More than the microseconds that the largest batch takes of recorded time.
+_EDGE_US = 200_000
+# Transfers that the log catches up with in one go, after it was switched off.
+_CATCH_UP = 4_096
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of a poster: everything has one."""
+
+    queue: int = 20_000
+    batch: int = 1_024
+    # The clock may have stood still while the town's machine was off, but not for ever.
+    max_forward_s: int = 90 * 86_400
+    max_back_s: int = 300
+    # Transfers that an account's balance is summed from before they are folded.
+    tail: int = 64
+    # The issuer is in every deposit and has no limit to check: folded rarely.
+    issuer_tail: int = 4_096
+    # Accounts folded in one turn.
+    fold: int = 256
+    # Accounts whose terms and money are kept between batches.
+    accounts: int = 200_000
+    # Whether tiles of the log are written with the transfers; else at the next start.
+    log: bool = True
+
+
+@dataclass(slots=True)
+class _Kept:
+    """What was read under an earlier lock and is true as long as the head is `head`."""
+
+    head: Head
+    purses: Purses = field(default_factory=Purses)
+    budgets: list[Budget] | None = None
+    no_claims: bool = False
+
+
+class Clerk:
+    """Books batches of a ledger. `now_us` is the wall clock, Unix time in microseconds."""
+
+    def __init__(
+        self, engine: Engine, ledger_id: int, now_us: Callable[[], int], limits: Limits
+    ) -> None:
+        self._engine = engine
+        self._store = store_for(engine, ledger_id)
+        self._ledger_id = ledger_id
+        self._now_us = now_us
+        self._limits = limits
+        self._kept: _Kept | None = None
+        self._appender: Appender | None = None
+        self._tails: Counter[int] = Counter()
+        self._long: set[int] = set()
+        self._driver_error = engine.dialect.loaded_dbapi.Error
+
+    def open(self) -> None:
+        """Reads what waits to be folded, and brings the log up to date."""
+        with db.read(self._engine) as conn:
+            self._tails = loading.tails(conn, self._ledger_id)
+        self._long = {a for a, count in self._tails.items() if count > self._bound(a)}
+        with suppress(UnknownAccount), db.begin(self._engine) as conn:
+            self._open_log(conn, self._store.lock(conn))
+
+    def _open_log(self, conn: Connection, head: Head) -> None:
+        """Writes the tiles of transfers that were booked while the log was off."""
+        if self._appender is not None or not self._limits.log:
+            return
+        self._appender = Appender(self._ledger_id, log.origin(conn, self._ledger_id).salt)
+        done = tiles.written(conn, self._ledger_id) * tiles.WIDTH
+        while done + tiles.WIDTH < head.next_id:
+            rows = loading.transfers(conn, self._ledger_id, done, _CATCH_UP)
+            self._store.bulk(conn, t.log_tile, self._appender.extend(conn, rows))
+            done += len(rows)
+
+    def book(self, requests: Sequence[Request]) -> list[Any]:
+        """Books requests in one transaction: an answer or a LedgerError for each, in order."""
+        # Until this batch has committed, what was kept is in doubt.
+        kept, self._kept = self._kept, None
+        with db.begin(self._engine) as conn:
+            head = self._store.lock(conn)
+            self._open_log(conn, head)
+            if kept is None or kept.head != head:
+                kept = _Kept(head)
+            books = self._load(conn, kept, requests)
+            answers = [self._decide(conn, books, request) for request in requests]
+            if books.sheet:
+                books.tick()  # the head is another one after each batch that wrote
+                if self._appender is not None:
+                    books.sheet.tiles = self._appender.extend(conn, books.sheet.transfers)
+                self._store.write(conn, books)
+        if books.sheet:
+            self._keep(kept, books)
+        self._kept = kept
+        return answers
+
+    def _keep(self, kept: _Kept, books: Books) -> None:
+        kept.head = Head(books.next_id, books.clock_us, books.terms_no)
+        if books.sheet.budgets:
+            kept.budgets = None
+        if books.sheet.claims_opened:
+            kept.no_claims = False
+        if len(kept.purses.terms) > self._limits.accounts:
+            kept.purses = Purses()
+        self._count_tails(books)
+
+    def _decide(self, conn: Connection, books: Books, request: Request) -> Any:
+        try:
+            if type(request) is Entry:
+                return booking.book_entry(books, request)
+            return self._decide_other(conn, books, request)
+        except LedgerError as error:
+            repeats.remember_refusal(books, request, error)
+            return error
+
+    def _decide_other(self, conn: Connection, books: Books, request: Request) -> Any:
+        match request:
+            case Group():
+                return booking.book_group(books, request)
+            case Resolution():
+                return resolve.resolve(books, request)
+            case SetBudget():
+                return resolve.set_budget(books, request)
+            case PayClaims():
+                return books.paid
+            case SignLog():
+                return log.checkpoint(conn, self._ledger_id, request.key, books.clock_us)
+            case Amend():
+                number = loading.terms_count(conn, self._ledger_id, request.account_id)
+                return resolve.amend(books, request, number)
+
+    def _load(self, conn: Connection, kept: _Kept, requests: Sequence[Request]) -> Books:
+        """Everything the batch is decided by, read under the lock."""
+        head = kept.head
+        books = Books(self._ledger_id, head.next_id, self._clock_us(head.clock_us), head.terms_no)
+        entries = [request for request in requests if type(request) is Entry]
+        groups = [request for request in requests if type(request) is Group]
+        resolutions = [request for request in requests if type(request) is Resolution]
+        if entries:
+            books.known = self._store.known(conn, [entry.key[:3] for entry in entries])
+            if books.known:
+                self._load_quarantined(conn, books, entries)
+        if groups:
+            books.replays = loading.replays(conn, self._ledger_id, groups)
+        if resolutions:
+            books.waiting = loading.waiting(conn, self._ledger_id, {r.name for r in resolutions})
+        self._load_budget(conn, kept, books, requests)
+        self._load_money(conn, kept, books, requests)
+        books.paid = resolve.pay_claims(books) if books.due else 0
+        return books
+
+    def _load_quarantined(self, conn: Connection, books: Books, entries: Sequence[Entry]) -> None:
+        other = {
+            entry.key[:3]
+            for entry in entries
+            if (known := books.known.get(entry.key[:3])) and known.hash != entry.key.hash
+        }
+        if other:
+            books.quarantined = self._store.quarantined(conn, other)
+
+    def _load_budget(
+        self, conn: Connection, kept: _Kept, books: Books, requests: Sequence[Request]
+    ) -> None:
+        if kept.budgets is None:
+            kept.budgets = loading.budgets(conn, self._ledger_id)
+        books.budgets = kept.budgets
+        books.budgeted = bool(books.budgets)
+        for edge_s in {edge for b in books.budgets for edge in (b.from_s, b.until_s)}:
+            # No batch lies across the edge of a period: it is recorded after it.
+            if 0 < edge_s * 1_000_000 - books.clock_us < _EDGE_US:
+                books.clock_us = edge_s * 1_000_000
+        now_s = books.clock_us // 1_000_000
+        for budget in books.budgets:
+            if budget.from_s <= now_s < budget.until_s:
+                books.budget = budget
+        if books.budgeted and not kept.no_claims:
+            due = loading.due(conn, self._ledger_id)
+            kept.no_claims = not due
+            books.due, books.due_more = due[: loading.CLAIMS], len(due) > loading.CLAIMS
+            books.claims_wait = bool(due)
+        for request in requests:
+            if type(request) is SetBudget:
+                books.minted = loading.minted_since(conn, self._ledger_id, request.from_s)
+
+    def _load_money(
+        self, conn: Connection, kept: _Kept, books: Books, requests: Sequence[Request]
+    ) -> None:
+        debits, credits = _sides(books, requests)
+        books.purses = kept.purses
+        terms, money = kept.purses.terms, kept.purses.money
+        missing = (debits | credits | {ISSUER, SUSPENSE}) - terms.keys()
+        if missing:
+            terms.update(loading.terms(conn, self._ledger_id, missing))
+        limited = booking.limited(books, debits, credits) - money.keys()
+        if limited:
+            money.update(loading.money(conn, self._ledger_id, limited))
+
+    def _clock_us(self, last_us: int) -> int:
+        """The batch's time. Raises ClockLeap rather than record a wrong one for ever."""
+        now_us = self._now_us()
+        ahead_s = (now_us - last_us) // 1_000_000
+        if -self._limits.max_back_s <= ahead_s <= self._limits.max_forward_s:
+            return max(now_us - 1, last_us)
+        raise ClockLeap(
+            f"This machine's clock is {abs(ahead_s)} s {'ahead of' if ahead_s > 0 else 'behind'} "
+            "the last entry in the books. Set its date right; if it is right, allow the leap."
+        )
+
+    def _count_tails(self, books: Books) -> None:
+        touched: Counter[int] = Counter(row[2] for row in books.sheet.transfers)
+        touched.update([row[3] for row in books.sheet.transfers])
+        for account_id, count in touched.items():
+            self._tails[account_id] += count
+            if self._tails[account_id] >= self._bound(account_id):
+                self._long.add(account_id)
+
+    def _bound(self, account_id: int) -> int:
+        return self._limits.issuer_tail if account_id == ISSUER else self._limits.tail
+
+    def tidy(self, pressed: bool) -> bool:
+        """Folds long tails for one short turn; returns whether there is more to do.
+
+        Under a load that never pauses (`pressed`) it waits until enough has gathered.
+        """
+        if len(self._long) < (self._limits.fold if pressed else 1):
+            return False
+        folded = list(self._long)[: self._limits.fold]
+        try:
+            with db.begin(self._engine) as conn:
+                head = self._store.lock(conn)
+                self._store.fold(conn, folded, head.next_id - 1)
+        except (SQLAlchemyError, self._driver_error):
+            # It only saves time later; the books are as true without it.
+            logger.warning("Balances were not folded.", exc_info=True)
+            return False
+        for account_id in folded:
+            del self._tails[account_id]
+        self._long.difference_update(folded)
+        return True
+
+
+def _sides(books: Books, requests: Iterable[Request]) -> tuple[set[int], set[int]]:
+    """The accounts that a batch may debit and credit."""
+    debits: set[int] = set()
+    credits = {claim.account_id for claim in books.due}
+    for request in requests:
+        if type(request) is Entry:
+            if type(request.wanted) is Credit:
+                credits.add(request.wanted.account_id)
+        elif type(request) is Group:
+            debits.update([leg.debit for leg in request.legs])
+            credits.update([leg.credit for leg in request.legs])
+        elif type(request) is Resolution:
+            debits.add(SUSPENSE)
+            if request.account_id is not None:
+                credits.add(request.account_id)
+        elif type(request) is Amend:
+            credits.add(request.account_id)
+    return debits, credits
