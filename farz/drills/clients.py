@@ -22,9 +22,16 @@ RETRY_S = 0.03
 class Till(threading.Thread):
     """One client: rounds of a mixed load until it is told to stop; then it finishes its round."""
 
-    def __init__(self, socket: Path, load: Load, over: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        socket: Path,
+        load: Load,
+        over: Callable[[], bool],
+        work: Callable[[], list[Request]] | None = None,
+    ) -> None:
         super().__init__(daemon=True)
         self.load = load
+        self._work = work or load.mixed
         self.asked: list[Request] = []
         self.told: dict[int, Any] = {}
         self.resent = 0
@@ -36,7 +43,7 @@ class Till(threading.Thread):
     def run(self) -> None:
         try:
             while not self._over():
-                self.ask(self.load.mixed())
+                self.ask(self._work())
         except Exception as error:
             self.failed = error
 

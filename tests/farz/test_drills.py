@@ -20,7 +20,7 @@ def test_a_poster_that_fails_at_any_statement_loses_and_doubles_nothing(engine: 
     assert report["ok"], report
     # Every statement of a mixed batch was struck, before it and after it.
     assert report["statements"]["mixed"] > 10
-    assert report["committed_unanswered"] > 0
+    assert report["committed_all_the_same"] > 0
     assert report["struck_by"]["kill"] > 0
 
 

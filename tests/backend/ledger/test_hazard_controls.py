@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Collection
 
 import pytest
-from sqlalchemy import Connection, Engine, select, text, update
+from sqlalchemy import Connection, Engine, select, text, true, update
 
 from backend import db
 from backend.ledger import accounts, errors, loading
@@ -63,6 +63,7 @@ def test_with_lock_and_balances_in_one_statement_the_credit_is_spent_twice(
         head = t.ledger_head.c
         rows = conn.execute(
             select(head.next_id, head.clock_us, head.terms_no, money)
+            .select_from(t.ledger_head.join(money, true()))
             .where(head.ledger_id == self.ledger_id)
             .with_for_update(of=t.ledger_head)
         ).all()
