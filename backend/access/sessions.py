@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 
-from sqlalchemy import Connection, Engine, delete, insert, select, update
+from sqlalchemy import Connection, Engine, delete, insert, select, text, update
 
 from backend import db
 from backend.access import tables as t
@@ -20,6 +20,9 @@ LIMIT = 5
 ADDRESS_LIMIT = 50  # one address may stand for a whole town hall
 WINDOW_S = 15 * 60
 TOKEN_BYTES = 32
+_FIRST_TRY = text(
+    "INSERT INTO wrong_try (name_hash, n, first_s) VALUES (:name, 0, :now_s) ON CONFLICT DO NOTHING"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,17 +111,20 @@ class Sessions:
 
 def _count(conn: Connection, name: str, limit: int, now_s: int) -> int:
     """Add a try; return 0, or the seconds until the name is free again."""
-    query = select(t.wrong_try).where(t.wrong_try.c.name_hash == name).with_for_update()
-    row = conn.execute(query).one_or_none()
-    if row is not None and row.first_s + WINDOW_S <= now_s:
-        conn.execute(delete(t.wrong_try).where(t.wrong_try.c.name_hash == name))
-        row = None
-    if row is None:
-        conn.execute(insert(t.wrong_try).values(name_hash=name, n=1, first_s=now_s))
-        return 0
-    if row.n >= limit:
-        return int(row.first_s + WINDOW_S - now_s)
-    conn.execute(update(t.wrong_try).where(t.wrong_try.c.name_hash == name).values(n=row.n + 1))
+    tries, row = t.wrong_try, None
+    while row is None:
+        # Two may come at once, to two processes: the second waits here and counts after the first.
+        conn.execute(_FIRST_TRY, {"name": name, "now_s": now_s})
+        row = conn.execute(
+            select(tries).where(tries.c.name_hash == name).with_for_update()
+        ).one_or_none()
+    first_s, n = row.first_s, row.n
+    if first_s + WINDOW_S <= now_s:
+        first_s, n = now_s, 0
+    if n >= limit:
+        return int(first_s + WINDOW_S - now_s)
+    values = {"n": n + 1, "first_s": first_s}
+    conn.execute(update(tries).where(tries.c.name_hash == name).values(values))
     return 0
 
 
