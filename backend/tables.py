@@ -356,6 +356,17 @@ redemption = Table(
     _of("person_id", "person"),
 )
 
+# Who asked for a group of transfers, written by the poster in its transaction.
+booking = Table(
+    "booking",
+    metadata,
+    _town(),
+    _number("group_id"),
+    Column("booked_by", String(64), nullable=False),
+    Column("reason", String(200), nullable=False),
+    PrimaryKeyConstraint("ledger_id", "group_id"),
+)
+
 staff = Table(
     "staff",
     metadata,
@@ -382,4 +393,5 @@ APPEND_ONLY = (
     "product_price",
     "batch",
     "redemption",
+    "booking",
 )

@@ -2,7 +2,7 @@
 
 A balance is its folded counters plus the tail of transfers after `folded_id`, read in one
 statement so that a fold between the two is never counted twice. Holds that wait take away from
-what is available.
+what is available. A balance of the past is the nearest snapshot before it and a short tail.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 from backend.ledger import tables as t
-from backend.ledger.accounts import FIRST_DRAWN
+from backend.ledger.accounts import ISSUER
 from backend.ledger.errors import UnknownAccount
 from backend.ledger.transfers import Code, State
 
@@ -88,7 +88,7 @@ def balance_query(ledger_id: int) -> Select[Any]:
     debited = t.transfer.c.debit == folded.account_id
     minted = case(
         (
-            folded.account_id < FIRST_DRAWN,
+            folded.account_id == ISSUER,
             _tail(debited, t.transfer.c.code == Code.MINT),
         ),
         else_=0,
@@ -123,6 +123,40 @@ def _tail(*which: ColumnElement[bool]) -> ColumnElement[int]:
     return query.scalar_subquery()
 
 
+def balance_at(conn: Connection, ledger_id: int, account_id: int, upto_id: int) -> tuple[int, int]:
+    """(debits, credits) of an account after the transfer `upto_id`, from the nearest snapshot."""
+    row = t.balance_snapshot.c
+    found = conn.execute(
+        select(row.upto_id, row.debits, row.credits)
+        .where(row.ledger_id == ledger_id, row.account_id == account_id, row.upto_id <= upto_id)
+        .order_by(row.upto_id.desc())
+        .limit(1)
+    ).one_or_none()
+    from_id, debits, credits = found or (0, 0, 0)
+    transfer = t.transfer.c
+    for sign, side in _sides(ledger_id, account_id):
+        tail = _sum(transfer.amount).where(*side, transfer.id > from_id, transfer.id <= upto_id)
+        amount = conn.scalar(tail) or 0
+        if sign > 0:
+            credits += amount
+        else:
+            debits += amount
+    return debits, credits
+
+
+def moves_between(ledger_id: int, account_id: int, after_id: int, upto_id: int) -> Select[Any]:
+    """Selects (id, +1 or -1, amount) of an account in order, `after_id` < id <= `upto_id`."""
+    row = t.transfer.c
+    moved = [
+        select(row.id, literal(sign).label("sign"), row.amount).where(
+            *side, row.id > after_id, row.id <= upto_id
+        )
+        for sign, side in _sides(ledger_id, account_id)
+    ]
+    both = union_all(*moved).subquery()
+    return select(both).order_by(both.c.id)
+
+
 def statement(
     conn: Connection,
     ledger_id: int,
@@ -136,11 +170,8 @@ def statement(
     """
     after = balance(conn, ledger_id, account_id).posted
     if before_id is not None:
-        for sign, side in _sides(ledger_id, account_id):
-            after -= sign * (
-                conn.scalar(_sum(t.transfer.c.amount).where(*side, t.transfer.c.id >= before_id))
-                or 0
-            )
+        debits, credits = balance_at(conn, ledger_id, account_id, before_id - 1)
+        after = credits - debits
     lines: list[Line] = []
     for row in conn.execute(_page(ledger_id, account_id, before_id, limit)):
         amount = row.sign * row.amount
@@ -183,6 +214,6 @@ def _sides(ledger_id: int, account_id: int) -> list[tuple[int, tuple[ColumnEleme
         (1, (*common, row.credit == account_id)),
         (-1, (*common, row.debit == account_id, row.code != Code.MINT)),
     ]
-    if account_id < FIRST_DRAWN:
+    if account_id == ISSUER:
         sides.append((-1, (*common, row.debit == account_id, row.code == Code.MINT)))
     return sides

@@ -81,12 +81,14 @@ class Clerk:
         self._appender: Appender | None = None
         self._tails: Counter[int] = Counter()
         self._long: set[int] = set()
+        self._issuer_tail = 0
         self._driver_error = engine.dialect.loaded_dbapi.Error
 
     def open(self) -> None:
         """Reads what waits to be folded, and brings the log up to date."""
         with db.read(self._engine) as conn:
             self._tails = loading.tails(conn, self._ledger_id)
+        self._issuer_tail = self._tails[ISSUER]
         self._long = {a for a, count in self._tails.items() if count > self._bound(a)}
         with suppress(UnknownAccount), db.begin(self._engine) as conn:
             self._open_log(conn, self._store.lock(conn))
@@ -242,6 +244,10 @@ class Clerk:
             self._tails[account_id] += count
             if self._tails[account_id] >= self._bound(account_id):
                 self._long.add(account_id)
+        # No index finds what the issuer minted: its tail is all that was booked since its fold.
+        self._issuer_tail += len(books.sheet.transfers)
+        if self._issuer_tail >= self._limits.issuer_tail:
+            self._long.add(ISSUER)
 
     def _bound(self, account_id: int) -> int:
         return self._limits.issuer_tail if account_id == ISSUER else self._limits.tail
@@ -253,7 +259,7 @@ class Clerk:
         """
         if len(self._long) < (self._limits.fold if pressed else 1):
             return False
-        folded = list(self._long)[: self._limits.fold]
+        folded = {a: self._tails[a] for a in list(self._long)[: self._limits.fold]}
         try:
             with db.begin(self._engine) as conn:
                 head = self._store.lock(conn)
@@ -264,6 +270,8 @@ class Clerk:
             return False
         for account_id in folded:
             del self._tails[account_id]
+        if ISSUER in folded:
+            self._issuer_tail = 0
         self._long.difference_update(folded)
         return True
 

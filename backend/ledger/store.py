@@ -6,7 +6,7 @@ write go through each driver's fastest route. Everything else is the same SQLAlc
 
 from abc import ABC, abstractmethod
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -27,7 +27,9 @@ from sqlalchemy import (
     update,
 )
 
+from backend.ledger import history
 from backend.ledger import tables as t
+from backend.ledger.accounts import ISSUER
 from backend.ledger.balances import balance_query
 from backend.ledger.booking import (
     Books,
@@ -139,11 +141,19 @@ class Store(ABC):
                 seen.add(((row.source_id, row.epoch, row.seq), bytes(row.hash)))
         return seen
 
-    def fold(self, conn: Connection, account_ids: Collection[int], upto_id: int) -> None:
-        """Moves the accounts' tails into their counters. Nothing may be posted meanwhile."""
+    def fold(self, conn: Connection, tails: Mapping[int, int], upto_id: int) -> None:
+        """Moves the accounts' tails, {account: transfers}, into their counters and keeps these.
+
+        Nothing may be posted meanwhile.
+        """
         table = t.account_balance.c
-        for chunk in chunks(account_ids):
-            asked = balance_query(self.ledger_id).where(table.account_id.in_(chunk))
+        for account_id, length in tails.items():
+            if length >= 2 * history.EVERY and account_id != ISSUER:
+                history.keep_between(conn, self.ledger_id, account_id, upto_id)
+        for chunk in chunks(tails):
+            asked = balance_query(self.ledger_id).where(
+                table.account_id.in_(chunk), table.folded_id < upto_id
+            )
             folded = [
                 {
                     "of_account": row.account_id,
@@ -152,6 +162,9 @@ class Store(ABC):
                 }
                 for row in conn.execute(asked)
             ]
+            if not folded:
+                continue
+            history.keep(conn, self.ledger_id, upto_id, folded)
             conn.execute(
                 update(t.account_balance)
                 .where(

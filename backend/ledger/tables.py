@@ -25,6 +25,10 @@ from sqlalchemy import (
     text,
 )
 
+from backend.ledger.read_tables import balance_snapshot as balance_snapshot
+from backend.ledger.read_tables import day_total as day_total
+from backend.ledger.read_tables import day_total_upto as day_total_upto
+from backend.ledger.read_tables import journal_run as journal_run
 from backend.ledger.schema import Unsigned64 as Unsigned64
 from backend.ledger.schema import ledger_column as _ledger
 from backend.ledger.schema import make_append_only

@@ -117,6 +117,7 @@ def _fold(
     hashed = tiles.Leaves(log.origin(conn, ledger_id).salt)
     leaves: list[bytes] = []
     last_us, pending = 0, {}
+    snapshots = _Snapshots(conn, ledger_id)
     for row in _transfers(conn, ledger_id):
         report.transfers += 1
         if row.id != report.transfers:
@@ -134,8 +135,33 @@ def _fold(
             if row.state == 1:
                 pending[row.id] = row.amount
             _apply(row, payer, payee, pending.get(row.pending_id, 0), report)
+        snapshots.check(row.id, accounts, report)
     _check_head(conn, ledger_id, last_us, report)
     return leaves
+
+
+class _Snapshots:
+    """I2 for the counters of the past: each is compared when its transfer has been folded."""
+
+    def __init__(self, conn: Connection, ledger_id: int) -> None:
+        row = t.balance_snapshot.c
+        kept = select(t.balance_snapshot).where(row.ledger_id == ledger_id)
+        self._rows = iter(
+            conn.execute(kept.order_by(row.upto_id).execution_options(yield_per=_BATCH))
+        )
+        self._next = next(self._rows, None)
+
+    def check(self, folded_id: int, accounts: dict[int, _Account], report: Report) -> None:
+        """Compares the snapshots that were taken at this transfer."""
+        while self._next is not None and self._next.upto_id <= folded_id:
+            row, self._next = self._next, next(self._rows, None)
+            account = accounts.get(row.account_id)
+            if account is None or (row.debits, row.credits) != (account.debits, account.credits):
+                report.add(
+                    "I2",
+                    f"the snapshot of account {row.account_id} at transfer {row.upto_id} says "
+                    f"{row.debits} and {row.credits}; folded again it is another",
+                )
 
 
 def _transfers(conn: Connection, ledger_id: int) -> Iterator[Any]:
