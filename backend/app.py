@@ -15,6 +15,7 @@ from backend import db, migrations, problems
 from backend.access import endpoints as access
 from backend.access.same_site import SameSite
 from backend.access.sessions import Sessions
+from backend.accounts import endpoints as accounts
 from backend.budgets import endpoints as budgets
 from backend.cards import endpoints as cards
 from backend.compost import endpoints as compost
@@ -33,7 +34,19 @@ from backend.towns import endpoints as towns
 from backend.vault import Vault
 
 VERSION = "1"
-ROUTERS = (access, budgets, cards, compost, deposits, devices, people, reports, tariffs, towns)
+ROUTERS = (
+    access,
+    accounts,
+    budgets,
+    cards,
+    compost,
+    deposits,
+    devices,
+    people,
+    reports,
+    tariffs,
+    towns,
+)
 
 
 def now_us() -> int:

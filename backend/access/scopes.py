@@ -13,6 +13,10 @@ ROLES: dict[str, frozenset[str]] = {
             "tariffs:draft",
             "tariffs:approve",
             "budgets:write",
+            "transfers:read",
+            "transfers:book",
+            "transfers:correct",
+            "records:read",
             "devices:read",
             "compost:read",
         }
@@ -29,9 +33,20 @@ ROLES: dict[str, frozenset[str]] = {
             "redemptions:make",
         }
     ),
+    # Sees what money did and what devices said, and changes nothing.
+    "auditor": frozenset(
+        {
+            "reports:read",
+            "balances:read",
+            "statements:read",
+            "transfers:read",
+            "records:read",
+            "devices:read",
+        }
+    ),
     "technician": frozenset({"devices:read", "devices:write", "epochs:confirm"}),
 }
 ROLES["administrator"] = frozenset().union(
-    *ROLES.values(), {"statements:read", "staff:write", "gateways:write", "compost:write"}
+    *ROLES.values(), {"staff:write", "gateways:write", "compost:write"}
 )
 SCOPES = ROLES["administrator"]

@@ -29,7 +29,7 @@ START_S = 1_790_000_000
 RATES = {"organic": 25, "plastic": 40}
 PASSWORD, PIN = "correct horse", "2468"
 AMAL, BASSAM, STRANGER = b"\x04\x01\x02\x03\x04\x05\x06", b"\x04\x0a\x0b\x0c", b"\x04\xff\xee\xdd"
-ROLES = ("officer", "clerk", "technician", "administrator")
+ROLES = ("officer", "clerk", "technician", "auditor", "administrator")
 
 
 class Clock:

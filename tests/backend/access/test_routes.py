@@ -64,6 +64,11 @@ WHO_MAY = {
     ("GET", "/v1/budgets"): "reports:read",
     ("PUT", "/v1/budgets"): "budgets:write",
     ("GET", "/v1/streams"): "reports:read",
+    ("GET", "/v1/accounts/{account_id}"): "theirs or balances:read",
+    ("GET", "/v1/accounts/{account_id}/balance"): "theirs or balances:read",
+    ("GET", "/v1/accounts/{account_id}/statement"): "theirs or statements:read",
+    ("GET", "/v1/money"): "reports:read",
+    ("GET", "/v1/money/velocity"): "reports:read",
 }
 
 # A body that passes the schema, so that what is tested is the permission and not the form.
@@ -114,6 +119,7 @@ def call(town: Town, client: Any, method: str, path: str) -> Any:
         "tariff_id": 999,
         "product_id": 1,
         "receipt": "R1-01",
+        "account_id": town.amal.account_id,
     }
     url = re.sub(r"\{(\w+)\}", lambda found: str(names[found[1]]), path)
     body = None if method in ("GET", "DELETE") else BODIES.get(path)

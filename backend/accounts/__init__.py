@@ -1,0 +1,1 @@
+"""Accounts: balances now and of the past, statements, and the money of the town as a whole."""

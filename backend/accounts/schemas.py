@@ -1,0 +1,62 @@
+"""Accounts as JSON. Amounts in minor units; `scale` is how many decimals a person sees."""
+
+from pydantic import BaseModel
+
+from backend.accounts.service import Coverage
+
+
+class AccountOut(BaseModel):
+    """`available` is without what is held for open payments. No limit is null."""
+
+    account_id: int
+    currency: str
+    scale: int
+    balance: int
+    held: int
+    available: int
+    min_balance: int | None
+    max_balance: int | None
+    closed: bool
+
+
+class LineOut(BaseModel):
+    """One movement; `balance_after` is exact at that moment of the books."""
+
+    transfer_id: int
+    group_id: int
+    code: str
+    amount: int
+    balance_after: int
+    other_account_id: int
+    effective_s: int
+    recorded_us: int
+
+
+class SupplyOut(BaseModel):
+    """issued = retired + outstanding."""
+
+    currency: str
+    scale: int
+    issued: int
+    retired: int
+    outstanding: int
+
+
+class MoneyOut(BaseModel):
+    """`upto_id` is the last transfer that is counted; `coverage` is always of this moment."""
+
+    upto_id: int
+    supply: list[SupplyOut]
+    coverage: Coverage
+
+
+class VelocityOut(BaseModel):
+    """Whole days, UTC. `velocity`: how often the money outstanding changed hands in them."""
+
+    currency: str
+    from_s: int
+    until_s: int
+    transfers: int
+    volume: int
+    average_outstanding: int
+    velocity: float | None

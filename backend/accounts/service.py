@@ -1,0 +1,155 @@
+"""Reading accounts for the routes and commands: whose they are, what they hold and held.
+
+An account has no name: a person points at it, never the reverse. Who may look is asked of the
+person behind the account.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select
+
+from backend import tables as t
+from backend.compost import service as compost
+from backend.errors import BadInput
+from backend.ledger import balances, history, totals
+from backend.ledger import tables as ledger
+from backend.ledger.accounts import CREDIT
+from backend.ledger.balances import Balance, Line
+from backend.ledger.errors import UnknownAccount
+from backend.ledger.loading import terms
+from backend.ledger.transfers import Code
+
+GRAMS_PER_KG = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account and what is allowed on it now; `person_id` is None for the town's own."""
+
+    id: int
+    currency: str
+    scale: int
+    min_balance: int | None
+    max_balance: int | None
+    closed: bool
+    person_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A balance after the transfer `upto_id`, the last one recorded by then."""
+
+    account_id: int
+    upto_id: int
+    balance: int
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What the credits outstanding could be redeemed for now, and what is left out of it.
+
+    `stock_amount` is the compost in stock at its prices; `permille` is it per 1,000 outstanding.
+    """
+
+    outstanding: int
+    stock_amount: int
+    permille: int | None
+    unpriced: tuple[str, ...]
+    missing: tuple[str, ...]
+
+
+def account(conn: Connection, ledger_id: int, account_id: int) -> Account:
+    """Raises UnknownAccount."""
+    found = terms(conn, ledger_id, (account_id,)).get(account_id)
+    if found is None:
+        raise UnknownAccount(f"There is no account {account_id} in this ledger.")
+    row = ledger.currency.c
+    currency = conn.execute(
+        select(row.code, row.scale).where(row.ledger_id == ledger_id, row.id == found.currency_id)
+    ).one()
+    return Account(
+        account_id,
+        currency.code,
+        currency.scale,
+        found.min_balance,
+        found.max_balance,
+        found.closed,
+        owner(conn, ledger_id, account_id),
+    )
+
+
+def owner(conn: Connection, ledger_id: int, account_id: int) -> int | None:
+    """The person whose account this is."""
+    row = t.person.c
+    return conn.scalar(
+        select(row.id).where(row.ledger_id == ledger_id, row.account_id == account_id)
+    )
+
+
+def account_of(conn: Connection, ledger_id: int, person_id: int) -> int | None:
+    """The account of a person."""
+    row = t.person.c
+    return conn.scalar(
+        select(row.account_id).where(row.ledger_id == ledger_id, row.id == person_id)
+    )
+
+
+def balance(conn: Connection, ledger_id: int, account_id: int) -> Balance:
+    """The balance now. Raises UnknownAccount."""
+    return balances.balance(conn, ledger_id, account_id)
+
+
+def balance_at(
+    conn: Connection,
+    ledger_id: int,
+    account_id: int,
+    *,
+    recorded_s: int | None = None,
+    upto_id: int | None = None,
+) -> Moment:
+    """The balance at the end of a second of recorded time, or after a transfer.
+
+    Raises UnknownAccount, and BadInput unless one of the two is given.
+    """
+    if (recorded_s is None) == (upto_id is None):
+        raise BadInput("Ask for a moment (at_recorded_s) or for a transfer (at_id), not for both.")
+    account(conn, ledger_id, account_id)
+    if recorded_s is not None:
+        upto_id = history.id_at(conn, ledger_id, recorded_s * 1_000_000 + 999_999)
+    assert upto_id is not None
+    upto_id = min(upto_id, history.last_id(conn, ledger_id))
+    debits, credits = balances.balance_at(conn, ledger_id, account_id, upto_id)
+    return Moment(account_id, upto_id, credits - debits)
+
+
+def statement(
+    conn: Connection, ledger_id: int, account_id: int, *, before_id: int | None, limit: int
+) -> Sequence[Line]:
+    """Movements, newest first, those before a transfer. Raises UnknownAccount."""
+    return balances.statement(conn, ledger_id, account_id, before_id, limit)
+
+
+def word(code: int) -> str:
+    """A code of the ledger in small letters."""
+    return Code(code).name.lower()
+
+
+def coverage(conn: Connection, ledger_id: int, *, now_s: int) -> Coverage:
+    """What backs the credits outstanding, as far as this program knows of it."""
+    outstanding = next(
+        s.outstanding for s in totals.supply(conn, ledger_id) if s.currency_id == CREDIT
+    )
+    stock_amount, unpriced = 0, []
+    for product in compost.products(conn, ledger_id, at_s=now_s):
+        if product.amount_per_kg is None:
+            unpriced.append(product.name)
+        else:
+            stock_amount += product.stock_g * product.amount_per_kg // GRAMS_PER_KG
+    return Coverage(
+        outstanding,
+        stock_amount,
+        stock_amount * 1000 // outstanding if outstanding > 0 else None,
+        tuple(unpriced),
+        ("what merchants promise to accept", "money set aside by the municipality"),
+    )
