@@ -7,7 +7,7 @@ what is available. A balance of the past is the nearest snapshot before it and a
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     Column,
@@ -17,6 +17,7 @@ from sqlalchemy import (
     case,
     func,
     literal,
+    literal_column,
     select,
     union_all,
 )
@@ -28,6 +29,8 @@ from backend.ledger.transfers import Code, State
 
 # SQLite allows 32,766 parameters in a statement; a page of ids stays far below.
 _CHUNK = 500
+# Spelt out, since a partial index is found by its very words.
+NOT_MINTED = t.transfer.c.code != literal_column(str(int(Code.MINT)))
 MOVES = (int(State.SINGLE), int(State.POST))
 
 
@@ -85,16 +88,15 @@ def balances(conn: Connection, ledger_id: int, account_ids: Iterable[int]) -> Ma
 def balance_query(ledger_id: int) -> Select[Any]:
     """Selects account_id, debits, credits, held of every account; narrow it with `where`."""
     folded = t.account_balance.c
-    debited = t.transfer.c.debit == folded.account_id
-    minted = case(
-        (
-            folded.account_id == ISSUER,
-            _tail(debited, t.transfer.c.code == Code.MINT),
-        ),
-        else_=0,
+    row = t.transfer.c
+    debited = row.debit == folded.account_id
+    minted = _tail(None, debited, row.code == Code.MINT)
+    debits = (
+        folded.debits_posted
+        + _tail("debit", debited, NOT_MINTED)
+        + case((folded.account_id == ISSUER, minted), else_=0)
     )
-    debits = folded.debits_posted + _tail(debited, t.transfer.c.code != Code.MINT) + minted
-    credits = folded.credits_posted + _tail(t.transfer.c.credit == folded.account_id)
+    credits = folded.credits_posted + _tail("credit", row.credit == folded.account_id)
     held = _sum(t.hold_open.c.amount).where(
         t.hold_open.c.ledger_id == folded.ledger_id,
         t.hold_open.c.debit == folded.account_id,
@@ -112,9 +114,22 @@ def _sum(column: Column[Any]) -> Select[Any]:
     return select(func.coalesce(func.sum(column), 0).cast(column.type))
 
 
-def _tail(*which: ColumnElement[bool]) -> ColumnElement[int]:
+def by_side(query: Select[Any], side: str | None) -> Select[Any]:
+    """Reads the transfers of an account through the index of its side ("debit", "credit").
+
+    Left alone, SQLite walks all transfers since the fold, which for a quiet account are many.
+    `side` None is the issuer's minting, which no index has.
+    """
+    return (
+        query
+        if side is None
+        else query.with_hint(t.transfer, f"INDEXED BY ix_transfer_{side}", "sqlite")
+    )
+
+
+def _tail(side: str | None, *which: ColumnElement[bool]) -> ColumnElement[int]:
     """The sum of the transfers that the account's folded counters do not hold yet."""
-    query = _sum(t.transfer.c.amount).where(
+    query = by_side(_sum(t.transfer.c.amount), side).where(
         t.transfer.c.ledger_id == t.account_balance.c.ledger_id,
         t.transfer.c.id > t.account_balance.c.folded_id,
         t.transfer.c.state.in_(MOVES),
@@ -134,10 +149,12 @@ def balance_at(conn: Connection, ledger_id: int, account_id: int, upto_id: int) 
     ).one_or_none()
     from_id, debits, credits = found or (0, 0, 0)
     transfer = t.transfer.c
-    for sign, side in _sides(ledger_id, account_id):
-        tail = _sum(transfer.amount).where(*side, transfer.id > from_id, transfer.id <= upto_id)
+    for side in _sides(ledger_id, account_id):
+        tail = by_side(_sum(transfer.amount), side.name).where(
+            *side.where, transfer.id > from_id, transfer.id <= upto_id
+        )
         amount = conn.scalar(tail) or 0
-        if sign > 0:
+        if side.sign > 0:
             credits += amount
         else:
             debits += amount
@@ -148,10 +165,10 @@ def moves_between(ledger_id: int, account_id: int, after_id: int, upto_id: int) 
     """Selects (id, +1 or -1, amount) of an account in order, `after_id` < id <= `upto_id`."""
     row = t.transfer.c
     moved = [
-        select(row.id, literal(sign).label("sign"), row.amount).where(
-            *side, row.id > after_id, row.id <= upto_id
+        by_side(select(row.id, literal(side.sign).label("sign"), row.amount), side.name).where(
+            *side.where, row.id > after_id, row.id <= upto_id
         )
-        for sign, side in _sides(ledger_id, account_id)
+        for side in _sides(ledger_id, account_id)
     ]
     both = union_all(*moved).subquery()
     return select(both).order_by(both.c.id)
@@ -197,8 +214,9 @@ def statement(
 def _page(ledger_id: int, account_id: int, before_id: int | None, limit: int) -> Select[Any]:
     """The newest `limit` rows of both sides: each side is read through its own index."""
     newest = []
-    for sign, side in _sides(ledger_id, account_id):
-        query = select(t.transfer, literal(sign).label("sign")).where(*side)
+    for side in _sides(ledger_id, account_id):
+        every = select(t.transfer, literal(side.sign).label("sign"))
+        query = by_side(every, side.name).where(*side.where)
         if before_id is not None:
             query = query.where(t.transfer.c.id < before_id)
         newest.append(select(query.order_by(t.transfer.c.id.desc()).limit(limit).subquery()))
@@ -206,14 +224,22 @@ def _page(ledger_id: int, account_id: int, before_id: int | None, limit: int) ->
     return select(both).order_by(both.c.id.desc()).limit(limit)
 
 
-def _sides(ledger_id: int, account_id: int) -> list[tuple[int, tuple[ColumnElement[bool], ...]]]:
-    """(+1 or -1, the transfers of that side). An issuer's minting has no index of its own."""
+class _Side(NamedTuple):
+    """One side of an account's transfers: +1 for credits, -1 for debits, and how to read it."""
+
+    sign: int
+    name: str | None
+    where: tuple[ColumnElement[bool], ...]
+
+
+def _sides(ledger_id: int, account_id: int) -> list[_Side]:
+    """The sides of an account. An issuer's minting has no index of its own."""
     row = t.transfer.c
     common = (row.ledger_id == ledger_id, row.state.in_(MOVES))
     sides = [
-        (1, (*common, row.credit == account_id)),
-        (-1, (*common, row.debit == account_id, row.code != Code.MINT)),
+        _Side(1, "credit", (*common, row.credit == account_id)),
+        _Side(-1, "debit", (*common, row.debit == account_id, NOT_MINTED)),
     ]
     if account_id == ISSUER:
-        sides.append((-1, (*common, row.debit == account_id, row.code == Code.MINT)))
+        sides.append(_Side(-1, None, (*common, row.debit == account_id, row.code == Code.MINT)))
     return sides

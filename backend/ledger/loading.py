@@ -9,7 +9,7 @@ from sqlalchemy import Connection, and_, func, select, tuple_
 
 from backend.ledger import tables as t
 from backend.ledger.accounts import ISSUER
-from backend.ledger.balances import balance_query
+from backend.ledger.balances import NOT_MINTED, balance_query, by_side
 from backend.ledger.booking import Budget, ClaimDue, RecordName, Waiting
 from backend.ledger.errors import Refused, restored
 from backend.ledger.repeats import Replay
@@ -225,10 +225,10 @@ def minted_since(conn: Connection, ledger_id: int, from_s: int) -> int:
 def tails(conn: Connection, ledger_id: int) -> Counter[int]:
     """How many transfers of each account are not folded: counted once, at start."""
     folded, transfer = t.account_balance.c, t.transfer.c
-    debited = (transfer.debit == folded.account_id, transfer.code != Code.MINT)
+    debited = (transfer.debit == folded.account_id, NOT_MINTED)
     counts: Counter[int] = Counter()
-    for side in ((transfer.credit == folded.account_id,), debited):
-        tail = select(func.count()).where(
+    for name, side in (("credit", (transfer.credit == folded.account_id,)), ("debit", debited)):
+        tail = by_side(select(func.count()).select_from(t.transfer), name).where(
             transfer.ledger_id == folded.ledger_id, transfer.id > folded.folded_id, *side
         )
         for account_id, count in conn.execute(

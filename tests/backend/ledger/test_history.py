@@ -127,6 +127,34 @@ def test_a_deep_page_is_no_more_work_in_a_longer_history(town: Town) -> None:
     assert without > max(most)  # the counter sees what a sum over the history costs
 
 
+def test_a_quiet_account_is_no_more_work_because_others_trade(town: Town) -> None:
+    a, b, quiet = town.account(100_000), town.account(100_000), town.account(7)
+    assert settled([town.poster.submit(pay(quiet, a, 3))])
+
+    def asked() -> list[int]:
+        with db.read(town.engine) as conn:
+            last_id = history.last_id(conn, TOWN)
+        return [
+            work(town.engine, ask)
+            for account_id in (quiet, accounts.SUSPENSE)
+            for ask in (
+                lambda conn, of=account_id: balances.balance(conn, TOWN, of),
+                lambda conn, of=account_id: balances.balance_at(conn, TOWN, of, last_id),
+                lambda conn, of=account_id: balances.statement(conn, TOWN, of, last_id, 10),
+                lambda conn, of=account_id: balances.statement(conn, TOWN, of, None, 10),
+            )
+        ]
+
+    back_and_forth(town, a, b, 120)
+    short = asked()
+    back_and_forth(town, a, b, 1_200)
+
+    assert all(long <= each + 20 for long, each in zip(asked(), short, strict=True)), (
+        short,
+        asked(),
+    )
+
+
 def _summed(conn: Connection, account_id: int) -> None:
     for side in ("debit", "credit"):
         conn.execute(
