@@ -66,7 +66,7 @@ def named(what: str, client: str, key: str, asked: Mapping[str, Any]) -> Idempot
     return Idempotency(client, check(key), sha256(text.encode()).digest())
 
 
-def _given(
+async def _given(
     request: Request,
     _documented: Annotated[str | None, Header(alias=HEADER, description=ABOUT)] = None,
 ) -> str:

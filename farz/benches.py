@@ -7,7 +7,7 @@ from typing import Any
 from farz.errors import FarzError
 from farz.processes import ROOT
 
-NAMES = ("firmware", "gateway", "peers", "spine")
+NAMES = ("firmware", "gateway", "http-posts", "peers", "spine")
 
 
 def run(name: str) -> dict[str, Any]:
@@ -16,5 +16,5 @@ def run(name: str) -> dict[str, Any]:
         raise FarzError(f"There is no bench {name!r}. There are: {', '.join(NAMES)}.")
     # The console script is started from anywhere; the benches lie beside the rooms.
     sys.path.insert(0, str(ROOT))
-    report: dict[str, Any] = importlib.import_module(f"bench.{name}").run()
+    report: dict[str, Any] = importlib.import_module(f"bench.{name.replace('-', '_')}").run()
     return report

@@ -1,6 +1,10 @@
-"""What routes ask FastAPI for: the services, the caller, a scope, the gateway."""
+"""What routes ask FastAPI for: the services, the caller, a scope, the gateway.
 
-from collections.abc import Callable
+What only looks at what it was given is `async`: FastAPI sends the others to a thread, and each
+such hop costs more than the look. Those that read the database belong there.
+"""
+
+from collections.abc import Awaitable, Callable
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
@@ -22,7 +26,11 @@ def services_of(request: Request) -> Services:
     return cast(Services, request.app.state.services)
 
 
-WithServices = Annotated[Services, Depends(services_of)]
+async def _services(request: Request) -> Services:
+    return services_of(request)
+
+
+WithServices = Annotated[Services, Depends(_services)]
 
 
 def maybe_who(request: Request, services: WithServices) -> Who | None:
@@ -31,7 +39,7 @@ def maybe_who(request: Request, services: WithServices) -> Who | None:
     return service.who_is(services, token) if token else None
 
 
-def signed_in(
+async def signed_in(
     who: Annotated[Who | None, Depends(maybe_who)],
     _documented: Annotated[str | None, Depends(_cookie)],
 ) -> Who:
@@ -44,11 +52,11 @@ def signed_in(
 SignedIn = Annotated[Who, Depends(signed_in)]
 
 
-def staff_with(scope: str) -> Callable[[Who], Who]:
+def staff_with(scope: str) -> Callable[[Who], Awaitable[Who]]:
     """Make a dependency that lets through staff with a scope: Depends(staff_with("…"))."""
     assert scope in SCOPES, scope
 
-    def allowed(who: SignedIn) -> Who:
+    async def allowed(who: SignedIn) -> Who:
         who.require(scope)
         return who
 

@@ -4,9 +4,11 @@ Stock is an account in grams that cannot go below zero, so 'not more than there 
 more than you have' are one mechanism. The receipt's number is the group's place in the books.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, bindparam, insert, select
 
 from backend import rows
 from backend import tables as t
@@ -19,6 +21,22 @@ from backend.people import service as people
 from backend.services import Services
 
 GRAMS_MOST = 10_000_000
+
+_price = t.product_price.c
+_FOR_SALE = select(
+    t.product.c.name,
+    t.product.c.stock_account_id,
+    select(_price.amount_per_kg)
+    .where(
+        _price.ledger_id == t.product.c.ledger_id,
+        _price.product_id == t.product.c.id,
+        _price.from_s <= bindparam("at_s"),
+    )
+    .order_by(_price.from_s.desc())
+    .limit(1)
+    .scalar_subquery()
+    .label("amount_per_kg"),
+).where(t.product.c.ledger_id == bindparam("ledger_id"), t.product.c.id == bindparam("product_id"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,10 +192,8 @@ def redeem(
     idempotency = named("redeem", served_by, key, asked)
     now_s, ledger_id = services.now_s(), services.ledger_id
     with services.read() as conn:
-        bought = product(conn, ledger_id, product_id, at_s=now_s)
+        bought = _for_sale(conn, ledger_id, product_id, now_s)
         account_id = people.person(conn, ledger_id, person_id).account_id
-    if bought.amount_per_kg is None:
-        raise BadInput(f"{bought.name} has no price yet.")
     amount = cost(grams, bought.amount_per_kg)
     row = {
         "product_id": product_id,
@@ -197,9 +213,21 @@ def redeem(
         posted = services.poster.submit(group).result()
     except InsufficientFunds as error:
         raise _short(bought, error) from error
-    with services.read() as conn:
-        made = redemption(conn, ledger_id, receipt_number(posted.group_id))
-    return replace(made, replayed=posted.replayed)
+    return replace(_receipt(posted.rows[0], bought.name), replayed=posted.replayed)
+
+
+def _for_sale(conn: Connection, ledger_id: int, product_id: int, at_s: int) -> Any:
+    """A product's row with its price at a moment; what is in stock is the poster's to check.
+
+    Raises NotFound, BadInput.
+    """
+    wanted = {"ledger_id": ledger_id, "product_id": product_id, "at_s": at_s}
+    row = conn.execute(_FOR_SALE, wanted).one_or_none()
+    if row is None:
+        raise NotFound("There is no such product.")
+    if row.amount_per_kg is None:
+        raise BadInput(f"{row.name} has no price yet.")
+    return row
 
 
 def cost(grams: int, amount_per_kg: int) -> int:
@@ -221,16 +249,20 @@ def redemption(conn: Connection, ledger_id: int, receipt: str) -> Redemption:
     ).one_or_none()
     if row is None:
         raise NotFound("There is no such receipt.")
+    return _receipt(row._asdict(), row.name)
+
+
+def _receipt(row: Mapping[str, Any], product_name: str) -> Redemption:
     return Redemption(
-        receipt_number(row.group_id),
-        row.group_id,
-        row.name,
-        row.person_id,
-        row.grams,
-        row.amount,
-        row.amount_per_kg,
-        row.served_by,
-        row.redeemed_s,
+        receipt_number(row["group_id"]),
+        row["group_id"],
+        product_name,
+        row["person_id"],
+        row["grams"],
+        row["amount"],
+        row["amount_per_kg"],
+        row["served_by"],
+        row["redeemed_s"],
     )
 
 

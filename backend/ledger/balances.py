@@ -7,6 +7,7 @@ what is available. A balance of the past is the nearest snapshot before it and a
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -85,6 +86,7 @@ def balances(conn: Connection, ledger_id: int, account_ids: Iterable[int]) -> Ma
     return found
 
 
+@lru_cache  # putting the statement together costs more than running it
 def balance_query(ledger_id: int) -> Select[Any]:
     """Selects account_id, debits, credits, held of every account; narrow it with `where`."""
     folded = t.account_balance.c
