@@ -31,6 +31,7 @@ from backend.size import BodyLimit
 from backend.tariffs import endpoints as tariffs
 from backend.telemetry import open_series
 from backend.towns import endpoints as towns
+from backend.transfers import endpoints as transfers
 from backend.vault import Vault
 
 VERSION = "1"
@@ -46,6 +47,7 @@ ROUTERS = (
     reports,
     tariffs,
     towns,
+    transfers,
 )
 
 

@@ -23,6 +23,8 @@ from sqlalchemy import (
 )
 
 from backend.ledger.tables import metadata
+from backend.transfers.tables import booking as booking
+from backend.transfers.tables import correction as correction
 
 __all__ = ["metadata"]
 
@@ -356,17 +358,6 @@ redemption = Table(
     _of("person_id", "person"),
 )
 
-# Who asked for a group of transfers, written by the poster in its transaction.
-booking = Table(
-    "booking",
-    metadata,
-    _town(),
-    _number("group_id"),
-    Column("booked_by", String(64), nullable=False),
-    Column("reason", String(200), nullable=False),
-    PrimaryKeyConstraint("ledger_id", "group_id"),
-)
-
 staff = Table(
     "staff",
     metadata,
@@ -394,4 +385,5 @@ APPEND_ONLY = (
     "batch",
     "redemption",
     "booking",
+    "correction",
 )

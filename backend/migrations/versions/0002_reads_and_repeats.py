@@ -40,6 +40,7 @@ _TABLES = (
         (("group_id", _BIG), ("booked_by", sa.String(64)), ("reason", sa.String(200))),
         ("group_id",),
     ),
+    ("correction", (("corrects_id", _BIG), ("group_id", _BIG)), ("corrects_id",)),
 )
 _EARLIER = """
 INSERT INTO balance_snapshot
@@ -85,5 +86,5 @@ def upgrade() -> None:
         "credits_posted FROM account_balance WHERE folded_id > 0"
     )
     op.execute(_EARLIER)
-    for statement in append_only_ddl(op.get_bind().dialect.name, ("booking",)):
+    for statement in append_only_ddl(op.get_bind().dialect.name, ("booking", "correction")):
         op.execute(statement)

@@ -1,0 +1,71 @@
+"""Routes of transfers: booking them, one leg or several, and looking them up."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, status
+
+from backend.access.dependencies import SignedIn, WithServices
+from backend.idempotency import Key
+from backend.ledger.transfers import Leg
+from backend.problems import problems
+from backend.schemas import LARGEST
+from backend.transfers import rules, service
+from backend.transfers.schemas import GroupOut, TransferIn
+from backend.transfers.service import Booked, Transfer
+
+router = APIRouter(prefix="/v1/transfers", tags=["transfers"])
+Number = Annotated[int, Path(ge=1, le=LARGEST)]
+
+
+@router.post(
+    "",
+    status_code=status.HTTP_201_CREATED,
+    responses=problems(400, 401, 403, 404, 409, 422, 503),
+)
+def book(body: TransferIn, who: SignedIn, services: WithServices, key: Key) -> GroupOut:
+    """Book legs, all of them or none.
+
+    Residents pay from their own account. Staff book payments between members with
+    `transfers:book`, and corrections with `transfers:correct`.
+    """
+    legs = [
+        Leg(
+            leg.debit_account_id,
+            leg.credit_account_id,
+            leg.amount,
+            rules.CODES[leg.code],
+            leg.corrects_id,
+        )
+        for leg in body.legs
+    ]
+    made = service.book(
+        services, who, legs, effective_s=body.effective_s, reason=body.reason, key=key
+    )
+    return _group(made, made.transfers)
+
+
+@router.get("/{transfer_id}", responses=problems(401, 403, 404, 422, 503))
+def read_transfer(transfer_id: Number, who: SignedIn, services: WithServices) -> Transfer:
+    who.require_if_staff("transfers:read")
+    with services.read() as conn:
+        found = service.transfer(conn, who.ledger_id, transfer_id)
+        return service.seen_by(conn, who, (found,))[0]
+
+
+@router.get("/groups/{group_id}", responses=problems(401, 403, 404, 422, 503))
+def read_group(group_id: Number, who: SignedIn, services: WithServices) -> GroupOut:
+    """A group by its number, which is its first transfer's."""
+    who.require_if_staff("transfers:read")
+    with services.read() as conn:
+        found = service.group_of(conn, who.ledger_id, group_id)
+        return _group(found, service.seen_by(conn, who, found.transfers))
+
+
+def _group(found: Booked, transfers: tuple[Transfer, ...]) -> GroupOut:
+    return GroupOut(
+        group_id=found.group_id,
+        transfers=list(transfers),
+        booked_by=found.booked_by,
+        reason=found.reason,
+        replayed=found.replayed,
+    )
