@@ -37,7 +37,7 @@ HOWS: dict[str, tuple[How, ...]] = {
     "postgresql": ("error",) * 5 + ("cut",) * 4 + ("kill",),
 }
 # Folding may lag behind without harm; it is checked by folding again.
-_DERIVED = {"account_balance", "ledger_head"}
+_DERIVED = {"account_balance", "balance_snapshot", "ledger_head"}
 WAIT_S = 60
 Rows = Counter[tuple[object, ...]]
 
