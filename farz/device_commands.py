@@ -1,11 +1,13 @@
 """`farz device`: bins and counters, their keys and their places."""
 
+import json
 import time
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from farz.town import open_town
+from farz.town import open_books, open_town
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -88,6 +90,27 @@ def confirm(
     with open_town() as services:
         released = resolving.confirm_epoch(services, device, epoch, decided_by=by)
     typer.echo(f"{released} held deposits released")
+
+
+@app.command()
+def gaps(device: Device, as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+    """Which records of a device's journals are not in the books. Reads only.
+
+    Example:  farz device gaps bin-12
+    """
+    from backend import db
+    from backend.devices import gaps as found
+
+    with open_books() as (engine, ledger_id), db.read(engine) as conn:
+        journals = found.journals(conn, ledger_id, device)
+    if as_json:
+        typer.echo(json.dumps([asdict(each) for each in journals]))
+        return
+    for each in journals:
+        upto = "nothing yet" if each.contiguous is None else f"all up to {each.contiguous}"
+        typer.echo(f"journal {each.epoch}  {upto}, last {each.highest}, missing {each.missing}")
+        for gap in each.gaps:
+            typer.echo(f"  {gap.first} to {gap.last}")
 
 
 def _point(conn: "Connection", ledger_id: int, name: str) -> int:

@@ -5,9 +5,11 @@ from typing import Annotated
 
 import typer
 
+from farz import money_commands
 from farz.town import open_books
 
 app = typer.Typer(no_args_is_help=True, help="The books: checking and distributing them.")
+money_commands.add_to(app)
 
 
 @app.command()

@@ -8,7 +8,8 @@ from fastapi.concurrency import run_in_threadpool
 
 from backend.access.dependencies import CallingGateway, SignedIn, WithServices, staff_with
 from backend.access.service import Who
-from backend.deposits import resolving, service, telemetry, uplink
+from backend.deposits import quarantine, resolving, service, telemetry, uplink
+from backend.deposits.quarantine import Quarantined
 from backend.deposits.schemas import (
     ResolutionIn,
     ResolvedOut,
@@ -21,6 +22,7 @@ from backend.problems import problems
 from backend.schemas import After, DevicePath, EpochPath, PageSize, RowId
 
 router = APIRouter(prefix="/v1", tags=["deposits"])
+RecordReader = Annotated[Who, Depends(staff_with("records:read"))]
 Resolver = Annotated[Who, Depends(staff_with("deposits:resolve"))]
 
 
@@ -76,6 +78,18 @@ def deposits_waiting(
     """What is held or suspended and waits for a person, oldest first."""
     with services.read() as conn:
         return service.waiting(conn, who.ledger_id, limit=limit)
+
+
+@router.get("/quarantine", responses=problems(401, 403, 422, 503))
+def list_quarantine(
+    who: RecordReader,
+    services: WithServices,
+    after: Annotated[str | None, Query(max_length=140)] = None,
+    limit: PageSize = quarantine.PAGE,
+) -> list[Quarantined]:
+    """Truly signed records under a name that other bytes had taken; they pay nothing."""
+    with services.read() as conn:
+        return quarantine.quarantined(conn, who.ledger_id, after=after, limit=limit)
 
 
 @router.post(

@@ -7,7 +7,8 @@ from fastapi import APIRouter, Depends, status
 from backend.access.dependencies import WithServices, staff_with
 from backend.access.service import Who
 from backend.deposits import resolving
-from backend.devices import service
+from backend.devices import gaps, service
+from backend.devices.gaps import Journal
 from backend.devices.schemas import (
     AssignmentIn,
     CommandIn,
@@ -38,6 +39,13 @@ def list_devices(who: Reader, services: WithServices) -> list[DeviceOut]:
 def read_device(device: DevicePath, who: Reader, services: WithServices) -> DeviceOut:
     with services.read() as conn:
         return _device(service.device(conn, who.ledger_id, device))
+
+
+@router.get("/{device}/gaps", responses=problems(401, 403, 404, 422, 503))
+def read_gaps(device: DevicePath, who: Reader, services: WithServices) -> list[Journal]:
+    """By journal: up to which number all records are in the books, and which are missing."""
+    with services.read() as conn:
+        return gaps.journals(conn, who.ledger_id, device)
 
 
 @router.post(

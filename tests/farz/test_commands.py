@@ -119,3 +119,21 @@ def test_doctor_calls_a_readable_secret_wrong(founded: Shell) -> None:
 
     assert ended.returncode == 2
     assert findings["town secret"]["cure"].startswith("chmod 600")
+
+
+def test_money_is_read_beside_the_backend(founded: Shell) -> None:
+    key = ("device", "provision", "bin-1", "--point", "School")
+    founded.done(*key)
+
+    assert json.loads(founded.done("ledger", "balance", "3", "--json"))["available"] == 0
+    at = founded.done("ledger", "balance", "3", "--at", "2026-11-24T10:00", "--json")
+    assert json.loads(at)["balance"] == 0
+    assert "after transfer 0" in founded.done("ledger", "balance", "3", "--at", "2026-11-24")
+    assert json.loads(founded.done("ledger", "statement", "3", "--json")) == []
+    money = json.loads(founded.done("ledger", "supply", "--json"))
+    assert [each["outstanding"] for each in money["supply"]] == [0, 0]
+    assert "outstanding" in founded.done("ledger", "supply")
+    assert json.loads(founded.done("device", "gaps", "bin-1", "--json")) == []
+    assert founded("ledger", "balance", "4711").returncode == 1
+    assert founded("ledger", "balance", "3", "--at", "noon").returncode == 2
+    assert "Example" in founded.done("ledger", "balance", "--help")

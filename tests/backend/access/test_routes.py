@@ -52,6 +52,8 @@ WHO_MAY = {
     ("POST", "/v1/devices/{device}/epochs/{epoch}/confirmation"): "epochs:confirm",
     ("POST", "/v1/devices/{device}/requeue"): "devices:write",
     ("POST", "/v1/devices/{device}/commands"): "devices:write",
+    ("GET", "/v1/devices/{device}/gaps"): "devices:read",
+    ("GET", "/v1/quarantine"): "records:read",
     ("GET", "/v1/tariffs"): "tariffs:read",
     ("POST", "/v1/tariffs"): "tariffs:draft",
     ("POST", "/v1/tariffs/{tariff_id}/approvals"): "tariffs:approve",
