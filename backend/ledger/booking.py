@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from backend.ledger.accounts import CREDIT, ISSUER, SUSPENSE
-from backend.ledger.errors import LedgerError
+from backend.ledger.errors import BadCorrection, BadTime, LedgerError, UnknownTransfer
 from backend.ledger.repeats import Replay, remember, replayed
 from backend.ledger.tiles import TileRow
 from backend.ledger.transfers import (
     CREDITED,
     HELD,
+    MAX_HOLD_S,
     NOTED,
     QUARANTINED,
     QUEUED,
@@ -25,10 +26,13 @@ from backend.ledger.transfers import (
     Entry,
     Group,
     Hold,
+    HoldTerms,
+    Leg,
     Note,
     Outcome,
     Posted,
     Purses,
+    State,
     Suspend,
     TransferRow,
     book_legs,
@@ -41,6 +45,8 @@ from backend.ledger.transfers import (
 
 if TYPE_CHECKING:
     from sqlalchemy import Table
+
+    from backend.ledger.holds import OpenHold
 
 RecordName = tuple[int, int, int]
 _NO_NAME: tuple[None, None, None] = (None, None, None)
@@ -111,6 +117,9 @@ class Sheet:
     resolutions: list[tuple[Any, ...]] = field(default_factory=list)
     idempotency: list[tuple[Any, ...]] = field(default_factory=list)
     terms: list[tuple[Any, ...]] = field(default_factory=list)
+    hold_terms: list[tuple[Any, ...]] = field(default_factory=list)
+    holds_opened: list[tuple[Any, ...]] = field(default_factory=list)
+    holds_ended: list[int] = field(default_factory=list)
     budgets: list[Budget] = field(default_factory=list)
     tiles: list[TileRow] = field(default_factory=list)
     rows: "list[tuple[Table, dict[str, Any]]]" = field(default_factory=list)
@@ -132,6 +141,7 @@ class Books:
     budget: Budget | None = None
     budgets: list[Budget] = field(default_factory=list)
     due: list[ClaimDue] = field(default_factory=list)
+    corrected: dict[int, tuple[int, int, int]] = field(default_factory=dict)
     due_more: bool = False
     claims_wait: bool = False
     minted: int = 0
@@ -141,6 +151,7 @@ class Books:
     quarantined: set[tuple[RecordName, bytes]] = field(default_factory=set)
     replays: dict[tuple[str, str], Replay] = field(default_factory=dict)
     waiting: dict[RecordName, Waiting] = field(default_factory=dict)
+    holds: "dict[int, OpenHold]" = field(default_factory=dict)
     sheet: Sheet = field(default_factory=Sheet)
 
     def tick(self) -> int:
@@ -161,21 +172,63 @@ def book_group(books: Books, group: Group) -> Posted:
     posted = replayed(books, group.idempotency, Posted)
     if posted is not None:
         return posted
+    for leg in group.legs:
+        if leg.hold is not None:
+            _check_hold(books, leg.hold)
+        if leg.corrects_id is not None:
+            _check_correction(books, leg)
     book_legs(books.purses, group.legs)
     group_id, recorded_us = books.next_id, books.clock_us + 1
     ids = tuple(
         write_transfer(
             books, leg.debit, leg.credit, leg.amount, leg.code, group.effective_s,
             group_id=group_id, corrects_id=leg.corrects_id,
+            state=State.PENDING if leg.hold else State.SINGLE,
         )
         for leg in group.legs
     )  # fmt: skip
+    _open_holds(books, group, ids)
     named = {"ledger_id": books.ledger_id, "group_id": group_id}
     rows = tuple((table, {**values, **named}) for table, values in group.rows)
     books.sheet.rows.extend(rows)
     posted = Posted(group_id, ids, recorded_us, False, tuple(values for _, values in rows))
     remember(books, group.idempotency, posted)
     return posted
+
+
+def _check_hold(books: Books, terms: HoldTerms) -> None:
+    ahead_s = terms.expires_s - books.clock_us // 1_000_000
+    if not 0 < ahead_s <= MAX_HOLD_S:
+        raise BadTime(
+            "A hold ends in the future, within two years; "
+            f"this one would end {'in' if ahead_s > 0 else 'before'} {abs(ahead_s)} s."
+        )
+
+
+def _check_correction(books: Books, leg: Leg) -> None:
+    """A correction goes the other way than what it corrects, and takes back no more."""
+    corrected = books.corrected.get(leg.corrects_id or 0)
+    if corrected is None:
+        raise UnknownTransfer(f"There is no transfer {leg.corrects_id} in this ledger.")
+    debit, credit, amount = corrected
+    if (leg.debit, leg.credit) != (credit, debit) or leg.amount > amount:
+        raise BadCorrection(
+            f"Transfer {leg.corrects_id} moved {amount} from {debit} to {credit}; "
+            "a correction goes the other way, up to that amount."
+        )
+
+
+def _open_holds(books: Books, group: Group, ids: tuple[int, ...]) -> None:
+    """Notes the terms of the group's holds, for ever, and that they wait."""
+    for leg, transfer_id in zip(group.legs, ids, strict=True):
+        if leg.hold is None:
+            continue
+        terms = (books.ledger_id, transfer_id, leg.hold.expires_s, leg.hold.on_expiry)
+        books.sheet.hold_terms.append(terms)
+        books.sheet.holds_opened.append(
+            (books.ledger_id, transfer_id, leg.debit, leg.credit, leg.amount,
+             leg.hold.expires_s, leg.hold.on_expiry)
+        )  # fmt: skip
 
 
 def write_transfer(
@@ -191,6 +244,8 @@ def write_transfer(
     name: RecordName | None = None,
     leg: int = 0,
     record_hash: bytes | None = None,
+    state: State = State.SINGLE,
+    pending_id: int | None = None,
 ) -> int:
     """Puts a checked transfer on the sheet and returns its id, the next dense one."""
     transfer_id = books.next_id
@@ -199,7 +254,8 @@ def write_transfer(
     source_id, epoch, seq = (name[0], signed64(name[1]), name[2]) if name else _NO_NAME
     row = (
         books.ledger_id, transfer_id, debit, credit, amount, int(code),
-        group_id or transfer_id, 0, None, corrects_id, source_id, epoch, seq, leg, record_hash,
+        group_id or transfer_id, int(state), pending_id, corrects_id, source_id, epoch, seq, leg,
+        record_hash,
         effective_s, books.clock_us,
     )  # fmt: skip
     books.sheet.transfers.append(TransferRow._make(row))

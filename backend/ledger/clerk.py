@@ -15,11 +15,12 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from backend import db
-from backend.ledger import booking, loading, log, repeats, resolve, tiles
+from backend.ledger import booking, holds, loading, log, repeats, resolve, tiles
 from backend.ledger import tables as t
 from backend.ledger.accounts import ISSUER, SUSPENSE
 from backend.ledger.booking import Books, Budget
 from backend.ledger.errors import ClockLeap, LedgerError, UnknownAccount
+from backend.ledger.holds import ExpireHolds, Settle, Void
 from backend.ledger.log import SignLog
 from backend.ledger.resolve import Amend, PayClaims, Resolution, SetBudget
 from backend.ledger.store import Head, store_for
@@ -28,7 +29,10 @@ from backend.ledger.transfers import Credit, Entry, Group, Purses
 
 logger = logging.getLogger(__name__)
 
-Request = Entry | Group | Resolution | SetBudget | PayClaims | Amend | SignLog
+Request = (
+    Entry | Group | Settle | Void | ExpireHolds | Resolution | SetBudget | PayClaims | Amend
+    | SignLog
+)  # fmt: skip
 # More than the microseconds that the largest batch takes of recorded time.
 _EDGE_US = 200_000
 # Transfers that the log catches up with in one go, after it was switched off.
@@ -152,6 +156,10 @@ class Clerk:
                 return resolve.resolve(books, request)
             case SetBudget():
                 return resolve.set_budget(books, request)
+            case Settle() | Void():
+                return holds.settle(books, request)
+            case ExpireHolds():
+                return holds.expire(books)
             case PayClaims():
                 return books.paid
             case SignLog():
@@ -171,8 +179,16 @@ class Clerk:
             books.known = self._store.known(conn, [entry.key[:3] for entry in entries])
             if books.known:
                 self._load_quarantined(conn, books, entries)
-        if groups:
-            books.replays = loading.replays(conn, self._ledger_id, groups)
+        settling = [request for request in requests if isinstance(request, Settle | Void)]
+        if groups or settling:
+            books.replays = loading.replays(conn, self._ledger_id, [*groups, *settling])
+            named = {leg.corrects_id for g in groups for leg in g.legs if leg.corrects_id}
+            books.corrected = loading.corrected(conn, self._ledger_id, named)
+        if settling:
+            books.holds = loading.holds(conn, self._ledger_id, {r.hold_id for r in settling})
+        if any(isinstance(request, ExpireHolds) for request in requests):
+            now_s = books.clock_us // 1_000_000
+            books.holds = loading.holds_due(conn, self._ledger_id, now_s)
         if resolutions:
             books.waiting = loading.waiting(conn, self._ledger_id, {r.name for r in resolutions})
         self._load_budget(conn, kept, books, requests)
@@ -217,6 +233,8 @@ class Clerk:
         self, conn: Connection, kept: _Kept, books: Books, requests: Sequence[Request]
     ) -> None:
         debits, credits = _sides(books, requests)
+        held = holds.sides(books.holds.values())
+        debits, credits = debits | held, credits | held
         books.purses = kept.purses
         terms, money = kept.purses.terms, kept.purses.money
         missing = (debits | credits | {ISSUER, SUSPENSE}) - terms.keys()

@@ -8,6 +8,12 @@ LedgerError
 │   ├── KeyReused          422  an idempotency key came back with another request
 │   ├── UnknownAccount     404
 │   ├── UnknownRecord      404
+│   ├── UnknownHold        404
+│   ├── UnknownTransfer    404  a correction names a transfer that is none
+│   ├── AboveHold          422  more was asked for than the hold reserves
+│   ├── BadCorrection      422
+│   ├── BadTime            422  a hold without a fit end
+│   ├── HoldSettled        409  the hold was settled before, or its time ran out
 │   ├── AccountClosed      409
 │   ├── InsufficientFunds  409
 │   ├── OverMaximum        409
@@ -99,6 +105,48 @@ class UnknownRecord(Refused):
 
     status = 404
     code = "unknown_record"
+
+
+class UnknownHold(Refused):
+    """No hold by that number in this ledger."""
+
+    status = 404
+    code = "unknown_hold"
+
+
+class UnknownTransfer(Refused):
+    """A correction names a transfer that this ledger does not have."""
+
+    status = 404
+    code = "unknown_transfer"
+
+
+class AboveHold(Refused):
+    """A hold can be posted up to its amount."""
+
+    status = 422
+    code = "above_hold"
+
+
+class HoldSettled(Refused):
+    """The hold was posted or voided before, or its time ran out."""
+
+    code = "hold_settled"
+
+
+class BadCorrection(Refused):
+    """A correction that is not the reverse of what it corrects, or more than it."""
+
+    status = 422
+    code = "bad_correction"
+
+
+class BadTime(Refused):
+    """A hold without a fit end."""
+
+    sticky = False
+    status = 422
+    code = "bad_time"
 
 
 class AccountClosed(Refused):

@@ -3,15 +3,16 @@
 import json
 from collections import Counter
 from collections.abc import Collection, Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, and_, func, select, tuple_
+from sqlalchemy import Connection, Select, and_, func, select, tuple_
 
 from backend.ledger import tables as t
 from backend.ledger.accounts import ISSUER
-from backend.ledger.balances import NOT_MINTED, balance_query, by_side
+from backend.ledger.balances import MOVES, NOT_MINTED, balance_query, by_side
 from backend.ledger.booking import Budget, ClaimDue, RecordName, Waiting
 from backend.ledger.errors import Refused, restored
+from backend.ledger.holds import DUE, OpenHold, Settle, Void
 from backend.ledger.repeats import Replay
 from backend.ledger.transfers import (
     MAX_LEGS,
@@ -90,11 +91,73 @@ def money(conn: Connection, ledger_id: int, account_ids: Collection[int]) -> dic
         asked = balance_query(ledger_id).where(t.account_balance.c.account_id.in_(chunk))
         for row in conn.execute(asked):
             found[row.account_id] = Purse(row.credits - row.debits, row.held)
+        hold = t.hold_open.c
+        coming = select(hold.credit, func.sum(hold.amount)).where(
+            hold.ledger_id == ledger_id, hold.credit.in_(chunk)
+        )
+        for account_id, amount in conn.execute(coming.group_by(hold.credit)):
+            found[account_id].coming = int(amount)
+    return found
+
+
+def holds(conn: Connection, ledger_id: int, hold_ids: Collection[int]) -> dict[int, OpenHold]:
+    """The holds among these transfers, open or settled."""
+    found: dict[int, OpenHold] = {}
+    for chunk in chunks(hold_ids):
+        for row in conn.execute(_holds(ledger_id).where(t.transfer.c.id.in_(chunk))):
+            found[row.id] = OpenHold._make((*row[:-1], row.open is not None))
+    return found
+
+
+def holds_due(conn: Connection, ledger_id: int, now_s: int) -> dict[int, OpenHold]:
+    """The first open holds whose time has run out, one batch of them."""
+    due = (
+        select(t.hold_open.c.transfer_id)
+        .where(t.hold_open.c.ledger_id == ledger_id, t.hold_open.c.expires_s <= now_s)
+        .order_by(t.hold_open.c.expires_s)
+        .limit(DUE)
+    )
+    return holds(conn, ledger_id, conn.scalars(due).all())
+
+
+def _holds(ledger_id: int) -> Select[Any]:
+    row, terms, waits = t.transfer.c, t.hold_terms.c, t.hold_open.c
+    joined = t.transfer.join(
+        t.hold_terms, and_(terms.ledger_id == row.ledger_id, terms.transfer_id == row.id)
+    ).outerjoin(t.hold_open, and_(waits.ledger_id == row.ledger_id, waits.transfer_id == row.id))
+    return (
+        select(
+            row.id,
+            row.debit,
+            row.credit,
+            row.amount,
+            row.code,
+            row.effective_s,
+            terms.expires_s,
+            terms.on_expiry,
+            waits.transfer_id.label("open"),
+        )
+        .select_from(joined)
+        .where(row.ledger_id == ledger_id)
+    )
+
+
+def corrected(
+    conn: Connection, ledger_id: int, transfer_ids: Collection[int]
+) -> dict[int, tuple[int, int, int]]:
+    """(debit, credit, amount) of transfers that somebody wants corrected."""
+    row = t.transfer.c
+    found: dict[int, tuple[int, int, int]] = {}
+    for chunk in chunks(transfer_ids):
+        asked = select(row.id, row.debit, row.credit, row.amount).where(
+            row.ledger_id == ledger_id, row.id.in_(chunk), row.state.in_(MOVES)
+        )
+        found.update({each.id: (each[1], each[2], each[3]) for each in conn.execute(asked)})
     return found
 
 
 def replays(
-    conn: Connection, ledger_id: int, groups: Collection[Group]
+    conn: Connection, ledger_id: int, groups: Collection[Group | Settle | Void]
 ) -> dict[tuple[str, str], Replay]:
     """What was answered before under the groups' idempotency keys."""
     table = t.idempotency.c
@@ -121,7 +184,7 @@ def replays(
 
 
 def _posted(
-    conn: Connection, ledger_id: int, group: Group, group_id: int, recorded_us: int
+    conn: Connection, ledger_id: int, group: Group | Settle | Void, group_id: int, recorded_us: int
 ) -> Posted:
     transfer = t.transfer.c
     ids = conn.scalars(

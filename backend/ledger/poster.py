@@ -24,6 +24,7 @@ from backend.ledger.errors import (
     LedgerError,
     RowRefused,
 )
+from backend.ledger.holds import ExpireHolds, Settle, Void
 from backend.ledger.log import SignLog
 from backend.ledger.resolve import Amend, Amended, PayClaims, Resolution, Resolved, SetBudget
 from backend.ledger.transfers import Entry, Group, Outcome, Posted
@@ -33,7 +34,7 @@ __all__ = ["Limits", "Poster", "Request"]
 logger = logging.getLogger(__name__)
 
 # What changes the rules of a batch is booked alone.
-_SOLO = (SetBudget, PayClaims, Amend, SignLog)
+_SOLO = (SetBudget, PayClaims, ExpireHolds, Amend, SignLog)
 
 
 class _Asked(NamedTuple):
@@ -91,7 +92,7 @@ class Poster:
     @overload
     def submit(self, request: Entry) -> "Future[Outcome]": ...
     @overload
-    def submit(self, request: Group) -> "Future[Posted]": ...
+    def submit(self, request: Group | Settle | Void) -> "Future[Posted]": ...
     @overload
     def submit(self, request: Resolution) -> "Future[Resolved]": ...
     @overload
@@ -99,7 +100,7 @@ class Poster:
     @overload
     def submit(self, request: SignLog) -> "Future[str | None]": ...
     @overload
-    def submit(self, request: SetBudget | PayClaims) -> "Future[int]": ...
+    def submit(self, request: SetBudget | PayClaims | ExpireHolds) -> "Future[int]": ...
     def submit(self, request: Request) -> "Future[Any]":
         """Hands over a request; the future has its answer once that is on disk.
 
@@ -214,6 +215,6 @@ def _parts(requests: Sequence[Request]) -> Iterator[Sequence[Request]]:
 
 def _key(request: Request) -> tuple[str, str] | None:
     """The idempotency key that a request claims while it is worked on."""
-    if type(request) is Group and request.idempotency is not None:
+    if isinstance(request, Group | Settle | Void) and request.idempotency is not None:
         return request.idempotency.client, request.idempotency.key
     return None

@@ -193,6 +193,13 @@ class Store(ABC):
                     )
                 )
             )
+        for chunk in chunks(sheet.holds_ended):
+            row = t.hold_open.c
+            conn.execute(
+                delete(t.hold_open).where(
+                    row.ledger_id == self.ledger_id, row.transfer_id.in_(chunk)
+                )
+            )
         self._write_budgets(conn, books)
         cursor: Any = conn.connection.cursor()
         cursor.execute(
@@ -235,6 +242,8 @@ def _bulk_tables(sheet: Sheet) -> tuple[tuple[Table, Sequence[Sequence[Any]]], .
         (t.resolution, sheet.resolutions),
         (t.idempotency, sheet.idempotency),
         (t.account_terms, sheet.terms),
+        (t.hold_terms, sheet.hold_terms),
+        (t.hold_open, sheet.holds_opened),
         (t.log_tile, sheet.tiles),
     )
 

@@ -164,6 +164,18 @@ transfer = Table(
     sqlite_with_rowid=False,
 )
 
+# What was agreed of a hold when it was made: until when, and what happens then.
+hold_terms = Table(
+    "hold_terms",
+    metadata,
+    _ledger(),
+    Column("transfer_id", BigInteger, nullable=False),
+    Column("expires_s", BigInteger, nullable=False),
+    Column("on_expiry", String(4), nullable=False),
+    PrimaryKeyConstraint("ledger_id", "transfer_id"),
+    CheckConstraint("on_expiry IN ('post', 'void')", name="on_expiry"),
+)
+
 # Holds that wait. The row goes when the hold is settled; its history stays in `transfer`.
 hold_open = Table(
     "hold_open",
@@ -363,6 +375,7 @@ APPEND_ONLY = (
     "quarantine",
     "resolution",
     "claim",
+    "hold_terms",
     "log_origin",
     "checkpoint",
 )

@@ -23,6 +23,9 @@ from backend.ledger.errors import (
 # The largest integer that JSON's readers agree on, far below what 64-bit sums can hold.
 MAX_AMOUNT = 2**53 - 1
 MAX_LEGS = 64
+ON_EXPIRY = ("post", "void")
+# The longest that money may be reserved: two years.
+MAX_HOLD_S = 2 * 366 * 86_400
 
 # The outcomes of a record, as the message contract names them.
 CREDITED, HELD, SUSPENDED = "credited", "held", "suspended"
@@ -52,14 +55,23 @@ class State(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class HoldTerms:
+    """Reserve only: until `expires_s` (recorded time, Unix), then "post" or "void"."""
+
+    expires_s: int
+    on_expiry: str = "void"
+
+
+@dataclass(frozen=True, slots=True)
 class Leg:
-    """One movement of a group."""
+    """One movement of a group; with `hold`, a reservation that is settled later."""
 
     debit: int
     credit: int
     amount: int
     code: Code
     corrects_id: int | None = None
+    hold: HoldTerms | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,10 +227,15 @@ class Terms:
 
 @dataclass(slots=True)
 class Purse:
-    """A limited account's money while a batch is decided."""
+    """A limited account's money while a batch is decided.
+
+    `held` is reserved for others and cannot be spent; `coming` is reserved for this account and
+    counts against its maximum.
+    """
 
     posted: int
     held: int = 0
+    coming: int = 0
 
 
 @dataclass(slots=True)
@@ -260,6 +277,8 @@ def check_shape(group: Group) -> None:
             raise BadGroup("Credits are minted from signed records alone.")
         if leg.debit == leg.credit:
             raise BadGroup(f"A leg moves money between two accounts, not from {leg.debit} to it.")
+        if leg.hold is not None and leg.hold.on_expiry not in ON_EXPIRY:
+            raise BadGroup("A hold says what happens when its time runs out: post or void.")
 
 
 def open_terms(terms: Mapping[int, Terms], account_id: int) -> Terms:
@@ -289,7 +308,7 @@ def check_leg(purses: Purses, debit: int, credit: int, amount: int) -> None:
             )
     if payee.max_balance is not None:
         purse = purses.money[credit]
-        if purse.posted + amount > payee.max_balance:
+        if purse.posted + purse.coming + amount > payee.max_balance:
             raise OverMaximum(f"Account {credit} may not hold more than {payee.max_balance}.")
 
 
@@ -301,15 +320,23 @@ def move(purses: Purses, debit: int, credit: int, amount: int) -> None:
         purses.money[credit].posted += amount
 
 
+def reserve(purses: Purses, debit: int, credit: int, amount: int) -> None:
+    """Applies a checked hold; a negative amount releases it."""
+    if debit in purses.money:
+        purses.money[debit].held += amount
+    if credit in purses.money:
+        purses.money[credit].coming += amount
+
+
 def book_legs(purses: Purses, legs: tuple[Leg, ...]) -> None:
     """Checks and moves the legs in order; after an error no leg has moved."""
     moved: list[Leg] = []
     try:
         for leg in legs:
             check_leg(purses, leg.debit, leg.credit, leg.amount)
-            move(purses, leg.debit, leg.credit, leg.amount)
+            (reserve if leg.hold else move)(purses, leg.debit, leg.credit, leg.amount)
             moved.append(leg)
     except Exception:
         for leg in moved:
-            move(purses, leg.credit, leg.debit, leg.amount)
+            (reserve if leg.hold else move)(purses, leg.debit, leg.credit, -leg.amount)
         raise
