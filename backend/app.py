@@ -24,6 +24,7 @@ from backend.deposits.facts import Facts
 from backend.devices import endpoints as devices
 from backend.ledger.poster import Poster
 from backend.people import endpoints as people
+from backend.proofs import endpoints as proofs
 from backend.reports import endpoints as reports
 from backend.services import Services
 from backend.settings import Settings
@@ -44,6 +45,7 @@ ROUTERS = (
     deposits,
     devices,
     people,
+    proofs,
     reports,
     tariffs,
     towns,

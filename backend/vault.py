@@ -8,6 +8,7 @@ import hmac
 import secrets
 from hashlib import sha256
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -18,17 +19,30 @@ NONCE_BYTES = 12  # what AES-GCM is defined with (NIST SP 800-38D)
 class Vault:
     def __init__(self, town_secret: bytes) -> None:
         self._cipher = AESGCM(_purpose(town_secret, b"device keys"))
+        self._people = AESGCM(_purpose(town_secret, b"person keys"))
+        self._logs = _purpose(town_secret, b"log keys")
         self._cards = _purpose(town_secret, b"cards")
         self._names = _purpose(town_secret, b"sign-in names")
 
     def seal(self, key: bytes, bound_to: str) -> bytes:
-        nonce = secrets.token_bytes(NONCE_BYTES)
-        return nonce + self._cipher.encrypt(nonce, key, bound_to.encode())
+        return encrypt(self._cipher, key, bound_to)
 
     def unseal(self, sealed: bytes, bound_to: str) -> bytes:
         """Return the key; cryptography's InvalidTag if the secret or the binding is another."""
-        nonce, body = sealed[:NONCE_BYTES], sealed[NONCE_BYTES:]
-        return self._cipher.decrypt(nonce, body, bound_to.encode())
+        return decrypt(self._cipher, sealed, bound_to)
+
+    def wrap(self, person_key: bytes, bound_to: str) -> bytes:
+        """Seal the key under which one person's signed bytes are kept."""
+        return encrypt(self._people, person_key, bound_to)
+
+    def unwrap(self, wrapped: bytes, bound_to: str) -> bytes:
+        """Return a person's key; InvalidTag if the secret or the binding is another."""
+        return decrypt(self._people, wrapped, bound_to)
+
+    def log_key(self, ledger_id: int, number: int) -> Ed25519PrivateKey:
+        """Return the town's signing key of its log by number: a higher one replaces it."""
+        seed = HKDF(SHA256(), 32, salt=None, info=f"{ledger_id}/{number}".encode())
+        return Ed25519PrivateKey.from_private_bytes(seed.derive(self._logs))
 
     def card_hash(self, uid: bytes) -> bytes:
         """Return the 32 bytes by which a card's UID is known; the UID itself is kept nowhere."""
@@ -37,6 +51,17 @@ class Vault:
     def name_hash(self, name: str) -> str:
         """Return the name under which wrong tries at a sign-in are counted."""
         return hmac.digest(self._names, name.encode(), sha256).hex()
+
+
+def encrypt(cipher: AESGCM, plain: bytes, bound_to: str) -> bytes:
+    """Return nonce ‖ AES-GCM's ciphertext, bound to a name."""
+    nonce = secrets.token_bytes(NONCE_BYTES)
+    return nonce + cipher.encrypt(nonce, plain, bound_to.encode())
+
+
+def decrypt(cipher: AESGCM, sealed: bytes, bound_to: str) -> bytes:
+    """Undo `encrypt`. Raises cryptography's InvalidTag."""
+    return cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], bound_to.encode())
 
 
 def _purpose(secret: bytes, label: bytes) -> bytes:

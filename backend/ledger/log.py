@@ -3,21 +3,16 @@
 A checkpoint is C2SP's signed note. What was signed is never contradicted: a fork raises.
 """
 
-import base64
-import hashlib
 from typing import NamedTuple
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Connection, func, insert, select
 
 from backend.ledger import tables as t
 from backend.ledger.errors import LogForked
 from backend.ledger.merkle import Read, consistency, inclusion, root
+from backend.ledger.notes import Checkpoint, sign
 from backend.ledger.tiles import reader, size
-
-# C2SP signed-note: the signature type of plain Ed25519.
-_ED25519 = b"\x01"
 
 
 class Origin(NamedTuple):
@@ -32,14 +27,6 @@ class SignLog(NamedTuple):
     """Asks the poster for a checkpoint of the books; answers the note, or None."""
 
     key: Ed25519PrivateKey
-
-
-class Checkpoint(NamedTuple):
-    """What a note says."""
-
-    origin: str
-    size: int
-    root: bytes
 
 
 def origin(conn: Connection, ledger_id: int) -> Origin:
@@ -108,38 +95,6 @@ def checkpoint(
         )
     )
     return note
-
-
-def _key_id(name: str, key: Ed25519PublicKey) -> bytes:
-    public = name.encode() + b"\n" + _ED25519 + key.public_bytes_raw()
-    return hashlib.sha256(public).digest()[:4]
-
-
-def sign(said: Checkpoint, name: str, key: Ed25519PrivateKey) -> str:
-    """A C2SP checkpoint as a signed note."""
-    text = f"{said.origin}\n{said.size}\n{base64.b64encode(said.root).decode()}\n"
-    signature = _key_id(name, key.public_key()) + key.sign(text.encode())
-    return f"{text}\n— {name} {base64.b64encode(signature).decode()}\n"
-
-
-def open_note(note: str, name: str, key: Ed25519PublicKey) -> Checkpoint:
-    """What a note says, if `name` signed it with `key`. Raises ValueError otherwise."""
-    text, _, signatures = note.partition("\n\n")
-    text += "\n"
-    for line in signatures.splitlines():
-        signed = line.removeprefix(f"— {name} ")
-        if signed == line:
-            continue
-        raw = base64.b64decode(signed, validate=True)
-        if raw[:4] != _key_id(name, key):
-            continue
-        try:
-            key.verify(raw[4:], text.encode())
-        except InvalidSignature:
-            raise ValueError("the note's signature is not its key's") from None
-        said, tree_size, root_, *_ = text.splitlines()
-        return Checkpoint(said, int(tree_size), base64.b64decode(root_, validate=True))
-    raise ValueError(f"the note is not signed by {name}")
 
 
 def last_checkpoint_size(conn: Connection, ledger_id: int) -> int:

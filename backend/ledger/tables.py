@@ -25,6 +25,8 @@ from sqlalchemy import (
     text,
 )
 
+from backend.ledger.proof_tables import log_key as log_key
+from backend.ledger.proof_tables import person_key as person_key
 from backend.ledger.read_tables import balance_snapshot as balance_snapshot
 from backend.ledger.read_tables import day_total as day_total
 from backend.ledger.read_tables import day_total_upto as day_total_upto
@@ -339,6 +341,7 @@ log_origin = Table(
     Column("name", String(128), nullable=False),
     Column("salt", LargeBinary(32), nullable=False),
     Column("recorded_us", BigInteger, nullable=False),
+    Column("reason", Text, nullable=True),
     PrimaryKeyConstraint("ledger_id", "number"),
 )
 
@@ -378,6 +381,7 @@ APPEND_ONLY = (
     "hold_terms",
     "log_origin",
     "checkpoint",
+    "log_key",
 )
 
 for _name in APPEND_ONLY:

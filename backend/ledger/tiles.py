@@ -39,12 +39,12 @@ def salts(secret: bytes, n: int) -> bytes:
     return shake_256(secret + n.to_bytes(8, "big")).digest(WIDTH * _SALT)
 
 
-def leaf(salt: bytes, row: Sequence[Any]) -> bytes:
-    """The hash of a transfer's leaf; `row` is a TransferRow, its epoch signed.
+def preimage(salt: bytes, row: Sequence[Any]) -> bytes:
+    """What a leaf's hash is the SHA-256 of; `row` is a TransferRow, its epoch signed.
 
-    The leaf is the salt ‖ which of pending, corrected, source and hash are there (a bit each) ‖
-    the row's numbers, 64 bits each and big-endian, absent ones as 0 ‖ the record's hash or zeros.
-    Its hash is RFC 6962's: SHA-256(0x00 ‖ leaf).
+    It is RFC 6962's 0x00 ‖ leaf. The leaf is the salt ‖ which of pending, corrected, source and
+    hash are there (a bit each) ‖ the row's numbers, 64 bits each and big-endian, absent ones as 0
+    ‖ the record's hash or zeros.
     """
     (ledger_id, number, debit, credit, amount, code, group_id, state, pending_id, corrects_id,
      source_id, epoch, seq, leg, digest, effective_s, recorded_us) = row  # fmt: skip
@@ -58,7 +58,7 @@ def leaf(salt: bytes, row: Sequence[Any]) -> bytes:
         present, ledger_id, number, debit, credit, amount, code, group_id, state, pending_id or 0,
         corrects_id or 0, source_id or 0, epoch or 0, seq or 0, leg, effective_s, recorded_us,
     )  # fmt: skip
-    return sha256(b"\0" + salt + packed + (digest or _NO_HASH)).digest()
+    return b"\0" + salt + packed + (digest or _NO_HASH)
 
 
 class Leaves:
@@ -71,13 +71,17 @@ class Leaves:
 
     def of(self, row: Any) -> bytes:
         """`row` has the columns of `transfer` in their order, its epoch unsigned."""
+        return sha256(self.preimage(row)).digest()
+
+    def preimage(self, row: Any) -> bytes:
+        """What the row's leaf is the hash of, to be shown to whom it concerns."""
         n, place = divmod(row.id - 1, WIDTH)
         if n != self._n:
             self._n, self._salts = n, salts(self._secret, n)
         values = list(row)
         if row.epoch is not None:
             values[11] = signed64(row.epoch)
-        return leaf(self._salts[place * _SALT : (place + 1) * _SALT], values)
+        return preimage(self._salts[place * _SALT : (place + 1) * _SALT], values)
 
 
 class Appender:
@@ -112,7 +116,7 @@ class Appender:
         leaves, salt = self._open, self._salts
         at = len(leaves) * _SALT
         for row in rows:
-            leaves.append(leaf(salt[at : at + _SALT], row))
+            leaves.append(sha256(preimage(salt[at : at + _SALT], row)).digest())
             at += _SALT
             if at == WIDTH * _SALT:
                 self._complete(conn, n, leaves, made)

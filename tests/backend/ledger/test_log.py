@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Engine, delete, func, select
 
 from backend import db
-from backend.ledger import errors, log, merkle, tiles
+from backend.ledger import errors, log, merkle, notes, tiles
 from backend.ledger import tables as t
 from backend.ledger.poster import Poster
 from backend.ledger.transfers import Credit
@@ -30,7 +30,7 @@ def test_every_transfer_is_in_the_log_and_can_be_proved(town: Town) -> None:
     note = done(town.poster.submit(log.SignLog(KEY)))
     assert note is not None
 
-    said = log.open_note(note, NAME, KEY.public_key())
+    said = notes.open_note(note, NAME, KEY.public_key())
 
     assert (said.origin, said.size) == (NAME, 700)
     with db.read(town.engine) as conn:
@@ -43,11 +43,11 @@ def test_every_transfer_is_in_the_log_and_can_be_proved(town: Town) -> None:
 
 
 def test_an_older_checkpoint_is_a_prefix_of_a_newer(town: Town) -> None:
-    notes = []
+    signed = []
     for first in (0, 300, 600):
         deposits(town, first, 300)
-        notes.append(done(town.poster.submit(log.SignLog(KEY))))
-    older, middle, newer = (log.open_note(n or "", NAME, KEY.public_key()) for n in notes)
+        signed.append(done(town.poster.submit(log.SignLog(KEY))))
+    older, middle, newer = (notes.open_note(n or "", NAME, KEY.public_key()) for n in signed)
 
     with db.read(town.engine) as conn:
         for a, b in ((older, middle), (middle, newer), (older, newer)):
@@ -134,7 +134,7 @@ def test_a_note_that_was_touched_is_refused(town: Town) -> None:
 
     for bad in (note.replace("\n2\n", "\n3\n"), note.split("\n\n")[0] + "\n\n"):
         with pytest.raises(ValueError, match="note"):
-            log.open_note(bad, NAME, KEY.public_key())
+            notes.open_note(bad, NAME, KEY.public_key())
 
 
 def test_equal_transfers_have_different_leaves(town: Town) -> None:

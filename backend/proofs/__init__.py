@@ -1,0 +1,1 @@
+"""The public log: checkpoints that the town signs, and proofs against them."""
