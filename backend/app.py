@@ -22,6 +22,7 @@ from backend.compost import endpoints as compost
 from backend.deposits import endpoints as deposits
 from backend.deposits.facts import Facts
 from backend.devices import endpoints as devices
+from backend.housekeeping import Housekeeping
 from backend.ledger.poster import Poster
 from backend.people import endpoints as people
 from backend.proofs import endpoints as proofs
@@ -93,7 +94,10 @@ def create_app(settings: Settings, clock_us: Callable[[], int] = now_us) -> Fast
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         services.poster.start()
+        housekeeping = Housekeeping(services)
+        housekeeping.start()
         yield
+        await run_in_threadpool(housekeeping.close)
         await run_in_threadpool(close_services, services)
 
     app = FastAPI(

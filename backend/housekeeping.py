@@ -1,0 +1,119 @@
+"""What a running backend does without being asked: each chore in its own time, none for ever.
+
+Chores go through the poster's queue or take short transactions of their own. One that fails is
+logged and comes round again; it stops nobody else.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from sqlalchemy import select
+
+from backend.ledger import repeats
+from backend.ledger import tables as t
+from backend.ledger.holds import DUE, ExpireHolds
+from backend.ledger.resolve import PayClaims
+from backend.proofs import service as proofs
+from backend.services import Services
+
+logger = logging.getLogger(__name__)
+
+_TICK_S = 1.0
+
+
+class Chore(NamedTuple):
+    """`do` is called about every `every_s` seconds."""
+
+    name: str
+    every_s: float
+    do: Callable[[Services], None]
+
+
+def end_holds(services: Services) -> None:
+    """Holds whose time has run out are ended as their terms say."""
+    row = t.hold_open.c
+    due = select(row.transfer_id).where(
+        row.ledger_id == services.ledger_id, row.expires_s <= services.now_s()
+    )
+    with services.read() as conn:
+        if conn.scalar(due.limit(1)) is None:
+            return
+    while services.poster.submit(ExpireHolds()).result() == DUE:
+        pass
+
+
+def pay_claims(services: Services) -> None:
+    """Claims are paid when a new period has brought a budget for them."""
+    row = t.claim_open.c
+    with services.read() as conn:
+        waits = select(row.seq).where(row.ledger_id == services.ledger_id).limit(1)
+        if conn.scalar(waits) is None:
+            return
+    while services.poster.submit(PayClaims()).result():
+        pass
+
+
+def forget_keys(services: Services) -> None:
+    """Idempotency keys are forgotten after their time, a page a transaction."""
+    place = repeats.START
+    while True:
+        with services.begin() as conn:
+            now_us = services.now_s() * 1_000_000
+            _, place = repeats.forget(conn, services.ledger_id, now_us, place)
+        if place == repeats.START:
+            return
+
+
+def sign_log(services: Services) -> None:
+    """What was booked since the last checkpoint is signed."""
+    proofs.sign(services)
+
+
+CHORES = (
+    Chore("end holds", 5, end_holds),
+    Chore("sign log", 60, sign_log),
+    Chore("pay claims", 60, pay_claims),
+    Chore("forget keys", 86_400, forget_keys),
+)
+
+
+class Housekeeping:
+    """A thread that goes through the chores. `clock_s` only ever moves forward."""
+
+    def __init__(
+        self,
+        services: Services,
+        chores: Sequence[Chore] = CHORES,
+        clock_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._services = services
+        self._clock_s = clock_s
+        self._due = [(clock_s() + chore.every_s, chore) for chore in chores]
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="housekeeping", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        """Waits for the chore in hand and ends."""
+        self._over.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._over.wait(_TICK_S):
+            self.turn()
+
+    def turn(self) -> None:
+        """Does what is due now."""
+        for place, (due_s, chore) in enumerate(self._due):
+            if self._over.is_set() or due_s > self._clock_s():
+                continue
+            self._due[place] = (self._clock_s() + chore.every_s, chore)
+            try:
+                chore.do(self._services)
+            except Exception:
+                logger.exception("The chore %r failed and will come round again.", chore.name)

@@ -1,0 +1,68 @@
+"""Chores come round in their time, and one that fails stops nobody."""
+
+import pytest
+
+from backend.housekeeping import CHORES, Chore, Housekeeping
+from backend.ledger import accounts, balances, log
+from backend.ledger.resolve import SetBudget
+from backend.ledger.transfers import Code, Group, HoldTerms, Leg
+from backend.services import Services
+from tests.backend.village import AMAL, Town
+
+
+class Watch:
+    """A monotonic clock that is set by hand."""
+
+    now_s = 100.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def test_a_chore_that_fails_comes_round_and_stops_nobody(
+    small_town: Town, caplog: pytest.LogCaptureFixture
+) -> None:
+    done: list[str] = []
+
+    def fail(_services: Services) -> None:
+        done.append("failed")
+        raise OSError("no space")
+
+    watch = Watch()
+    chores = [Chore("bad", 10, fail), Chore("good", 20, lambda _: done.append("good"))]
+    keeping = Housekeeping(small_town.services, chores, watch)
+
+    for now_s in (105.0, 110.0, 120.0, 121.0):
+        watch.now_s = now_s
+        keeping.turn()
+
+    assert done == ["failed", "failed", "good"]
+    assert "'bad' failed" in caplog.text
+
+
+def test_what_is_due_is_done(town: Town) -> None:
+    """A hold runs out, and a claim is paid by the next period's budget."""
+    services, now_s = town.services, town.clock() // 1_000_000
+    poster = services.poster
+    assert town.outcome(town.bin.deposit(uid=AMAL))[0] == "credited"
+    account_id = town.amal.account_id
+    poster.submit(SetBudget(now_s, now_s + 100, 0, "council")).result()
+    poster.submit(SetBudget(now_s + 100, now_s + 200, 10**9, "council")).result()
+    assert town.outcome(town.bin.deposit(uid=AMAL))[0] == "queued"
+    leg = Leg(account_id, accounts.REDEEMED, 1, Code.PAY, hold=HoldTerms(now_s + 50))
+    poster.submit(Group((leg,), now_s)).result()
+    with services.read() as conn:
+        before = balances.balance(conn, services.ledger_id, account_id)
+    watch = Watch()
+    keeping = Housekeeping(services, CHORES, watch)
+
+    town.clock.now_s += 150
+    watch.now_s += 86_400
+    keeping.turn()
+
+    with services.read() as conn:
+        after = balances.balance(conn, services.ledger_id, account_id)
+        signed = log.last_checkpoint_size(conn, services.ledger_id)
+    assert signed >= 2
+    assert (before.held, after.held) == (1, 0)
+    assert after.posted > before.posted
