@@ -115,7 +115,7 @@ class _Pair:
 
     def _connect(self) -> None:
         self._engine = db.create_engine(self._url)
-        self._failpoint = install(self._engine)
+        self._failpoint = install(self._engine, f"poster-{self._failing}")
 
     def _disconnect(self) -> None:
         for poster in self._posters.values():
@@ -155,7 +155,9 @@ class _Pair:
         self._ask(self._sound, requests)
         if found != before:
             # It was whole after all, so that the repeat came on top: the other hears it twice too.
-            self._tally.halves += found != self._head(self._sound)
+            if found != (whole := self._head(self._sound)):
+                self._tally.halves += 1
+                say(f"seed {self._load.seed}: {found} is neither {before} nor {whole}")
             self._tally.repeated += 1
             self._ask(self._sound, requests)
         self._compare()
@@ -222,20 +224,20 @@ class _Pair:
     def _compare(self) -> None:
         with db.read(self._engine) as conn:
             failing, sound = (_rows(conn, each) for each in (self._failing, self._sound))
+            members = self._load.members
             money = [
-                [
-                    (each.posted, each.held)
-                    for each in balances.balances(conn, ledger_id, self._load.members).values()
-                ]
-                for ledger_id in (self._failing, self._sound)
+                balances.balances(conn, each, members) for each in (self._failing, self._sound)
             ]
+            has = [{a: (m[a].posted, m[a].held) for a in members} for m in money]
         for row in (lost := sound - failing):
             say(f"seed {self._load.seed}: lost {row}")
         for row in (doubled := failing - sound):
             say(f"seed {self._load.seed}: doubled {row}")
         self._tally.lost += lost.total()
         self._tally.doubled += doubled.total()
-        self._tally.wrong += money[0] != money[1]
+        if has[0] != has[1]:
+            self._tally.wrong += 1
+            say(f"seed {self._load.seed}: balances are {has[0]}, not {has[1]}")
 
 
 def _rows(conn: Connection, ledger_id: int) -> Rows:

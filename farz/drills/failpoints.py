@@ -8,6 +8,7 @@ import contextlib
 import os
 import signal
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -21,8 +22,9 @@ How = Literal["error", "cut", "kill"]
 
 @dataclass(slots=True)
 class Failpoint:
-    """Strikes once, at statement number `at` (from 1) since it was armed."""
+    """Strikes once, at statement number `at` (from 1) of one thread since it was armed."""
 
+    thread: str
     at: int = 0
     when: When = "before"
     how: How = "error"
@@ -37,12 +39,14 @@ class Failpoint:
 
     def begin(self, error: Callable[[bool], Exception]) -> None:
         """Counts a statement that is about to be sent."""
-        self.count += 1
-        self._strike("before", error)
+        if threading.current_thread().name == self.thread:
+            self.count += 1
+            self._strike("before", error)
 
     def end(self, error: Callable[[bool], Exception]) -> None:
         """The statement has been carried out."""
-        self._strike("after", error)
+        if threading.current_thread().name == self.thread:
+            self._strike("after", error)
 
     def _strike(self, when: When, error: Callable[[bool], Exception]) -> None:
         if self.struck or not self.at or self.count != self.at or self.when != when:
@@ -53,9 +57,9 @@ class Failpoint:
         raise error(self.how == "cut")
 
 
-def install(engine: Engine) -> Failpoint:
-    """A failpoint in every connection that the engine makes from now on."""
-    failpoint = Failpoint()
+def install(engine: Engine, thread: str) -> Failpoint:
+    """A failpoint for a thread, in every connection that the engine makes from now on."""
+    failpoint = Failpoint(thread)
     sqlite = _sqlite_connection(failpoint)
 
     @event.listens_for(engine, "do_connect")
