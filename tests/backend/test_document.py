@@ -1,0 +1,82 @@
+"""The OpenAPI document against the running backend: Schemathesis makes requests up from it.
+
+No route falls over, and every answer has a status, a type and a shape that the document names.
+Each request is sent as the administrator and, where the route is a resident's too, as a resident.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from schemathesis import checks
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from backend.access.dependencies import COOKIE
+from tests.backend import village
+from tests.backend.village import AMAL, Town
+
+EXAMPLES = 25
+CHECKS = [
+    checks.not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+]
+READS = (
+    "/v1/accounts/{account_id}",
+    "/v1/accounts/{account_id}/balance",
+    "/v1/accounts/{account_id}/statement",
+    "/v1/money",
+    "/v1/money/velocity",
+    "/v1/transfers/{transfer_id}",
+    "/v1/transfers/groups/{group_id}",
+    "/v1/devices/{device}/gaps",
+    "/v1/quarantine",
+    "/v1/compost",
+    "/v1/redemptions/{receipt}",
+)
+POSTS = ("/v1/transfers", "/v1/redemptions", "/v1/compost/{product_id}/stock")
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    """One town for all made-up requests, with a little money in it."""
+    folder: Path = tmp_path_factory.mktemp("document")
+    with village.town(folder, "") as made:
+        assert made.outcome(made.bin.deposit(uid=AMAL))[0] == "credited"
+        yield made
+
+
+@pytest.mark.parametrize("role", ["administrator", "amal"])
+@pytest.mark.parametrize(
+    ("method", "path"), [*(("GET", path) for path in READS), *(("POST", path) for path in POSTS)]
+)
+def test_every_answer_is_one_that_the_document_names(
+    town: Town, method: str, path: str, role: str
+) -> None:
+    schema = schemathesis.openapi.from_asgi("/openapi.json", town.client.app)
+    cookies = {COOKIE: town.browser(role).cookies[COOKIE]}
+    answered = 0
+
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=schema[path][method].as_strategy())
+    def ask(case: schemathesis.Case) -> None:
+        nonlocal answered
+        answer = case.call(cookies=cookies)
+        case.validate_response(answer, checks=CHECKS)
+        answered += 1
+
+    ask()
+    assert answered
