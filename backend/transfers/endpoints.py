@@ -6,19 +6,20 @@ from fastapi import APIRouter, Path, status
 
 from backend.access.dependencies import SignedIn, WithServices
 from backend.idempotency import Key
-from backend.ledger.transfers import Leg
+from backend.ledger.transfers import HoldTerms, Leg
 from backend.problems import problems
 from backend.schemas import LARGEST
-from backend.transfers import rules, service
-from backend.transfers.schemas import GroupOut, TransferIn
+from backend.transfers import holds, rules, service
+from backend.transfers.holds import Hold
+from backend.transfers.schemas import GroupOut, SettlementIn, TransferIn
 from backend.transfers.service import Booked, Transfer
 
-router = APIRouter(prefix="/v1/transfers", tags=["transfers"])
+router = APIRouter(prefix="/v1", tags=["transfers"])
 Number = Annotated[int, Path(ge=1, le=LARGEST)]
 
 
 @router.post(
-    "",
+    "/transfers",
     status_code=status.HTTP_201_CREATED,
     responses=problems(400, 401, 403, 404, 409, 422, 503),
 )
@@ -35,6 +36,7 @@ def book(body: TransferIn, who: SignedIn, services: WithServices, key: Key) -> G
             leg.amount,
             rules.CODES[leg.code],
             leg.corrects_id,
+            None if leg.hold is None else HoldTerms(leg.hold.expires_s, leg.hold.on_expiry),
         )
         for leg in body.legs
     ]
@@ -44,7 +46,7 @@ def book(body: TransferIn, who: SignedIn, services: WithServices, key: Key) -> G
     return _group(made, made.transfers)
 
 
-@router.get("/{transfer_id}", responses=problems(401, 403, 404, 422, 503))
+@router.get("/transfers/{transfer_id}", responses=problems(401, 403, 404, 422, 503))
 def read_transfer(transfer_id: Number, who: SignedIn, services: WithServices) -> Transfer:
     who.require_if_staff("transfers:read")
     with services.read() as conn:
@@ -52,13 +54,39 @@ def read_transfer(transfer_id: Number, who: SignedIn, services: WithServices) ->
         return service.seen_by(conn, who, (found,))[0]
 
 
-@router.get("/groups/{group_id}", responses=problems(401, 403, 404, 422, 503))
+@router.get("/transfers/groups/{group_id}", responses=problems(401, 403, 404, 422, 503))
 def read_group(group_id: Number, who: SignedIn, services: WithServices) -> GroupOut:
     """A group by its number, which is its first transfer's."""
     who.require_if_staff("transfers:read")
     with services.read() as conn:
         found = service.group_of(conn, who.ledger_id, group_id)
         return _group(found, service.seen_by(conn, who, found.transfers))
+
+
+@router.get("/holds/{hold_id}", responses=problems(401, 403, 404, 422, 503))
+def read_hold(hold_id: Number, who: SignedIn, services: WithServices) -> Hold:
+    """What is reserved, until when, and how it ended."""
+    who.require_if_staff("transfers:read")
+    with services.read() as conn:
+        found = holds.hold(conn, who.ledger_id, hold_id)
+        service.seen_by(conn, who, (found.hold,))
+    return found
+
+
+@router.post(
+    "/holds/{hold_id}/settlement",
+    status_code=status.HTTP_201_CREATED,
+    responses=problems(400, 401, 403, 404, 409, 422, 503),
+)
+def settle_hold(
+    hold_id: Number, body: SettlementIn, who: SignedIn, services: WithServices, key: Key
+) -> GroupOut:
+    """Settle a hold, once: post it in whole or in part, or void it.
+
+    Whoever pays may post it whole, whoever is paid may void it, staff with `transfers:book` all.
+    """
+    made = holds.settle(services, who, hold_id, outcome=body.outcome, amount=body.amount, key=key)
+    return _group(made, made.transfers)
 
 
 def _group(found: Booked, transfers: tuple[Transfer, ...]) -> GroupOut:

@@ -53,6 +53,17 @@ def check_payments(legs: Sequence[Leg], members: Collection[int]) -> None:
             raise NotFound("There is no member with such an account.")
 
 
+def check_settlement(debit: int, credit: int, own: int | None, outcome: str, part: bool) -> None:
+    """A resident gives what they held back, whole, or waives what is held for them.
+
+    Raises NotFound for a hold of others, Forbidden for what only staff may do.
+    """
+    if own not in (debit, credit):
+        raise NotFound("There is no such hold of yours.")
+    if part or own != (debit if outcome == "post" else credit):
+        raise Forbidden("Whoever pays may post a hold whole; whoever is paid may void it.")
+
+
 def check_corrections(
     legs: Sequence[Leg],
     originals: Mapping[int, Original],
@@ -67,6 +78,8 @@ def check_corrections(
     for leg in legs:
         if leg.code != Code.CORRECT:
             continue
+        if leg.hold is not None:
+            raise BadInput("A correction is not held back.")
         if leg.corrects_id is None:
             raise BadInput("A correction names the transfer that it corrects.")
         original = originals.get(leg.corrects_id)

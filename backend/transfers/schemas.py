@@ -11,14 +11,32 @@ from backend.transfers.service import Transfer
 AccountNumber = Annotated[int, Field(ge=1, le=LARGEST)]
 
 
+class HoldIn(Strict):
+    """Reserve only, until `expires_s`; then it is posted or voided, as said here."""
+
+    expires_s: Seconds
+    on_expiry: Literal["post", "void"] = "void"
+
+
+class SettlementIn(Strict):
+    """Post a hold, up to its amount (all of it where none is given), or void it."""
+
+    outcome: Literal["post", "void"]
+    amount: Annotated[int, Field(ge=1, le=MAX_AMOUNT, strict=True)] | None = None
+
+
 class LegIn(Strict):
-    """A payment, or the correction of the transfer `corrects_id`, in whole or in part."""
+    """A payment, or the correction of the transfer `corrects_id`, in whole or in part.
+
+    A payment with `hold` moves nothing yet: its transfer's number is the hold's.
+    """
 
     debit_account_id: AccountNumber
     credit_account_id: AccountNumber
     amount: Annotated[int, Field(ge=1, le=MAX_AMOUNT, strict=True)]
     code: Literal["pay", "correct"] = "pay"
     corrects_id: Annotated[int, Field(ge=1, le=LARGEST)] | None = None
+    hold: HoldIn | None = None
 
 
 class TransferIn(Strict):

@@ -16,7 +16,7 @@ from backend.accounts import service as accounts
 from backend.errors import Forbidden, NotFound
 from backend.idempotency import named
 from backend.ledger import tables as ledger
-from backend.ledger.transfers import MAX_LEGS, Code, Group, Leg
+from backend.ledger.transfers import MAX_LEGS, Code, Group, Leg, State
 from backend.services import Services
 from backend.transfers import rules
 from backend.transfers.rules import Original
@@ -24,7 +24,10 @@ from backend.transfers.rules import Original
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """One transfer as it was booked; `code` in small letters."""
+    """One transfer as it was booked; `code` and `state` in small letters.
+
+    `pending` reserves, `post` and `void` settle the hold `pending_id`, `single` moves at once.
+    """
 
     id: int
     group_id: int
@@ -32,6 +35,8 @@ class Transfer:
     credit_account_id: int
     amount: int
     code: str
+    state: str
+    pending_id: int | None
     corrects_id: int | None
     effective_s: int
     recorded_us: int
@@ -190,6 +195,8 @@ def _transfer(row: Row[Any]) -> Transfer:
         row.credit,
         row.amount,
         accounts.word(row.code),
+        State(row.state).name.lower(),
+        row.pending_id,
         row.corrects_id,
         row.effective_s,
         row.recorded_us,

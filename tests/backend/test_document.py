@@ -35,13 +35,19 @@ READS = (
     "/v1/money",
     "/v1/money/velocity",
     "/v1/transfers/{transfer_id}",
+    "/v1/holds/{hold_id}",
     "/v1/transfers/groups/{group_id}",
     "/v1/devices/{device}/gaps",
     "/v1/quarantine",
     "/v1/compost",
     "/v1/redemptions/{receipt}",
 )
-POSTS = ("/v1/transfers", "/v1/redemptions", "/v1/compost/{product_id}/stock")
+POSTS = (
+    "/v1/transfers",
+    "/v1/holds/{hold_id}/settlement",
+    "/v1/redemptions",
+    "/v1/compost/{product_id}/stock",
+)
 
 
 @pytest.fixture(scope="module")

@@ -70,6 +70,8 @@ WHO_MAY = {
     ("GET", "/v1/accounts/{account_id}/balance"): "theirs or balances:read",
     ("GET", "/v1/accounts/{account_id}/statement"): "theirs or statements:read",
     ("POST", "/v1/transfers"): "payer",
+    ("GET", "/v1/holds/{hold_id}"): "theirs or transfers:read",
+    ("POST", "/v1/holds/{hold_id}/settlement"): "theirs or transfers:book",
     ("GET", "/v1/transfers/{transfer_id}"): "theirs or transfers:read",
     ("GET", "/v1/transfers/groups/{group_id}"): "theirs or transfers:read",
     ("GET", "/v1/money"): "reports:read",
@@ -103,6 +105,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "/v1/compost/{product_id}/stock": {"grams": 5},
     "/v1/redemptions": {"product_id": 1, "person_id": 1, "grams": 1},
     "/v1/budgets": {"from_s": 1, "until_s": 2, "amount": 3},
+    "/v1/holds/{hold_id}/settlement": {"outcome": "void"},
     "/v1/uplink": {},
     "/v1/telemetry": {},
 }
@@ -137,6 +140,7 @@ def call(town: Town, client: Any, method: str, path: str) -> Any:
         "size": 1,
         "level": 0,
         "name": "000",
+        "hold_id": 1,
     }
     url = re.sub(r"\{(\w+)\}", lambda found: str(names[found[1]]), path)
     body = None if method in ("GET", "DELETE") else BODIES.get(path)
