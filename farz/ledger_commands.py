@@ -1,30 +1,38 @@
 """`farz ledger`: what anyone may check."""
 
 import json
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from farz import money_commands
-from farz.town import open_books
+from farz.town import open_books, open_town
+
+if TYPE_CHECKING:
+    from backend.ledger.verify import Report
 
 app = typer.Typer(no_args_is_help=True, help="The books: checking and distributing them.")
 money_commands.add_to(app)
 
 
 @app.command()
-def verify(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+def verify(
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+    export: Annotated[
+        Path | None, typer.Option(help="Check what `farz ledger export` wrote, offline.")
+    ] = None,
+    database: Annotated[str, typer.Option(help="Check the books at this URL.")] = "",
+) -> None:
     """Fold every balance again from the transfers and check every invariant.
 
-    Reads only, so it runs beside a backend that serves. Exit code 1 names what is wrong.
+    Reads only, so it runs beside a backend that serves. Exit code 1 names what is wrong,
+    exit code 2 says why nothing could be read.
     """
     from dataclasses import asdict
 
-    from backend import db
-    from backend.ledger.verify import verify as run
-
-    with open_books() as (engine, ledger_id), db.read(engine) as conn:
-        report = run(conn, ledger_id)
+    typer.echo("Folding the books again from their transfers ...", err=True)
+    report = _report(export, database)
     if as_json:
         typer.echo(json.dumps({"ok": report.ok, **asdict(report)}, default=str))
     else:
@@ -32,6 +40,109 @@ def verify(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
             typer.echo(str(problem))
         typer.echo("The books are right." if report.ok else "The books are NOT right.")
     raise typer.Exit(0 if report.ok else 1)
+
+
+def _report(export: Path | None, database: str) -> "Report":
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from backend import db
+    from backend.ledger.export import UnusableExport
+    from backend.ledger.verify import verify as run
+    from backend.ledger.verify_export import verify_export
+    from backend.settings import Settings
+
+    try:
+        if export is not None:
+            return verify_export(export)
+        if not database:
+            with open_books() as (engine, ledger_id), db.read(engine) as conn:
+                return run(conn, ledger_id)
+        path = database.removeprefix("sqlite:///")
+        if path != database and not Path(path).exists():
+            raise UnusableExport(f"There is no file {path}. Give the path of an SQLite file.")
+        engine = db.create_engine(database, exclusive=False)
+        try:
+            with db.read(engine) as conn:
+                return run(conn, Settings().ledger_id)
+        finally:
+            engine.dispose()
+    except (ValueError, SQLAlchemyError) as error:
+        typer.echo(f"{error}", err=True)
+        raise typer.Exit(2) from None
+
+
+@app.command()
+def checkpoint(
+    sign: Annotated[bool, typer.Option(help="Sign the log as it is, first.")] = False,
+) -> None:
+    """Show the newest signed checkpoint of the log. With --sign the backend must be stopped."""
+    from backend import db
+    from backend.proofs import service
+
+    if sign:
+        with open_town() as services:
+            service.sign(services)
+    with open_books() as (engine, ledger_id), db.read(engine) as conn:
+        typer.echo(service.checkpoint(conn, ledger_id), nl=False)
+
+
+@app.command("new-log")
+def new_log(reason: str) -> None:
+    """Begin the log anew, after a restore that lost what had been signed; say why."""
+    from backend.proofs import service
+
+    with open_town() as services:
+        typer.echo(service.begin_anew(services, reason).name)
+
+
+@app.command()
+def prove(transfer_id: int) -> None:
+    """Print as JSON that a transfer is in the newest checkpoint (RFC 6962)."""
+    from backend import db
+    from backend.proofs import service
+
+    with open_books() as (engine, ledger_id), db.read(engine) as conn:
+        said, leaf, path, note = service.inclusion(conn, ledger_id, transfer_id)
+        keys = service.read_log(conn, ledger_id).verifier_keys
+    proof = {
+        "index": transfer_id - 1,
+        "size": said.size,
+        "leaf": leaf.hex(),
+        "path": [step.hex() for step in path],
+        "note": note,
+        "keys": keys,
+    }
+    typer.echo(json.dumps(proof, indent=2, ensure_ascii=False))
+
+
+@app.command("export")
+def export_books(
+    directory: Path,
+    with_salt: Annotated[
+        bool,
+        typer.Option(help="Add the log's secret: leaves can be made again, and entries guessed."),
+    ] = False,
+) -> None:
+    """Write the books as CSV and beancount text, with the log's leaves and checkpoints.
+
+    No signed bytes, cards or owners go along. Without --with-salt whoever has the files can
+    check checkpoints against the leaves, but not the leaves against the transfers.
+    """
+    from backend import db
+    from backend.ledger import beancount
+    from backend.ledger import export as files
+
+    if directory.exists() and any(directory.iterdir()):
+        typer.echo(f"{directory} is not empty. Give a new directory.", err=True)
+        raise typer.Exit(2)
+    with open_books() as (engine, ledger_id), db.read(engine) as conn:
+        typer.echo("Writing tables ...", err=True)
+        made = files.export(conn, ledger_id, directory, with_salt=with_salt)
+        text = directory / "ledger.beancount"
+        with text.open("w", encoding="utf-8") as out:
+            count = beancount.write(conn, ledger_id, out)
+        files.write_manifest(directory, ledger_id, [*made, text], with_salt=with_salt)
+    typer.echo(f"{count} transfers are in {directory}.")
 
 
 @app.command()

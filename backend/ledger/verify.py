@@ -86,18 +86,24 @@ class _Account:
 def verify(
     conn: Connection,
     ledger_id: int,
-    leaf_of: Callable[[Any], bytes] | None = None,
     vault: Vault | None = None,
+    *,
+    leaf_of: Callable[[Any], bytes] | None = None,
+    with_tiles: bool = True,
 ) -> Report:
     """Checks I1 to I10 on one snapshot.
 
-    `leaf_of` gives a transfer's leaf where the log's salt is not there to make it (an export);
-    then there are no tiles either. With the `vault` sealed bytes are opened and judged too.
+    With the `vault` sealed bytes are opened and judged too. For an export: `leaf_of` gives a
+    transfer's leaf where the log's salt is not there to make it, and there are no tiles.
     """
     report = Report(ledger_id)
     accounts = _accounts(conn, ledger_id)
     report.accounts = len(accounts)
-    _fold(conn, ledger_id, accounts, report, leaf_of)
+    logged = LogCheck(conn, ledger_id, report.add, with_tiles=with_tiles)
+    leaf_of = leaf_of or tiles.Leaves(log.origin(conn, ledger_id).salt).of
+    _fold(conn, ledger_id, accounts, report, lambda row: logged.add(leaf_of(row)))
+    logged.finish()
+    report.checkpoints = logged.checkpoints
     _check_counters(accounts, report)
     _check_currencies(conn, ledger_id, accounts, report)
     _check_laws(conn, ledger_id, report)
@@ -129,12 +135,9 @@ def _fold(
     ledger_id: int,
     accounts: dict[int, _Account],
     report: Report,
-    leaf_of: Callable[[Any], bytes] | None,
+    logged: Callable[[Any], None],
 ) -> None:
-    """Goes through the transfers in order, and grows the log's tree from them."""
-    logged = LogCheck(conn, ledger_id, report.add, with_tiles=leaf_of is None)
-    leaf_of = leaf_of or tiles.Leaves(log.origin(conn, ledger_id).salt).of
-    report.checkpoints = logged.checkpoints
+    """Goes through the transfers in order; each is handed on to the log's check."""
     last_us, pending = 0, {}
     snapshots = _Snapshots(conn, ledger_id)
     for row in _transfers(conn, ledger_id):
@@ -144,7 +147,7 @@ def _fold(
         if row.recorded_us <= last_us:
             report.add("I5", f"transfer {row.id} is recorded at {row.recorded_us}, not later")
         last_us = row.recorded_us
-        logged.add(leaf_of(row))
+        logged(row)
         payer, payee = accounts.get(row.debit), accounts.get(row.credit)
         if payer is None or payee is None:
             report.add("I1", f"transfer {row.id} moves {row.amount} of an unknown account")
@@ -155,7 +158,6 @@ def _fold(
                 pending[row.id] = row.amount
             _apply(row, payer, payee, pending.get(row.pending_id, 0), report)
         snapshots.check(row.id, accounts, report)
-    logged.finish()
     _check_head(conn, ledger_id, last_us, report)
 
 
