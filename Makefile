@@ -35,7 +35,7 @@ format: setup  ## let ruff write
 	@$(RUN) ruff check --fix .
 
 bench: setup  ## every benchmark, as JSON lines
-	@for name in firmware gateway spine; do $(RUN) farz bench $$name --json || failed=1; done; test -z "$$failed"
+	@for name in firmware gateway http-posts ledger peers spine; do $(RUN) farz bench $$name --json || failed=1; done; test -z "$$failed"
 
 screenshots: setup  ## pictures of every page into var/screenshots
 	@bash deploy/setup.sh --servers
