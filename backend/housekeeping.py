@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from sqlalchemy import select
 
-from backend.ledger import repeats
+from backend.devices import gaps
+from backend.ledger import repeats, totals
 from backend.ledger import tables as t
 from backend.ledger.holds import DUE, ExpireHolds
 from backend.ledger.resolve import PayClaims
@@ -72,10 +73,28 @@ def sign_log(services: Services) -> None:
     proofs.sign(services)
 
 
+def sum_days(services: Services) -> None:
+    """What was booked since is added to the sums of its days, a page a transaction."""
+    moved = totals.PAGE
+    while moved == totals.PAGE:
+        with services.begin() as conn:
+            moved = totals.roll(conn, services.ledger_id)
+
+
+def look_for_gaps(services: Services) -> None:
+    """What the journals brought is noted, so that the next look at their gaps is short."""
+    more = 1
+    while more:
+        with services.begin() as conn:
+            more = gaps.keep_all(conn, services.ledger_id)
+
+
 CHORES = (
     Chore("end holds", 5, end_holds),
     Chore("sign log", 60, sign_log),
     Chore("pay claims", 60, pay_claims),
+    Chore("sum days", 300, sum_days),
+    Chore("look for gaps", 3_600, look_for_gaps),
     Chore("forget keys", 86_400, forget_keys),
 )
 

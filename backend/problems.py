@@ -43,8 +43,13 @@ def problem_response(error: BackendError | LedgerError) -> JSONResponse:
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Document the problems that a route can answer with, by status."""
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    wait = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "string"}}}
     return {
-        status: {"description": HTTPStatus(status).phrase, "content": content}
+        status: {
+            "description": HTTPStatus(status).phrase,
+            "content": content,
+            **({"headers": wait} if status in (429, 503) else {}),
+        }
         for status in statuses
     }
 

@@ -1,9 +1,11 @@
 """Chores come round in their time, and one that fails stops nobody."""
 
 import pytest
+from sqlalchemy import select
 
 from backend.housekeeping import CHORES, Chore, Housekeeping
-from backend.ledger import accounts, balances, log
+from backend.ledger import accounts, balances, history, log
+from backend.ledger import tables as ledger
 from backend.ledger.resolve import SetBudget
 from backend.ledger.transfers import Code, Group, HoldTerms, Leg
 from backend.services import Services
@@ -66,3 +68,8 @@ def test_what_is_due_is_done(town: Town) -> None:
     assert signed >= 2
     assert (before.held, after.held) == (1, 0)
     assert after.posted > before.posted
+    with services.read() as conn:
+        summed = conn.scalar(select(ledger.day_total_upto.c.upto_id))
+        run = conn.execute(select(ledger.journal_run)).one()
+        assert summed == history.last_id(conn, services.ledger_id)
+    assert (run.first_seq, run.last_seq) == (1, 2)

@@ -185,3 +185,21 @@ def test_many_payments_at_once_leave_no_more_and_no_less(funded: Town) -> None:
     with funded.services.read() as conn:
         paid = select(func.count()).where(ledger.transfer.c.code == 8)
         assert conn.scalar(paid) == 12
+
+
+def test_closed_books_say_when_to_come_back_and_use_up_no_key(small_funded: Town) -> None:
+    town, poster = small_funded, small_funded.services.poster
+    amal, pay = town.browser("amal"), leg(town.amal.account_id, town.bassam.account_id, 5)
+    poster.close()
+
+    closed = post(amal, "k", pay)
+    poster.start()
+    again = post(amal, "k", pay)
+
+    assert (closed.status_code, closed.headers["Retry-After"]) == (503, "1")
+    assert closed.headers["content-type"] == "application/problem+json"
+    assert closed.json()["code"] == "books_closed"
+    assert (again.status_code, again.json()["replayed"]) == (201, False)
+    document = town.client.get("/openapi.json").json()
+    answers = document["paths"]["/v1/transfers"]["post"]["responses"]
+    assert "Retry-After" in answers["503"]["headers"]
