@@ -128,7 +128,7 @@ def gateway(
 
 @app.command()
 def bench(
-    name: Annotated[str, typer.Argument(help="firmware, gateway, http-posts, peers or spine")],
+    name: Annotated[str, typer.Argument(help="ledger, spine …; a wrong name lists all")],
     as_json: Json = False,
 ) -> None:
     """Measure, as ratios to a limit that is measured in the same run."""

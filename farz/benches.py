@@ -7,7 +7,7 @@ from typing import Any
 from farz.errors import FarzError
 from farz.processes import ROOT
 
-NAMES = ("firmware", "gateway", "http-posts", "ledger", "peers", "spine")
+NAMES = ("firmware", "gateway", "http-posts", "ledger", "ledger-long", "peers", "spine")
 
 
 def run(name: str) -> dict[str, Any]:
