@@ -10,6 +10,8 @@ from farz import money_commands
 from farz.town import open_books, open_town
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from backend.ledger.verify import Report
 
 app = typer.Typer(no_args_is_help=True, help="The books: checking and distributing them.")
@@ -23,6 +25,9 @@ def verify(
         Path | None, typer.Option(help="Check what `farz ledger export` wrote, offline.")
     ] = None,
     database: Annotated[str, typer.Option(help="Check the books at this URL.")] = "",
+    with_secret: Annotated[
+        bool, typer.Option(help="Check the devices' signatures too, with the town's secret.")
+    ] = False,
 ) -> None:
     """Fold every balance again from the transfers and check every invariant.
 
@@ -32,7 +37,7 @@ def verify(
     from dataclasses import asdict
 
     typer.echo("Folding the books again from their transfers ...", err=True)
-    report = _report(export, database)
+    report = _report(export, database, with_secret=with_secret)
     if as_json:
         typer.echo(json.dumps({"ok": report.ok, **asdict(report)}, default=str))
     else:
@@ -42,12 +47,11 @@ def verify(
     raise typer.Exit(0 if report.ok else 1)
 
 
-def _report(export: Path | None, database: str) -> "Report":
+def _report(export: Path | None, database: str, *, with_secret: bool) -> "Report":
     from sqlalchemy.exc import SQLAlchemyError
 
     from backend import db
     from backend.ledger.export import UnusableExport
-    from backend.ledger.verify import verify as run
     from backend.ledger.verify_export import verify_export
     from backend.settings import Settings
 
@@ -56,19 +60,31 @@ def _report(export: Path | None, database: str) -> "Report":
             return verify_export(export)
         if not database:
             with open_books() as (engine, ledger_id), db.read(engine) as conn:
-                return run(conn, ledger_id)
+                return _audited(conn, ledger_id, with_secret)
         path = database.removeprefix("sqlite:///")
         if path != database and not Path(path).exists():
             raise UnusableExport(f"There is no file {path}. Give the path of an SQLite file.")
         engine = db.create_engine(database, exclusive=False)
         try:
             with db.read(engine) as conn:
-                return run(conn, Settings().ledger_id)
+                return _audited(conn, Settings().ledger_id, with_secret)
         finally:
             engine.dispose()
     except (ValueError, SQLAlchemyError) as error:
         typer.echo(f"{error}", err=True)
         raise typer.Exit(2) from None
+
+
+def _audited(conn: "Connection", ledger_id: int, with_secret: bool) -> "Report":
+    from backend.ledger.verify import verify as run
+    from backend.proofs.audit import audit
+    from backend.settings import Settings
+    from backend.vault import Vault
+
+    vault = Vault(Settings().town_secret()) if with_secret else None
+    report = run(conn, ledger_id, vault)
+    audit(conn, ledger_id, report, vault)
+    return report
 
 
 @app.command()

@@ -145,8 +145,11 @@ def _read_table(at: Path, table: Table) -> Iterator[dict[str, Any]]:
         with path.open(encoding="utf-8-sig", newline="") as file:
             for line, cells in enumerate(csv.DictReader(file, strict=True), start=2):
                 try:
-                    row = {c.name: _value(c, cells[c.name]) for c in table.columns
-                           if str(c) not in HIDDEN and c.name in cells}  # fmt: skip
+                    row = {
+                        column.name: _value(column, cells.get(column.name))
+                        for column in table.columns
+                        if str(column) not in HIDDEN and (str(column) != SALT or "salt" in cells)
+                    }
                 except (ValueError, TypeError) as error:
                     raise UnusableExport(f"{path.name}, line {line}: {error}.") from None
                 yield row | _placeholders(table, row)

@@ -1,0 +1,66 @@
+"""The audit names what was altered in the programme's rows, and finds a lived town right."""
+
+import pytest
+from sqlalchemy import text
+
+from backend import db
+from backend.ledger.verify import Report
+from backend.proofs.audit import audit
+from tests.backend.village import AMAL, STRANGER, Town
+
+
+def looked(town: Town) -> Report:
+    report = Report(1)
+    with town.services.read() as conn:
+        audit(conn, 1, report, town.services.vault)
+    return report
+
+
+@pytest.fixture
+def lived(town: Town) -> Town:
+    """Deposits of a member and of a stranger, and compost for credit."""
+    for uid in (AMAL, AMAL, STRANGER):
+        town.clock.now_s += 60
+        town.outcome(town.bin.deposit(uid=uid))
+    clerk = town.browser("administrator")
+    clerk.put(f"/v1/compost/{town.product.id}/price", json={"amount_per_kg": 10})
+    stock = {"grams": 9_000}
+    headers = {"Idempotency-Key": '"stock"'}
+    clerk.post(f"/v1/compost/{town.product.id}/stock", json=stock, headers=headers)
+    body = {"product_id": town.product.id, "person_id": town.amal.id, "grams": 1_000}
+    answer = clerk.post("/v1/redemptions", json=body, headers={"Idempotency-Key": '"a"'})
+    assert answer.status_code in (200, 201), answer.text
+    return town
+
+
+def test_a_lived_town_is_right(lived: Town) -> None:
+    assert looked(lived).ok, looked(lived).problems
+
+
+@pytest.mark.parametrize(
+    ("table", "change", "words"),
+    [
+        ("attestation", "SET signature = statement", "is not signed by its gateway"),
+        ("attestation", "SET id = id + 1", "is not in the books"),
+        ("record", "SET seq = seq + 100 WHERE seq = 1", "does not name the record"),
+        ("record", "SET jws = substr(jws, 2) WHERE seq = 1", "is not signed by its device bin-1"),
+        ("record", "SET amount_per_kg = 26 WHERE seq = 1", "rate is not its tariff's"),
+        ("record", "SET amount_per_kg = NULL WHERE seq = 1", "has no rate"),
+        ("redemption", "SET amount = amount + 1", "is not what was paid"),
+        ("redemption", "SET grams = grams + 1", "is not what was handed out"),
+        ("redemption", "SET group_id = group_id + 90", "without a redemption"),
+        ("account_terms", "SET number = 7 WHERE account_id = 2", "not one after another"),
+    ],
+)
+def test_what_was_altered_is_named(lived: Town, table: str, change: str, words: str) -> None:
+    engine = lived.services.engine
+    sqlite = engine.dialect.name == "sqlite"
+    with db.begin(engine) as conn:
+        if sqlite:
+            conn.execute(text(f"DROP TRIGGER {table}_no_update"))
+            conn.execute(text("PRAGMA defer_foreign_keys = ON"))
+        else:
+            conn.execute(text("SET LOCAL session_replication_role = replica"))
+        conn.execute(text(f"UPDATE {table} {change}"))
+
+    assert words in "; ".join(problem.words for problem in looked(lived).problems)
