@@ -43,11 +43,12 @@ class Till(threading.Thread):
     def run(self) -> None:
         try:
             while not self._over():
-                self.ask(self._work())
+                requests = self._work()
+                self.load.told(requests, self.ask(requests))
         except Exception as error:
             self.failed = error
 
-    def ask(self, requests: list[Request]) -> None:
+    def ask(self, requests: list[Request]) -> list[Any]:
         """Asks until every request has its answer. Raises PartFailed after `PATIENCE_S`."""
         first = len(self.asked)
         self.asked += requests
@@ -60,6 +61,7 @@ class Till(threading.Thread):
                 self._talk(waiting)
             except (EOFError, OSError):
                 time.sleep(RETRY_S)
+        return [self.told[number] for number in range(first, len(self.asked))]
 
     def _talk(self, waiting: set[int]) -> None:
         """One connection, until all is answered or the line is dead."""

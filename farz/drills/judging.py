@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select
 from backend.ledger import accounts, balances
 from backend.ledger import tables as t
 from backend.ledger.errors import NotResolvable, Refused
+from backend.ledger.holds import Settle, Void
 from backend.ledger.resolve import Resolution, Resolved
 from backend.ledger.transfers import Credit, Entry, Group, Outcome, Posted
 from backend.ledger.verify import verify
@@ -70,7 +71,12 @@ class Judge:
                 self._record(request, answer)
             case Group(), Posted():
                 for leg, number in zip(request.legs, answer.transfer_ids, strict=True):
-                    self._speak(number, request.idempotency, leg.debit, leg.credit, leg.amount)
+                    self._speak(number, request.idempotency, leg.debit, leg.credit, leg.amount,
+                                moves=leg.hold is None)  # fmt: skip
+            case Settle(hold_id, amount), Posted():
+                self._hold(hold_id, amount, request.idempotency, answer.group_id, moves=True)
+            case Void(hold_id), Posted():
+                self._hold(hold_id, None, request.idempotency, answer.group_id, moves=False)
             case Resolution(), Resolved() | NotResolvable():
                 self._resolution(request, answer)
             case _, Refused():
@@ -104,14 +110,24 @@ class Judge:
                 self._lost.append(f"the last word on {asked.name} paid {credit}")
             self._speak(row.transfer_id, ("word", asked.name), debit, credit, amount)
 
-    def _speak(self, number: int, name: object, debit: int, credit: int, amount: int) -> None:
+    def _hold(
+        self, hold_id: int, part: int | None, name: object, number: int, *, moves: bool
+    ) -> None:
+        """The end of a hold names the accounts of its beginning."""
+        debit, credit, whole = self._transfers[hold_id]
+        amount = whole if part is None else part
+        self._speak(number, name, debit, credit, amount, moves=moves)
+
+    def _speak(
+        self, number: int, name: object, debit: int, credit: int, amount: int, moves: bool = True
+    ) -> None:
         """Somebody was told of a transfer: it must be there, as told, and be nobody else's."""
         if self._transfers.get(number) != (debit, credit, amount):
             self._lost.append(f"transfer {number} of {amount} from {debit} to {credit}")
             return
-        if number not in self._spoken:
+        if number not in self._spoken and moves:
             self._expected[debit] -= amount
             self._expected[credit] += amount
-        elif self._spoken[number] != name:
+        elif self._spoken.get(number, name) != name:
             self._doubled.append(f"transfer {number} is told as {name} and as another")
         self._spoken[number] = name

@@ -25,7 +25,7 @@ from farz.processes import Part, python
 
 LEDGER = 1
 TILLS, KILLS, HTTP_EVERY = 4, 2, 10
-READY_S = 30.0
+READY_S, HOLD_S = 30.0, 3600
 
 
 def run(runs: int, seed: int, engine: Engine) -> dict[str, Any]:
@@ -50,9 +50,10 @@ def bare_poster(made: Databases, seed: int, counts: Counter[str]) -> bool:
     url, dice = made.fresh(), random.Random(f"farz kill {seed}")
     engine = db.create_engine(url)
     t.metadata.create_all(engine)
-    loads = [Load(seed * TILLS + n, source_id=n + 1) for n in range(TILLS)]
+    now_s = int(time.time())
+    loads = [Load(seed * TILLS + n, n + 1, now_s + HOLD_S) for n in range(TILLS)]
     with db.begin(engine) as conn:
-        loads[0].open(conn, LEDGER, int(time.time()))
+        loads[0].open(conn, LEDGER, now_s)
     engine.dispose()
     with tempfile.TemporaryDirectory(prefix="fzk") as folder:
         socket = Path(folder) / "books"

@@ -6,13 +6,15 @@ asked the same. Every request may be repeated: a record by its name, a payment b
 
 import hashlib
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Any
 
 from sqlalchemy import Connection
 
 from backend.ledger import accounts
+from backend.ledger.holds import ExpireHolds, Settle, Void
 from backend.ledger.poster import Request
 from backend.ledger.resolve import PayClaims, Resolution, SetBudget
 from backend.ledger.transfers import (
@@ -21,9 +23,11 @@ from backend.ledger.transfers import (
     Entry,
     Group,
     Hold,
+    HoldTerms,
     Idempotency,
     Leg,
     Note,
+    Posted,
     RecordKey,
     Suspend,
     Wanted,
@@ -37,14 +41,16 @@ FUNDS = 300
 
 @dataclass
 class Load:
-    """One ledger's requests, the same for the same seed."""
+    """One ledger's requests, the same for the same seed. New holds end at `hold_until_s`."""
 
     seed: int
     source_id: int = 1
+    hold_until_s: int = 0
     seq: int = 0
     payments: int = 0
     waiting: list[tuple[int, int]] = field(default_factory=list)
     sent: list[Entry] = field(default_factory=list)
+    holds: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.dice = random.Random(f"farz load {self.seed}")
@@ -90,6 +96,8 @@ class Load:
         asked.append(self.record(Hold("new_epoch", account_id=dice.choice(members), amount=30)))
         asked.append(self.record(Note("calibration")))
         asked += [self.payment(legs, dice.choice((20, 60, 400))) for legs in (1, 1, 1, 3)]
+        asked += [self.payment(1, 50, hold=True) for _ in range(2)]
+        asked += [self._settled(self.holds.pop()) for _ in self.holds[:2]]
         dice.shuffle(asked)
         return asked
 
@@ -97,14 +105,34 @@ class Load:
         for seq, who in self.waiting:
             yield seq, self.dice.choice((who, who, None))
 
-    def payment(self, legs: int, most: int) -> Group:
+    def payment(self, legs: int, most: int, *, hold: bool = False) -> Group:
         """A payment by key; with several legs money passes through several hands."""
-        self.payments += 1
         path, amount = self.dice.sample(self.members, legs + 1), self.dice.randint(1, most)
-        name = f"{self.source_id}.{self.payments}"
-        moves = tuple(Leg(debit, credit, amount, Code.PAY) for debit, credit in pairwise(path))
-        fingerprint = hashlib.sha256(repr((path, amount)).encode()).digest()
-        return Group(moves, BEGAN_S, Idempotency("drill", name, fingerprint))
+        terms = None
+        if hold:
+            terms = HoldTerms(self.hold_until_s, self.dice.choice(("post", "void")))
+        moves = tuple(
+            Leg(debit, credit, amount, Code.PAY, hold=terms) for debit, credit in pairwise(path)
+        )
+        return Group(moves, BEGAN_S, self._key(path, amount))
+
+    def _settled(self, hold_id: int) -> Settle | Void:
+        """The whole of a hold, a part (which may be too much), or nothing of it."""
+        amount = self.dice.choice((None, 1, 40))
+        if self.dice.random() < 0.3:
+            return Void(hold_id, self._key("void", hold_id))
+        return Settle(hold_id, amount, self._key("settle", hold_id, amount))
+
+    def _key(self, *content: object) -> Idempotency:
+        self.payments += 1
+        fingerprint = hashlib.sha256(repr(content).encode()).digest()
+        return Idempotency("drill", f"{self.source_id}.{self.payments}", fingerprint)
+
+    def told(self, requests: Sequence[Request], answers: Sequence[Any]) -> None:
+        """Remembers the holds that were made, to settle them later."""
+        for request, answer in zip(requests, answers, strict=True):
+            if isinstance(request, Group) and request.legs[0].hold and isinstance(answer, Posted):
+                self.holds.append(answer.transfer_ids[0])
 
     def steps(self) -> Iterator[tuple[str, list[Request]]]:
         """(shape, requests) for ever: each list is one transaction of the poster."""
@@ -116,6 +144,7 @@ class Load:
             yield "budget", [SetBudget(BEGAN_S - 10, BEGAN_S + 10**7, budget, "council")]
             yield "mixed", self.mixed()
             yield "claims", [PayClaims()]
+            yield "expiry", [ExpireHolds()]
 
 
 def signed(source_id: int, seq: int, wanted: Wanted, words: str = "") -> Entry:
