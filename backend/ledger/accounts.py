@@ -7,8 +7,9 @@ so that an id says nothing of who opened it or when.
 import secrets
 from collections.abc import Callable
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, func, insert, select
 
+from backend.ledger import kinds
 from backend.ledger import tables as t
 
 CREDIT = 1
@@ -81,8 +82,32 @@ def open_ledger(
             recorded_us=opened_us,
         )
     )
+    kinds.found(conn, ledger_id)
     for account_id, currency_id, min_balance in _SYSTEM:
         _insert(conn, ledger_id, account_id, currency_id, None, min_balance, None)
+
+
+def open_currency(conn: Connection, ledger_id: int, code: str, scale: int, *, closed: bool) -> int:
+    """Opens a further currency and the account that issues it; returns the currency's id.
+
+    `closed`: nobody issues it. Its issuer can hold nothing, so all balances sum to zero.
+    """
+    row = t.currency.c
+    newest = conn.scalar(select(func.max(row.id)).where(row.ledger_id == ledger_id))
+    currency_id = (newest or 0) + 1
+    issuer = _draw(conn, ledger_id, secrets.randbelow)
+    conn.execute(
+        insert(t.currency).values(
+            ledger_id=ledger_id,
+            id=currency_id,
+            code=code,
+            scale=scale,
+            issuer_account_id=issuer,
+        )
+    )
+    bound = 0 if closed else None
+    _insert(conn, ledger_id, issuer, currency_id, None, bound, bound, closed=closed)
+    return currency_id
 
 
 def open_account(
@@ -96,16 +121,19 @@ def open_account(
     draw: Callable[[int], int] = secrets.randbelow,
 ) -> int:
     """Opens an account and returns its id. `None` as a limit means that there is none."""
-    taken: int | None = 0
-    while taken is not None:
-        account_id = FIRST_DRAWN + draw(_IDS - FIRST_DRAWN)
-        taken = conn.scalar(
-            select(t.account.c.id).where(
-                t.account.c.ledger_id == ledger_id, t.account.c.id == account_id
-            )
-        )
+    account_id = _draw(conn, ledger_id, draw)
     _insert(conn, ledger_id, account_id, currency_id, owner_ref, min_balance, max_balance)
     return account_id
+
+
+def _draw(conn: Connection, ledger_id: int, draw: Callable[[int], int]) -> int:
+    """An id that no account has."""
+    row = t.account.c
+    while True:
+        account_id = FIRST_DRAWN + draw(_IDS - FIRST_DRAWN)
+        if conn.scalar(select(row.id).where(row.ledger_id == ledger_id, row.id == account_id)):
+            continue
+        return account_id
 
 
 def _insert(
@@ -116,6 +144,8 @@ def _insert(
     owner_ref: str | None,
     min_balance: int | None,
     max_balance: int | None,
+    *,
+    closed: bool = False,
 ) -> None:
     conn.execute(
         insert(t.account).values(
@@ -133,7 +163,7 @@ def _insert(
             from_id=1,
             min_balance=min_balance,
             max_balance=max_balance,
-            closed=False,
+            closed=closed,
         )
     )
     conn.execute(

@@ -5,13 +5,13 @@
 spoil its neighbours.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from backend.ledger.accounts import CREDIT, ISSUER, SUSPENSE
 from backend.ledger.errors import BadCorrection, BadTime, LedgerError, UnknownTransfer
 from backend.ledger.repeats import Replay, remember, replayed
+from backend.ledger.rules import Rules, check
 from backend.ledger.tiles import TileRow
 from backend.ledger.transfers import (
     CREDITED,
@@ -117,6 +117,7 @@ class Sheet:
     resolutions: list[tuple[Any, ...]] = field(default_factory=list)
     idempotency: list[tuple[Any, ...]] = field(default_factory=list)
     terms: list[tuple[Any, ...]] = field(default_factory=list)
+    notices: list[tuple[Any, ...]] = field(default_factory=list)
     hold_terms: list[tuple[Any, ...]] = field(default_factory=list)
     holds_opened: list[tuple[Any, ...]] = field(default_factory=list)
     holds_ended: list[int] = field(default_factory=list)
@@ -152,6 +153,8 @@ class Books:
     replays: dict[tuple[str, str], Replay] = field(default_factory=dict)
     waiting: dict[RecordName, Waiting] = field(default_factory=dict)
     holds: "dict[int, OpenHold]" = field(default_factory=dict)
+    rules: Rules = field(default_factory=Rules)
+    rules_changed: bool = False
     sheet: Sheet = field(default_factory=Sheet)
 
     def tick(self) -> int:
@@ -177,6 +180,8 @@ def book_group(books: Books, group: Group) -> Posted:
             _check_hold(books, leg.hold)
         if leg.corrects_id is not None:
             _check_correction(books, leg)
+    if len(group.legs) > 1 or books.rules.restricted:
+        check(books, group)
     book_legs(books.purses, group.legs)
     group_id, recorded_us = books.next_id, books.clock_us + 1
     ids = tuple(
@@ -387,10 +392,3 @@ def _write_record(books: Books, entry: Entry, outcome: Outcome, account_id: int 
             account_id, outcome.amount, outcome.transfer_id,
         )
     )  # fmt: skip
-
-
-def limited(books: Books, debits: Iterable[int], credits: Iterable[int]) -> set[int]:
-    """The accounts whose money must be known: payers with a minimum, payees with a maximum."""
-    terms = books.purses.terms
-    payers = {a for a in debits if a in terms and terms[a].min_balance is not None}
-    return payers | {a for a in credits if a in terms and terms[a].max_balance is not None}

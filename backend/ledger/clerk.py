@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from backend import db
-from backend.ledger import booking, holds, loading, log, repeats, resolve, tiles
+from backend.ledger import booking, holds, loading, log, notices, repeats, resolve, rules, tiles
 from backend.ledger import tables as t
 from backend.ledger.accounts import ISSUER, SUSPENSE
 from backend.ledger.booking import Books, Budget
@@ -23,6 +23,7 @@ from backend.ledger.errors import ClockLeap, LedgerError, UnknownAccount
 from backend.ledger.holds import ExpireHolds, Settle, Void
 from backend.ledger.log import SignLog
 from backend.ledger.resolve import Amend, PayClaims, Resolution, SetBudget
+from backend.ledger.rules import RuleChange, Rules
 from backend.ledger.store import Head, store_for
 from backend.ledger.tiles import Appender
 from backend.ledger.transfers import Credit, Entry, Group, Purses
@@ -31,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 Request = (
     Entry | Group | Settle | Void | ExpireHolds | Resolution | SetBudget | PayClaims | Amend
-    | SignLog
+    | SignLog | RuleChange
 )  # fmt: skip
 # More than the microseconds that the largest batch takes of recorded time.
 _EDGE_US = 200_000
@@ -68,6 +69,7 @@ class _Kept:
     purses: Purses = field(default_factory=Purses)
     budgets: list[Budget] | None = None
     no_claims: bool = False
+    rules: Rules | None = None
 
 
 class Clerk:
@@ -119,6 +121,8 @@ class Clerk:
                 kept = _Kept(head)
             books = self._load(conn, kept, requests)
             answers = [self._decide(conn, books, request) for request in requests]
+            if books.purses.soft:
+                notices.note(books)
             if books.sheet:
                 books.tick()  # the head is another one after each batch that wrote
                 if self._appender is not None:
@@ -135,6 +139,8 @@ class Clerk:
             kept.budgets = None
         if books.sheet.claims_opened:
             kept.no_claims = False
+        if books.rules_changed:
+            kept.rules = None
         if len(kept.purses.terms) > self._limits.accounts:
             kept.purses = Purses()
         self._count_tails(books)
@@ -148,7 +154,7 @@ class Clerk:
             repeats.remember_refusal(books, request, error)
             return error
 
-    def _decide_other(self, conn: Connection, books: Books, request: Request) -> Any:
+    def _decide_other(self, conn: Connection, books: Books, request: Any) -> Any:
         match request:
             case Group():
                 return booking.book_group(books, request)
@@ -167,6 +173,8 @@ class Clerk:
             case Amend():
                 number = loading.terms_count(conn, self._ledger_id, request.account_id)
                 return resolve.amend(books, request, number)
+            case _:
+                return rules.decide(conn, books, request)
 
     def _load(self, conn: Connection, kept: _Kept, requests: Sequence[Request]) -> Books:
         """Everything the batch is decided by, read under the lock."""
@@ -184,6 +192,9 @@ class Clerk:
             books.replays = loading.replays(conn, self._ledger_id, [*groups, *settling])
             named = {leg.corrects_id for g in groups for leg in g.legs if leg.corrects_id}
             books.corrected = loading.corrected(conn, self._ledger_id, named)
+            if kept.rules is None:
+                kept.rules = rules.load(conn, self._ledger_id)
+            books.rules = kept.rules
         if settling:
             books.holds = loading.holds(conn, self._ledger_id, {r.hold_id for r in settling})
         if any(isinstance(request, ExpireHolds) for request in requests):
@@ -239,8 +250,8 @@ class Clerk:
         terms, money = kept.purses.terms, kept.purses.money
         missing = (debits | credits | {ISSUER, SUSPENSE}) - terms.keys()
         if missing:
-            terms.update(loading.terms(conn, self._ledger_id, missing))
-        limited = booking.limited(books, debits, credits) - money.keys()
+            kept.purses.learn(loading.terms(conn, self._ledger_id, missing))
+        limited = kept.purses.limited(debits, credits) - money.keys()
         if limited:
             money.update(loading.money(conn, self._ledger_id, limited))
 

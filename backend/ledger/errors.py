@@ -10,6 +10,10 @@ LedgerError
 │   ├── UnknownRecord      404
 │   ├── UnknownHold        404
 │   ├── UnknownTransfer    404  a correction names a transfer that is none
+│   ├── UnknownMoney       404
+│   ├── BadRule            422  a rule that no books could follow
+│   ├── IllegalCrossing    409  two kinds of money without a rule that lets them meet
+│   ├── NotSpendable       409  restricted money where it may not be spent
 │   ├── AboveHold          422  more was asked for than the hold reserves
 │   ├── BadCorrection      422
 │   ├── BadTime            422  a hold without a fit end
@@ -165,6 +169,33 @@ class OverMaximum(Refused):
     """The transfer would take an account above its maximum."""
 
     code = "over_maximum"
+
+
+class UnknownMoney(Refused):
+    """No such currency or kind of money in this ledger."""
+
+    status = 404
+    code = "unknown_money"
+
+
+class BadRule(Refused):
+    """A rule of money that no books could follow."""
+
+    sticky = False
+    status = 422
+    code = "bad_rule"
+
+
+class IllegalCrossing(Refused):
+    """A group joins two kinds of money, and no row says that it may."""
+
+    code = "illegal_crossing"
+
+
+class NotSpendable(Refused):
+    """Restricted money was to go where it may not be spent, or its time is over."""
+
+    code = "not_spendable"
 
 
 class NotResolvable(Refused):

@@ -16,12 +16,14 @@ from typing import Any, BinaryIO
 from sqlalchemy import Boolean, Column, Connection, LargeBinary, String, Table, insert, select
 
 from backend.ledger import log, tiles
+from backend.ledger import rule_tables as r
 from backend.ledger import tables as t
 
 FORMAT = "farz-export-1"
 # In an order in which every row finds what it refers to.
 TABLES: tuple[Table, ...] = (
-    t.ledger_head, t.currency, t.account, t.account_terms, t.account_balance, t.transfer,
+    t.ledger_head, t.currency, r.money_kind, r.currency_kind, r.crossing, r.spend_rule,
+    t.account, r.merchant, t.account_terms, t.account_balance, t.transfer, r.notice,
     t.hold_open, t.hold_terms, t.record, t.quarantine, t.resolution, t.claim, t.claim_open,
     t.budget, t.log_origin, t.checkpoint, t.log_key,
 )  # fmt: skip

@@ -68,8 +68,9 @@ def terms(conn: Connection, ledger_id: int, account_ids: Collection[int]) -> dic
         )
         for row in conn.execute(query):
             found[row.account_id] = Terms(
-                row.currency_id, row.min_balance, row.max_balance, row.closed
-            )
+                row.currency_id, row.min_balance, row.max_balance, row.closed,
+                row.soft_min, row.soft_max,
+            )  # fmt: skip
     return found
 
 

@@ -27,6 +27,7 @@ from backend.ledger.errors import (
 from backend.ledger.holds import ExpireHolds, Settle, Void
 from backend.ledger.log import SignLog
 from backend.ledger.resolve import Amend, Amended, PayClaims, Resolution, Resolved, SetBudget
+from backend.ledger.rules import CHANGES, RuleChange
 from backend.ledger.transfers import Entry, Group, Outcome, Posted
 
 __all__ = ["Limits", "Poster", "Request"]
@@ -34,7 +35,7 @@ __all__ = ["Limits", "Poster", "Request"]
 logger = logging.getLogger(__name__)
 
 # What changes the rules of a batch is booked alone.
-_SOLO = (SetBudget, PayClaims, ExpireHolds, Amend, SignLog)
+_SOLO = (SetBudget, PayClaims, ExpireHolds, Amend, SignLog, *CHANGES)
 
 
 class _Asked(NamedTuple):
@@ -100,7 +101,9 @@ class Poster:
     @overload
     def submit(self, request: SignLog) -> "Future[str | None]": ...
     @overload
-    def submit(self, request: SetBudget | PayClaims | ExpireHolds) -> "Future[int]": ...
+    def submit(
+        self, request: SetBudget | PayClaims | ExpireHolds | RuleChange
+    ) -> "Future[int]": ...
     def submit(self, request: Request) -> "Future[Any]":
         """Hands over a request; the future has its answer once that is on disk.
 

@@ -20,6 +20,7 @@ from backend.ledger.booking import (
 )
 from backend.ledger.errors import (
     BadAmount,
+    BadRule,
     BudgetOverlap,
     CurrencyMismatch,
     NotResolvable,
@@ -94,12 +95,17 @@ class PayClaims:
 
 @dataclass(frozen=True, slots=True)
 class Amend:
-    """New terms of an account: limits (None: no limit) and whether it is closed."""
+    """New terms of an account: limits (None: no limit) and whether it is closed.
+
+    Soft limits stop nothing; a notice is written when one is crossed.
+    """
 
     account_id: int
     min_balance: int | None
     max_balance: int | None
     closed: bool = False
+    soft_min: int | None = None
+    soft_max: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,10 +278,16 @@ def amend(books: Books, asked: Amend, number: int) -> Amended:
     low, high = asked.min_balance, asked.max_balance
     if low is not None and high is not None and low > high:
         raise OverMaximum("An account's minimum cannot be above its maximum.")
+    soft = (asked.soft_min, asked.soft_max)
+    if soft != (None, None) and asked.account_id == ISSUER:
+        raise BadRule("What signed records may mint is bounded by a budget, not by a soft limit.")
+    if None not in soft and soft[0] > soft[1]:  # type: ignore[operator]
+        raise OverMaximum("An account's soft minimum cannot be above its soft maximum.")
     books.sheet.terms.append(
-        (books.ledger_id, asked.account_id, number, books.next_id, low, high, None, None,
+        (books.ledger_id, asked.account_id, number, books.next_id, low, high, *soft,
          asked.closed)
     )  # fmt: skip
-    books.purses.terms[asked.account_id] = Terms(before.currency_id, low, high, asked.closed)
+    terms = Terms(before.currency_id, low, high, asked.closed, *soft)
+    books.purses.learn({asked.account_id: terms})
     books.terms_no += 1
     return Amended(asked.account_id, books.next_id)

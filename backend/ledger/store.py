@@ -28,6 +28,7 @@ from sqlalchemy import (
 )
 
 from backend.ledger import history
+from backend.ledger import rule_tables as r
 from backend.ledger import tables as t
 from backend.ledger.accounts import ISSUER
 from backend.ledger.balances import balance_query
@@ -242,6 +243,7 @@ def _bulk_tables(sheet: Sheet) -> tuple[tuple[Table, Sequence[Sequence[Any]]], .
         (t.resolution, sheet.resolutions),
         (t.idempotency, sheet.idempotency),
         (t.account_terms, sheet.terms),
+        (r.notice, sheet.notices),
         (t.hold_terms, sheet.hold_terms),
         (t.hold_open, sheet.holds_opened),
         (t.log_tile, sheet.tiles),

@@ -31,6 +31,7 @@ from backend.ledger.read_tables import balance_snapshot as balance_snapshot
 from backend.ledger.read_tables import day_total as day_total
 from backend.ledger.read_tables import day_total_upto as day_total_upto
 from backend.ledger.read_tables import journal_run as journal_run
+from backend.ledger.rule_tables import APPEND_ONLY as _RULES
 from backend.ledger.schema import Unsigned64 as Unsigned64
 from backend.ledger.schema import ledger_column as _ledger
 from backend.ledger.schema import make_append_only
@@ -382,6 +383,7 @@ APPEND_ONLY = (
     "log_origin",
     "checkpoint",
     "log_key",
+    *_RULES,
 )
 
 for _name in APPEND_ONLY:

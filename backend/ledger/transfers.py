@@ -43,6 +43,9 @@ class Code(IntEnum):
     RECEIVE_STOCK = 6
     HAND_OVER = 7
     PAY = 8
+    # Money that the town itself issues, and that comes back to it.
+    ISSUE = 9
+    RETIRE = 10
 
 
 class State(IntEnum):
@@ -223,6 +226,8 @@ class Terms:
     min_balance: int | None
     max_balance: int | None
     closed: bool
+    soft_min: int | None = None
+    soft_max: int | None = None
 
 
 @dataclass(slots=True)
@@ -240,10 +245,28 @@ class Purse:
 
 @dataclass(slots=True)
 class Purses:
-    """Terms of every account in a batch, and the money of the limited ones among them."""
+    """Terms of every account in a batch, and the money of the limited ones among them.
+
+    `soft` are those with a soft limit.
+    """
 
     terms: dict[int, Terms] = field(default_factory=dict)
     money: dict[int, Purse] = field(default_factory=dict)
+    soft: set[int] = field(default_factory=set)
+
+    def learn(self, terms: Mapping[int, Terms]) -> None:
+        """Takes in terms that were read or changed."""
+        self.terms.update(terms)
+        for account_id, each in terms.items():
+            soft = each.soft_min is not None or each.soft_max is not None
+            (self.soft.add if soft else self.soft.discard)(account_id)
+
+    def limited(self, debits: set[int], credits: set[int]) -> set[int]:
+        """Whose money must be known: payers with a minimum, payees with a maximum, soft limits."""
+        terms = self.terms
+        found = {a for a in debits if a in terms and terms[a].min_balance is not None}
+        found.update(a for a in credits if a in terms and terms[a].max_balance is not None)
+        return found | (self.soft & (debits | credits)) if self.soft else found
 
 
 def signed64(value: int) -> int:

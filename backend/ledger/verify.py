@@ -19,6 +19,7 @@ from backend.ledger.erasure import Opener
 from backend.ledger.laws import LAWS
 from backend.ledger.transfers import unsigned64
 from backend.ledger.verify_log import LogCheck
+from backend.ledger.verify_rules import RULE_LAWS, check_notices
 from backend.vault import Vault
 from firmware import contract
 
@@ -107,6 +108,7 @@ def verify(
     _check_counters(accounts, report)
     _check_currencies(conn, ledger_id, accounts, report)
     _check_laws(conn, ledger_id, report)
+    check_notices(conn, ledger_id, report.add)
     _check_records(conn, ledger_id, report, vault)
     _check_triggers(conn, report)
     return report
@@ -254,7 +256,7 @@ def _check_currencies(
 
 
 def _check_laws(conn: Connection, ledger_id: int, report: Report) -> None:
-    for law in LAWS:
+    for law in (*LAWS, *RULE_LAWS):
         for row in conn.execute(text(law.query), {"l": ledger_id}).fetchmany(NAMED):
             names = ", ".join(_named(key, value) for key, value in row._mapping.items())
             report.add(law.invariant, f"{law.words}: {names}")
