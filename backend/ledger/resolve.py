@@ -211,7 +211,7 @@ def pay_claims(books: Books) -> int:
     """Pays the loaded claims in effective order until the budget ends; returns how many.
 
     A claim is paid even to an account that was closed since: the promise is older. One that
-    would break its account's maximum is passed over and stays open.
+    would break its account's maximum, with what is reserved for it, is passed over and waits.
     """
     paid, passed = 0, 0
     if books.budget is None:
@@ -243,7 +243,7 @@ def _over_maximum(books: Books, claim: ClaimDue) -> bool:
     )
     if purse is None or terms.max_balance is None:
         return False
-    return purse.posted + claim.amount > terms.max_balance
+    return purse.posted + purse.coming + claim.amount > terms.max_balance
 
 
 def set_budget(books: Books, asked: SetBudget) -> int:

@@ -73,6 +73,7 @@ class _Account:
     debits: int = 0
     credits: int = 0
     held: int = 0
+    coming: int = 0
     at_fold: tuple[int, int] = (0, 0)
 
     def limits(self, transfer_id: int) -> tuple[int | None, int | None]:
@@ -197,10 +198,15 @@ def _transfers(conn: Connection, ledger_id: int) -> Iterator[Any]:
 
 
 def _apply(row: Any, payer: _Account, payee: _Account, released: int, report: Report) -> None:
-    """Books a transfer again and checks the limits at this point of history."""
+    """Books a transfer again and checks the limits at this point of history.
+
+    The end of a hold breaks none: it was counted when it was made, by the limits of that time.
+    """
     if row.state == 1:
         payer.held += row.amount
+        payee.coming += row.amount
     payer.held -= released
+    payee.coming -= released
     if row.state in MOVES:
         payer.debits += row.amount
         payee.credits += row.amount
@@ -212,8 +218,8 @@ def _apply(row: Any, payer: _Account, payee: _Account, released: int, report: Re
     if low is not None and left < low and row.state < 2:
         report.add("I3", f"transfer {row.id} leaves {left} on account {row.debit}, below {low}")
     high = payee.limits(row.id)[1]
-    has = payee.credits - payee.debits
-    if high is not None and has > high and row.state in MOVES:
+    has = payee.credits - payee.debits + payee.coming
+    if high is not None and has > high and row.state < 2:
         report.add("I3", f"transfer {row.id} leaves {has} on account {row.credit}, above {high}")
 
 

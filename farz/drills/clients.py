@@ -31,7 +31,7 @@ class Till(threading.Thread):
     ) -> None:
         super().__init__(daemon=True)
         self.load = load
-        self._work = work or load.mixed
+        self._work = work or load.everything
         self.asked: list[Request] = []
         self.told: dict[int, Any] = {}
         self.resent = 0

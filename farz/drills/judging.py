@@ -10,8 +10,9 @@ from backend.ledger import accounts, balances
 from backend.ledger import tables as t
 from backend.ledger.errors import NotResolvable, Refused
 from backend.ledger.holds import Settle, Void
-from backend.ledger.resolve import Resolution, Resolved
-from backend.ledger.transfers import Credit, Entry, Group, Outcome, Posted
+from backend.ledger.log import SignLog
+from backend.ledger.resolve import Amend, Amended, Resolution, Resolved
+from backend.ledger.transfers import CREDITED, Credit, Entry, Group, Outcome, Posted
 from backend.ledger.verify import verify
 from farz.demo import say
 from farz.drills.clients import Till
@@ -43,6 +44,15 @@ class Judge:
             (row.source_id, row.epoch, row.seq): row
             for row in conn.execute(select(t.resolution).where(where[2]))
         }
+        terms, notes = t.account_terms.c, t.checkpoint.c
+        self._terms = {
+            tuple(row)
+            for row in conn.execute(
+                select(terms.account_id, terms.from_id, terms.min_balance, terms.max_balance,
+                       terms.closed).where(terms.ledger_id == ledger_id)
+            )
+        }  # fmt: skip
+        self._notes = set(conn.scalars(select(notes.note).where(notes.ledger_id == ledger_id)))
         self._spoken: dict[int, object] = {}
         self._expected: Counter[int] = Counter()
         self._lost: list[str] = []
@@ -79,6 +89,12 @@ class Judge:
                 self._hold(hold_id, None, request.idempotency, answer.group_id, moves=False)
             case Resolution(), Resolved() | NotResolvable():
                 self._resolution(request, answer)
+            case Amend(number, low, high, closed), Amended():
+                if (number, answer.from_id, low, high, closed) not in self._terms:
+                    self._lost.append(f"{request} was told {answer}")
+            case SignLog(), str() | None:
+                if answer is not None and answer not in self._notes:
+                    self._lost.append(f"a checkpoint was signed and is not kept: {answer}")
             case _, Refused():
                 return
             case _:
@@ -95,8 +111,8 @@ class Judge:
         ):
             self._lost.append(f"record {entry.key.name} was told {told}")
         elif told.transfer_id is not None:
-            wanted = entry.wanted
-            payee = wanted.account_id if isinstance(wanted, Credit) else accounts.SUSPENSE
+            wanted, paid = entry.wanted, told.outcome == CREDITED
+            payee = wanted.account_id if isinstance(wanted, Credit) and paid else accounts.SUSPENSE
             self._speak(told.transfer_id, entry.key.name, accounts.ISSUER, payee, told.amount)
 
     def _resolution(self, asked: Resolution, told: Any) -> None:

@@ -4,6 +4,7 @@ Requests name accounts, never a ledger, so that two ledgers opened with the same
 asked the same. Every request may be repeated: a record by its name, a payment by its key.
 """
 
+import copyreg
 import hashlib
 import random
 from collections.abc import Iterator, Sequence
@@ -11,12 +12,14 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Connection
 
 from backend.ledger import accounts
 from backend.ledger.holds import ExpireHolds, Settle, Void
+from backend.ledger.log import SignLog
 from backend.ledger.poster import Request
-from backend.ledger.resolve import PayClaims, Resolution, SetBudget
+from backend.ledger.resolve import Amend, PayClaims, Resolution, SetBudget
 from backend.ledger.transfers import (
     Code,
     Credit,
@@ -37,6 +40,11 @@ BEGAN_S = 1_790_000_000
 EPOCH = 0xF00D_0000_0000_0001  # above 2**63, where databases have no plain integer
 MEMBERS = 8
 FUNDS = 300
+# Signs the drills' logs, wherever the poster runs: unlike a town's key, it may travel.
+SIGNER = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+copyreg.pickle(
+    type(SIGNER), lambda key: (Ed25519PrivateKey.from_private_bytes, (key.private_bytes_raw(),))
+)
 
 
 @dataclass
@@ -101,6 +109,20 @@ class Load:
         dice.shuffle(asked)
         return asked
 
+    def everything(self) -> list[Request]:
+        """A mixed batch, in the middle of which an account's terms change and the log is signed."""
+        asked = self.mixed()
+        for request in (self.amend(), SignLog(SIGNER)):
+            asked.insert(self.dice.randrange(len(asked)), request)
+        return asked
+
+    def amend(self) -> Amend:
+        """Other terms for a member: credit or none, a little room or much, seldom closed."""
+        dice = self.dice
+        low, high = dice.choice((0, 0, -50, None)), dice.choice((None, None, 2 * FUNDS, FUNDS))
+        closed, soft = dice.random() < 0.1, dice.choice((None, 60))
+        return Amend(dice.choice(self.members), low, high, closed, soft)
+
     def _decided(self) -> Iterator[tuple[int, int | None]]:
         for seq, who in self.waiting:
             yield seq, self.dice.choice((who, who, None))
@@ -144,7 +166,9 @@ class Load:
             yield "budget", [SetBudget(BEGAN_S - 10, BEGAN_S + 10**7, budget, "council")]
             yield "mixed", self.mixed()
             yield "claims", [PayClaims()]
+            yield "amend", [self.amend()]
             yield "expiry", [ExpireHolds()]
+            yield "sign", [SignLog(SIGNER)]
 
 
 def signed(source_id: int, seq: int, wanted: Wanted, words: str = "") -> Entry:

@@ -53,7 +53,7 @@ def test_a_batch_that_is_committed_in_two_parts_is_found_out(
     monkeypatch.setattr(store.SqliteStore, "bulk", halved)
 
     try:
-        report = drill("failpoint", 90, 1)
+        report = drill("failpoint", 130, 1)
     except Exception:
         return  # the books were so broken that they could not be asked again
     assert not report["ok"]

@@ -6,6 +6,7 @@ from sqlalchemy import Engine
 from backend import db
 from backend.ledger import balances, errors
 from backend.ledger.holds import ExpireHolds, Settle, Void
+from backend.ledger.resolve import Amend, PayClaims, SetBudget
 from backend.ledger.transfers import (
     Code,
     Credit,
@@ -149,6 +150,36 @@ def test_what_is_coming_counts_against_a_maximum(town: Town) -> None:
     done(town.poster.submit(pay(payer, payee, 45)))
 
     assert town.balance(payee) == 50
+
+
+def test_a_claim_is_not_paid_into_room_that_is_reserved(town: Town) -> None:
+    payer, payee = town.account(funds=100), town.account(high=50)
+    done(town.poster.submit(SetBudget(NOW_S - 10, NOW_S + DAY_S, 100, "council")))
+    done(town.poster.submit(entry(1, Credit(payee, 30))))
+    hold_id = held(town, hold(payer, payee, 40))
+
+    done(town.poster.submit(SetBudget(NOW_S - 10, NOW_S + DAY_S, 1000, "council")))
+    assert town.balance(payee) == 0
+    done(town.poster.submit(Settle(hold_id, 20)))
+    assert done(town.poster.submit(PayClaims())) == 1
+
+    assert town.balance(payee) == 50
+    assert is_right(town)
+
+
+@pytest.mark.parametrize("end", ["settle", "expire"])
+def test_a_hold_is_kept_whatever_limits_are_set_after_it(town: Town, end: str) -> None:
+    payer, payee = town.account(funds=100), town.account(high=50)
+    hold_id = held(town, hold(payer, payee, 40, on_expiry="post"))
+    done(town.poster.submit(Amend(payer, 90, None)))
+    done(town.poster.submit(Amend(payee, 0, 10)))
+
+    if end == "expire":
+        town.clock.now_us = (NOW_S + DAY_S) * 1_000_000
+    done(town.poster.submit(Settle(hold_id) if end == "settle" else ExpireHolds()))
+
+    assert (money(town, payer), money(town, payee)) == ((60, 60), (40, 40))
+    assert is_right(town)
 
 
 def test_a_group_with_holds_is_all_or_nothing(town: Town) -> None:
