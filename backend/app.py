@@ -23,6 +23,7 @@ from backend.deposits import endpoints as deposits
 from backend.deposits.facts import Facts
 from backend.devices import endpoints as devices
 from backend.housekeeping import Housekeeping
+from backend.kinds import endpoints as kinds
 from backend.ledger.poster import Poster
 from backend.people import endpoints as people
 from backend.proofs import endpoints as proofs
@@ -45,6 +46,7 @@ ROUTERS = (
     compost,
     deposits,
     devices,
+    kinds,
     people,
     proofs,
     reports,

@@ -13,6 +13,8 @@ ROLES: dict[str, frozenset[str]] = {
             "tariffs:draft",
             "tariffs:approve",
             "budgets:write",
+            "money:issue",
+            "limits:write",
             "transfers:read",
             "transfers:book",
             "transfers:correct",
@@ -47,6 +49,6 @@ ROLES: dict[str, frozenset[str]] = {
     "technician": frozenset({"devices:read", "devices:write", "epochs:confirm"}),
 }
 ROLES["administrator"] = frozenset().union(
-    *ROLES.values(), {"staff:write", "gateways:write", "compost:write"}
+    *ROLES.values(), {"staff:write", "gateways:write", "compost:write", "money:write"}
 )
 SCOPES = ROLES["administrator"]

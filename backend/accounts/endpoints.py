@@ -36,10 +36,8 @@ DAYS_MOST = 3_700
 def may_read(conn: Connection, who: Who, account_id: int, scope: str) -> None:
     """Raises Forbidden for staff without the scope, NotFound for what is not a resident's own."""
     who.require_if_staff(scope)
-    if who.kind == "resident":
-        mine = service.account_of(conn, who.ledger_id, who.id)
-        if mine != account_id:
-            raise NotFound("There is no such account of yours.")
+    if who.kind == "resident" and service.owner(conn, who.ledger_id, account_id) != who.id:
+        raise NotFound("There is no such account of yours.")
 
 
 @router.get("/accounts/{account_id}", responses=problems(401, 403, 404, 422, 503))
@@ -58,6 +56,8 @@ def read_account(account_id: AccountId, who: SignedIn, services: WithServices) -
         available=balance.available,
         min_balance=found.min_balance,
         max_balance=found.max_balance,
+        soft_min=found.soft_min,
+        soft_max=found.soft_max,
         closed=found.closed,
     )
 

@@ -16,6 +16,8 @@ class AccountOut(BaseModel):
     available: int
     min_balance: int | None
     max_balance: int | None
+    soft_min: int | None
+    soft_max: int | None
     closed: bool
 
 

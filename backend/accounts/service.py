@@ -4,12 +4,11 @@ An account has no name: a person points at it, never the reverse. Who may look i
 person behind the account.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
-from backend import tables as t
 from backend.compost import service as compost
 from backend.errors import BadInput
 from backend.ledger import balances, history, totals
@@ -21,6 +20,8 @@ from backend.ledger.loading import terms
 from backend.ledger.transfers import Code
 
 GRAMS_PER_KG = 1_000
+# What the books note as the owner of a person's account, before the person's number.
+PERSON = "person:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,8 @@ class Account:
     max_balance: int | None
     closed: bool
     person_id: int | None
+    soft_min: int | None = None
+    soft_max: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,23 +79,31 @@ def account(conn: Connection, ledger_id: int, account_id: int) -> Account:
         found.max_balance,
         found.closed,
         owner(conn, ledger_id, account_id),
+        found.soft_min,
+        found.soft_max,
     )
 
 
 def owner(conn: Connection, ledger_id: int, account_id: int) -> int | None:
     """The person whose account this is."""
-    row = t.person.c
-    return conn.scalar(
-        select(row.id).where(row.ledger_id == ledger_id, row.account_id == account_id)
-    )
+    row = ledger.account.c
+    ref = conn.scalar(select(row.owner_ref).where(row.ledger_id == ledger_id, row.id == account_id))
+    return int(ref.removeprefix(PERSON)) if ref is not None and ref.startswith(PERSON) else None
 
 
-def account_of(conn: Connection, ledger_id: int, person_id: int) -> int | None:
-    """The account of a person."""
-    row = t.person.c
-    return conn.scalar(
-        select(row.account_id).where(row.ledger_id == ledger_id, row.id == person_id)
-    )
+def owned(conn: Connection, ledger_id: int, person_id: int) -> set[int]:
+    """The accounts of a person, one for each of their currencies."""
+    row = ledger.account.c
+    mine = select(row.id).where(row.ledger_id == ledger_id, row.owner_ref == f"{PERSON}{person_id}")
+    return set(conn.scalars(mine))
+
+
+def members(conn: Connection, ledger_id: int, account_ids: Collection[int]) -> set[int]:
+    """Those among the accounts that belong to people."""
+    row = ledger.account.c
+    theirs = row.owner_ref.startswith(PERSON)
+    found = select(row.id).where(row.ledger_id == ledger_id, row.id.in_(account_ids), theirs)
+    return set(conn.scalars(found))
 
 
 def balance(conn: Connection, ledger_id: int, account_id: int) -> Balance:

@@ -43,7 +43,7 @@ def book(body: TransferIn, who: SignedIn, services: WithServices, key: Key) -> G
     made = service.book(
         services, who, legs, effective_s=body.effective_s, reason=body.reason, key=key
     )
-    return _group(made, made.transfers)
+    return group_out(made, made.transfers)
 
 
 @router.get("/transfers/{transfer_id}", responses=problems(401, 403, 404, 422, 503))
@@ -55,12 +55,12 @@ def read_transfer(transfer_id: Number, who: SignedIn, services: WithServices) ->
 
 
 @router.get("/transfers/groups/{group_id}", responses=problems(401, 403, 404, 422, 503))
-def read_group(group_id: Number, who: SignedIn, services: WithServices) -> GroupOut:
+def readgroup_out(group_id: Number, who: SignedIn, services: WithServices) -> GroupOut:
     """A group by its number, which is its first transfer's."""
     who.require_if_staff("transfers:read")
     with services.read() as conn:
         found = service.group_of(conn, who.ledger_id, group_id)
-        return _group(found, service.seen_by(conn, who, found.transfers))
+        return group_out(found, service.seen_by(conn, who, found.transfers))
 
 
 @router.get("/holds/{hold_id}", responses=problems(401, 403, 404, 422, 503))
@@ -86,10 +86,11 @@ def settle_hold(
     Whoever pays may post it whole, whoever is paid may void it, staff with `transfers:book` all.
     """
     made = holds.settle(services, who, hold_id, outcome=body.outcome, amount=body.amount, key=key)
-    return _group(made, made.transfers)
+    return group_out(made, made.transfers)
 
 
-def _group(found: Booked, transfers: tuple[Transfer, ...]) -> GroupOut:
+def group_out(found: Booked, transfers: tuple[Transfer, ...]) -> GroupOut:
+    """A group as JSON, with those of its transfers that are shown."""
     return GroupOut(
         group_id=found.group_id,
         transfers=list(transfers),

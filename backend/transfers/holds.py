@@ -63,7 +63,7 @@ def settle(
     with services.read() as conn:
         held = hold(conn, who.ledger_id, hold_id).hold
         if who.kind == "resident":
-            own = accounts.account_of(conn, who.ledger_id, who.id)
+            own = accounts.owned(conn, who.ledger_id, who.id)
             ends = (held.debit_account_id, held.credit_account_id)
             rules.check_settlement(*ends, own, outcome, amount not in (None, held.amount))
     asked = {"hold_id": hold_id, "outcome": outcome, "amount": amount}

@@ -33,10 +33,10 @@ def check_time(effective_s: int, opened_s: int, now_s: int) -> None:
         raise BadInput("A transfer takes effect after the books were opened, and not in future.")
 
 
-def check_payer(legs: Sequence[Leg], own_account_id: int) -> None:
-    """A resident pays, and from their own account. Raises Forbidden."""
+def check_payer(legs: Sequence[Leg], own: Collection[int]) -> None:
+    """A resident pays, and from their own accounts. Raises Forbidden."""
     for leg in legs:
-        if leg.code != Code.PAY or leg.debit != own_account_id:
+        if leg.code != Code.PAY or leg.debit not in own:
             raise Forbidden("You may pay from your own account, and nothing else.")
 
 
@@ -53,14 +53,16 @@ def check_payments(legs: Sequence[Leg], members: Collection[int]) -> None:
             raise NotFound("There is no member with such an account.")
 
 
-def check_settlement(debit: int, credit: int, own: int | None, outcome: str, part: bool) -> None:
+def check_settlement(
+    debit: int, credit: int, own: Collection[int], outcome: str, part: bool
+) -> None:
     """A resident gives what they held back, whole, or waives what is held for them.
 
     Raises NotFound for a hold of others, Forbidden for what only staff may do.
     """
-    if own not in (debit, credit):
+    if debit not in own and credit not in own:
         raise NotFound("There is no such hold of yours.")
-    if part or own != (debit if outcome == "post" else credit):
+    if part or (debit if outcome == "post" else credit) not in own:
         raise Forbidden("Whoever pays may post a hold whole; whoever is paid may void it.")
 
 

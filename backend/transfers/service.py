@@ -131,8 +131,8 @@ def seen_by(conn: Connection, who: Who, transfers: Sequence[Transfer]) -> tuple[
     who.require_if_staff("transfers:read")
     if who.kind != "resident":
         return tuple(transfers)
-    mine = accounts.account_of(conn, who.ledger_id, who.id)
-    seen = tuple(t for t in transfers if mine in (t.debit_account_id, t.credit_account_id))
+    mine = accounts.owned(conn, who.ledger_id, who.id)
+    seen = tuple(t for t in transfers if mine & {t.debit_account_id, t.credit_account_id})
     if not seen:
         raise NotFound("There is no such transfer of yours.")
     return seen
@@ -140,8 +140,8 @@ def seen_by(conn: Connection, who: Who, transfers: Sequence[Transfer]) -> tuple[
 
 def _authorise(conn: Connection, who: Who, legs: Sequence[Leg], effective_s: int | None) -> None:
     if who.kind == "resident":
-        own = accounts.account_of(conn, who.ledger_id, who.id)
-        if own is None or effective_s is not None:
+        own = accounts.owned(conn, who.ledger_id, who.id)
+        if effective_s is not None:
             raise Forbidden("You may pay from your own account, and at this moment.")
         rules.check_payer(legs, own)
         return
@@ -157,13 +157,10 @@ def _known(conn: Connection, ledger_id: int, client: str, key: str) -> bool:
 
 
 def _check(conn: Connection, ledger_id: int, legs: Sequence[Leg]) -> None:
-    row, person, done = ledger.transfer.c, t.person.c, t.correction.c
+    row, done = ledger.transfer.c, t.correction.c
     payments = [leg for leg in legs if leg.code == Code.PAY]
     of = {each for leg in payments for each in (leg.debit, leg.credit)}
-    members = conn.scalars(
-        select(person.account_id).where(person.ledger_id == ledger_id, person.account_id.in_(of))
-    )
-    rules.check_payments(legs, set(members))
+    rules.check_payments(legs, accounts.members(conn, ledger_id, of))
     named_ids = {leg.corrects_id for leg in legs if leg.corrects_id is not None}
     found = conn.execute(
         select(row.id, row.debit, row.credit, row.amount, row.state).where(

@@ -35,6 +35,8 @@ def test_an_account_says_what_is_available_and_what_is_allowed(town: Town) -> No
         "available": 60,
         "min_balance": 0,
         "max_balance": None,
+        "soft_min": None,
+        "soft_max": None,
         "closed": False,
     }
 
