@@ -118,7 +118,7 @@ class Clerk:
             head = self._store.lock(conn)
             self._open_log(conn, head)
             if kept is None or kept.head != head:
-                kept = _Kept(head)
+                kept = _Kept(head, rules=_still(kept, head))
             books = self._load(conn, kept, requests)
             answers = [self._decide(conn, books, request) for request in requests]
             if books.purses.soft:
@@ -251,7 +251,7 @@ class Clerk:
         missing = (debits | credits | {ISSUER, SUSPENSE}) - terms.keys()
         if missing:
             kept.purses.learn(loading.terms(conn, self._ledger_id, missing))
-        limited = kept.purses.limited(debits, credits) - money.keys()
+        limited = kept.purses.limited(debits, credits | {SUSPENSE}) - money.keys()
         if limited:
             money.update(loading.money(conn, self._ledger_id, limited))
 
@@ -303,6 +303,11 @@ class Clerk:
             self._issuer_tail = 0
         self._long.difference_update(folded)
         return True
+
+
+def _still(kept: _Kept | None, head: Head) -> Rules | None:
+    """The rules that were kept, if nobody has decided anything since, whatever was posted."""
+    return kept.rules if kept is not None and kept.head.terms_no == head.terms_no else None
 
 
 def _sides(books: Books, requests: Iterable[Request]) -> tuple[set[int], set[int]]:

@@ -303,6 +303,7 @@ def _row(
     row = {**decided, "decided_by": asked.decided_by, **values}
     books.sheet.rows.append((table, row))
     books.rules_changed = True
+    books.terms_no += 1
     return answer
 
 

@@ -1,10 +1,13 @@
 """The models and the migrations are the same tables, on both engines."""
 
 import pytest
-from sqlalchemy import text
+from alembic import command
+from sqlalchemy import select, text
 from sqlalchemy.exc import DatabaseError
 
 from backend import db, migrations
+from backend.ledger import accounts
+from backend.ledger import rule_tables as r
 from backend.tables import APPEND_ONLY
 
 
@@ -26,6 +29,25 @@ def test_migrating_twice_changes_nothing(database_url: str) -> None:
     migrations.upgrade_engine(engine)
 
     migrations.check(engine)
+    engine.dispose()
+
+
+def test_books_that_are_open_get_the_kinds_that_new_ones_have(database_url: str) -> None:
+    engine = db.create_engine(database_url)
+    with db.begin(engine) as conn:
+        command.upgrade(migrations._config(conn), "0005")
+        conn.execute(text("INSERT INTO ledger_head VALUES (1, 1, 5, 1, 5)"))
+        for row in ("1, 1, 'credit', 2, 1", "1, 2, 'compost_g', 0, 10"):
+            conn.execute(text(f"INSERT INTO currency VALUES ({row})"))
+
+    migrations.upgrade_engine(engine)
+
+    with db.begin(engine) as conn:
+        accounts.open_ledger(conn, 2, 5)
+        for table in (r.money_kind, r.currency_kind, r.crossing):
+            found = conn.execute(select(table).order_by(*table.primary_key.columns)).all()
+            old, new = ([row[1:] for row in found if row.ledger_id == n] for n in (1, 2))
+            assert old == new != []
     engine.dispose()
 
 

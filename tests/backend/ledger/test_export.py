@@ -12,7 +12,8 @@ from backend.ledger import beancount, export
 from backend.ledger import rule_tables as r
 from backend.ledger import tables as t
 from backend.ledger.log import SignLog
-from backend.ledger.resolve import SetBudget
+from backend.ledger.resolve import Amend, SetBudget
+from backend.ledger.rules import OpenCurrency
 from backend.ledger.schema import metadata
 from backend.ledger.transfers import Credit, Suspend
 from backend.ledger.verify_export import verify_export
@@ -72,6 +73,21 @@ def test_beancount_loads_it_without_a_complaint(lived: Town, tmp_path: Path) -> 
     kinds = [type(entry).__name__ for entry in entries]
     assert kinds.count("Transaction") == 302
     assert kinds.count("Balance") == kinds.count("Open") == 8
+
+
+def test_further_kinds_of_money_go_along_with_their_rules(lived: Town, tmp_path: Path) -> None:
+    hours = done(lived.poster.submit(OpenCurrency("hours", 0, "hours", "staff:1", -10)))
+    giver, taker = (lived.account(currency=hours, low=-10) for _ in range(2))
+    done(lived.poster.submit(Amend(giver, -10, None, soft_min=-4)))
+    done(lived.poster.submit(pay(giver, taker, 5)))
+    at = exported(lived, tmp_path / "x")
+
+    report = verify_export(at)
+    _, errors, _ = loader.load_file(str(at / "ledger.beancount"))
+
+    assert report.ok, report.problems
+    assert errors == []
+    assert "soft_min,-4,-5" in (at / "notice.csv").read_text()
 
 
 def test_beancount_sees_a_balance_that_is_wrong(lived: Town, tmp_path: Path) -> None:

@@ -7,11 +7,12 @@ from sqlalchemy import Connection, event, select, update
 from sqlalchemy.exc import OperationalError
 
 from backend import db
-from backend.ledger import errors, verify
+from backend.ledger import errors, rules, verify
 from backend.ledger import tables as t
 from backend.ledger.poster import Poster
 from backend.ledger.resolve import Amend
-from backend.ledger.transfers import Credit
+from backend.ledger.rules import AllowSpending, NameMerchant, OpenCurrency
+from backend.ledger.transfers import Code, Credit, Group, Leg
 from tests.backend.ledger.town import TOWN, WAIT_S, Clock, Town, done, entry, pay, settled
 
 
@@ -155,6 +156,38 @@ def test_new_terms_from_another_process_are_obeyed_at_once(postgres_url: str) ->
     answer = settled([town.poster.submit(pay(payer, payee, 10))])[0]
 
     assert isinstance(answer, errors.AccountClosed)
+    town.close()
+    second.close()
+    engine.dispose()
+
+
+def test_new_rules_from_another_process_are_obeyed_at_once(postgres_url: str) -> None:
+    engine = db.create_engine(postgres_url)
+    t.metadata.create_all(engine)
+    town = Town(engine)
+    second = Poster(engine, TOWN, town.clock)
+    second.start()
+    aid = done(town.poster.submit(OpenCurrency("aid", 0, "restricted_aid", "staff:1")))
+    with db.read(engine) as conn:
+        issuer = rules.load(conn, TOWN).money[aid].issuer
+    member, grocer = town.account(currency=aid), town.account(currency=aid)
+    gives = Group((Leg(issuer, member, 9, Code.ISSUE),), town.clock.now_us // 1_000_000)
+    done(second.submit(gives))
+    refused = settled([second.submit(pay(member, grocer, 1))])[0]
+    until_s = town.clock.now_us // 1_000_000 + 1_000
+
+    done(town.poster.submit(AllowSpending(aid, "grocer", until_s, "staff:1")))
+    done(town.poster.submit(NameMerchant(grocer, "grocer", "staff:1")))
+    done(second.submit(pay(member, grocer, 1)))
+    done(town.poster.submit(pay(member, grocer, 1)))
+    done(second.submit(NameMerchant(grocer, "", "staff:1")))
+    late = settled([town.poster.submit(pay(member, grocer, 1))])[0]
+
+    assert isinstance(refused, errors.NotSpendable)
+    assert isinstance(late, errors.NotSpendable)
+    assert town.balance(grocer) == 2
+    with db.read(engine) as conn:
+        assert verify.verify(conn, TOWN).ok
     town.close()
     second.close()
     engine.dispose()

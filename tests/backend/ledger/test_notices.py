@@ -5,9 +5,9 @@ from sqlalchemy import text
 
 from backend import db
 from backend.ledger import errors, notices
-from backend.ledger.accounts import ISSUER
+from backend.ledger.accounts import ISSUER, SUSPENSE
 from backend.ledger.resolve import Amend
-from backend.ledger.transfers import Code, Credit, Group, Leg
+from backend.ledger.transfers import Code, Credit, Group, Leg, Suspend
 from backend.ledger.verify import verify
 from tests.backend.ledger.town import NOW_S, TOWN, Town, done, entry, pay
 
@@ -63,6 +63,15 @@ def test_a_deposit_and_a_group_that_comes_back_are_noted_too(town: Town) -> None
     town.book(entry(1, Credit(payer, 11)))
 
     assert told(town, payer) == [(payer, "soft_min", 50, 40), (payer, "soft_max", 110, 111)]
+
+
+def test_a_soft_maximum_tells_when_too_much_waits_for_its_owners(town: Town) -> None:
+    done(town.poster.submit(Amend(SUSPENSE, 0, None, soft_max=50)))
+    town.restart()
+
+    done(town.poster.submit_all([entry(n, Suspend(30)) for n in range(3)]))
+
+    assert told(town) == [(SUSPENSE, "soft_max", 50, 60)]
 
 
 def test_what_is_refused_or_over_is_not_noted(town: Town) -> None:
