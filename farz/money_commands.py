@@ -1,4 +1,7 @@
-"""`farz ledger balance`, `statement`, `supply`: reading money beside a backend that serves."""
+"""`farz ledger balance`, `statement`, `supply`, `kinds`, `notices`: reading money.
+
+All of it beside a backend that serves.
+"""
 
 import json
 import time
@@ -108,6 +111,59 @@ def supply(as_json: Json = False) -> None:
     typer.echo(f"in 30 days it changed hands {pace} times ({month.volume} in all)")
 
 
+def kinds(as_json: Json = False) -> None:
+    """What kinds of money there are, where each may be spent and what it may be exchanged for.
+
+    Example:  farz ledger kinds --json
+    """
+    from backend import db
+    from backend.kinds import service
+
+    with open_books() as (engine, ledger_id), db.read(engine) as conn:
+        found = service.moneys(conn, ledger_id)
+    if as_json:
+        typer.echo(json.dumps(asdict(found)))
+        return
+    of = {each.code: each for each in found.kinds}
+    for each in found.currencies:
+        kind = of[each.kind]
+        places = ", ".join(f"{place} until {end_s}" for place, end_s in each.spend.items())
+        where = f"  spent at: {places or 'nothing yet'}" if kind.restricted else ""
+        typer.echo(
+            f"{each.code:<16} {each.kind:<16} issued by {kind.issued_by:<8} "
+            f"members' minimum {each.member_min}{where}"
+        )
+    for cross in found.crossings:
+        typer.echo(
+            f"may go together: {cross.kind} ({cross.code}), {cross.other_kind} ({cross.other_code})"
+        )
+
+
+def notices(
+    account_id: Annotated[int | None, typer.Argument(help="One account's alone.", min=1)] = None,
+    before: Annotated[int | None, typer.Option(min=1, help="Only transfers before this.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1_000)] = 20,
+    as_json: Json = False,
+) -> None:
+    """Soft limits that were crossed, newest first.
+
+    Examples:  farz ledger notices        farz ledger notices 3 --json
+    """
+    from backend import db
+    from backend.ledger import notices as told
+
+    with open_books() as (engine, ledger_id), db.read(engine) as conn:
+        found = told.notices(conn, ledger_id, account_id, before_id=before, limit=limit)
+    if as_json:
+        typer.echo(json.dumps([asdict(each) for each in found]))
+        return
+    for each in found:
+        typer.echo(
+            f"{each.transfer_id:>10}  account {each.account_id} crossed its {each.crossed} of "
+            f"{each.bound}: {each.balance}"
+        )
+
+
 def _seconds(text: str) -> int:
     try:
         moment = datetime.fromisoformat(text)
@@ -118,5 +174,5 @@ def _seconds(text: str) -> int:
 
 def add_to(app: typer.Typer) -> None:
     """Put the commands into `farz ledger`."""
-    for command in (balance, statement, supply):
+    for command in (balance, statement, supply, kinds, notices):
         app.command()(command)

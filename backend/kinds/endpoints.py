@@ -9,7 +9,8 @@ from backend.access.service import Who
 from backend.accounts.endpoints import may_read
 from backend.errors import BadInput
 from backend.idempotency import Key
-from backend.kinds import service
+from backend.kinds import expiry, service
+from backend.kinds.expiry import TakenBack
 from backend.kinds.schemas import (
     CODES,
     CrossingIn,
@@ -49,6 +50,7 @@ Limiter = Annotated[Who, Depends(staff_with("limits:write"))]
 Enroller = Annotated[Who, Depends(staff_with("people:enrol"))]
 Reader = Annotated[Who, Depends(staff_with("reports:read"))]
 AccountId = Annotated[int, Path(ge=1, le=LARGEST)]
+CurrencyPath = Annotated[str, Path(pattern=r"^[a-z][a-z0-9_]{0,15}$")]
 _DECIDED = problems(401, 403, 404, 409, 422, 503)
 
 
@@ -101,6 +103,15 @@ def issue(body: IssueIn, who: Issuer, services: WithServices, key: Key) -> Group
         key=key,
     )
     return group_out(made, made.transfers)
+
+
+@router.post("/money/{currency}/expiry", responses=_DECIDED)
+def take_back(currency: CurrencyPath, who: Issuer, services: WithServices) -> TakenBack:
+    """Book what members have left of restricted money, whose rules have ended, back to the town.
+
+    May be repeated: it only ever takes what is still there. Merchants keep what they took in.
+    """
+    return expiry.take_back(services, who, currency)
 
 
 @router.put("/accounts/{account_id}/merchant", responses=_DECIDED)

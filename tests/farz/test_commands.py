@@ -133,6 +133,11 @@ def test_money_is_read_beside_the_backend(founded: Shell) -> None:
     money = json.loads(founded.done("ledger", "supply", "--json"))
     assert [each["outstanding"] for each in money["supply"]] == [0, 0]
     assert "outstanding" in founded.done("ledger", "supply")
+    kinds = json.loads(founded.done("ledger", "kinds", "--json"))
+    assert [each["kind"] for each in kinds["currencies"]] == ["waste_credit", "goods"]
+    assert "may go together: goods (hand_over)" in founded.done("ledger", "kinds")
+    assert json.loads(founded.done("ledger", "notices", "--json")) == []
+    assert founded.done("ledger", "notices", "3") == ""
     assert json.loads(founded.done("device", "gaps", "bin-1", "--json")) == []
     assert founded("ledger", "balance", "4711").returncode == 1
     assert founded("ledger", "balance", "3", "--at", "noon").returncode == 2

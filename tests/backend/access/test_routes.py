@@ -82,6 +82,7 @@ WHO_MAY = {
     ("POST", "/v1/money/crossings"): "money:write",
     ("PUT", "/v1/money/spend-rules"): "money:write",
     ("POST", "/v1/money/issues"): "money:issue",
+    ("POST", "/v1/money/{currency}/expiry"): "money:issue",
     ("PUT", "/v1/accounts/{account_id}/merchant"): "money:write",
     ("PUT", "/v1/accounts/{account_id}/limits"): "limits:write",
     ("GET", "/v1/accounts/{account_id}/notices"): "theirs or balances:read",
@@ -164,6 +165,7 @@ def call(town: Town, client: Any, method: str, path: str) -> Any:
         "level": 0,
         "name": "000",
         "hold_id": 1,
+        "currency": "credit",
     }
     url = re.sub(r"\{(\w+)\}", lambda found: str(names[found[1]]), path)
     body = None if method in ("GET", "DELETE") else BODIES.get(path)

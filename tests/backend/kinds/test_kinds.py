@@ -93,6 +93,33 @@ def test_aid_goes_from_the_town_to_the_grocer_and_back(town: Town) -> None:
     assert right(town)
 
 
+def test_aid_that_has_ended_goes_back_and_merchants_keep_theirs(town: Town) -> None:
+    opened(town, "aid", "restricted_aid")
+    amal, grocer = purse(town, town.amal.id, "aid"), purse(town, town.bassam.id, "aid")
+    chief, officer = town.browser("administrator"), town.browser("officer")
+    rule = {"currency": "aid", "merchant_kind": "grocer", "until_s": START_S + DAY_S}
+    chief.put(f"/v1/accounts/{grocer}/merchant", json={"kind": "grocer"})
+    assert officer.post("/v1/money/aid/expiry").status_code == 409
+    chief.put("/v1/money/spend-rules", json=rule)
+    issue(town, "i", amal, 100)
+    held = {"hold": {"expires_s": START_S + 3 * DAY_S, "on_expiry": "void"}}
+    assert post(town.browser("amal"), "1", leg(amal, grocer, 60)).status_code == 201
+    assert post(town.browser("amal"), "2", leg(amal, grocer, 15, **held)).status_code == 201
+    assert officer.post("/v1/money/aid/expiry").json()["code"] == "conflict"
+    town.clock.now_s += DAY_S
+    officer = town.browser("officer")
+
+    first = officer.post("/v1/money/aid/expiry")
+    again = officer.post("/v1/money/aid/expiry")
+
+    assert (first.status_code, first.json()) == (200, {"accounts": 1, "amount": 25})
+    assert again.json() == {"accounts": 0, "amount": 0}
+    assert (balance(town, amal), balance(town, grocer)) == (15, 60)
+    assert officer.post("/v1/money/credit/expiry").status_code == 422
+    assert officer.post("/v1/money/shells/expiry").status_code == 404
+    assert right(town)
+
+
 def test_hours_sum_to_zero_and_are_never_exchanged(town: Town) -> None:
     opened(town, "hours", "hours", -10)
     amal, bassam = purse(town, town.amal.id, "hours"), purse(town, town.bassam.id, "hours")

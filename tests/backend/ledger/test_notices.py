@@ -5,6 +5,7 @@ from sqlalchemy import text
 
 from backend import db
 from backend.ledger import errors, notices
+from backend.ledger import tables as t
 from backend.ledger.accounts import ISSUER, SUSPENSE
 from backend.ledger.resolve import Amend
 from backend.ledger.transfers import Code, Credit, Group, Leg, Suspend
@@ -84,6 +85,18 @@ def test_what_is_refused_or_over_is_not_noted(town: Town) -> None:
     done(town.poster.submit(pay(payer, payee, 90)))
 
     assert told(town) == []
+
+
+def test_a_group_that_cannot_be_written_leaves_no_notice(town: Town) -> None:
+    payer, payee = town.account(funds=100), town.account()
+    soft(town, payer, 50)
+    bad = {"from_s": 9, "until_s": 1, "amount": 1, "spent": 0, "decided_by": ""}
+    group = Group((Leg(payer, payee, 60, Code.PAY),), NOW_S, rows=((t.budget, bad),))
+
+    answers = done(town.poster.submit_all([group, pay(payer, payee, 55)]))
+
+    assert isinstance(answers[0], Exception)
+    assert told(town) == [(payer, "soft_min", 50, 45)]
 
 
 def test_soft_limits_that_make_no_sense(town: Town) -> None:
