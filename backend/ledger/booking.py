@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from backend.ledger.accounts import CREDIT, ISSUER, SUSPENSE
-from backend.ledger.errors import BadCorrection, BadTime, LedgerError, UnknownTransfer
+from backend.ledger.errors import BadCorrection, BadGroup, BadTime, LedgerError, UnknownTransfer
 from backend.ledger.repeats import Replay, remember, replayed
 from backend.ledger.rules import Rules, check
 from backend.ledger.tiles import TileRow
@@ -176,6 +176,8 @@ def book_group(books: Books, group: Group) -> Posted:
     if posted is not None:
         return posted
     for leg in group.legs:
+        if leg.debit == ISSUER:
+            raise BadGroup("Credits are minted from signed records alone.")
         if leg.hold is not None:
             _check_hold(books, leg.hold)
         if leg.corrects_id is not None:

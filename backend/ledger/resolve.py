@@ -213,14 +213,13 @@ def pay_claims(books: Books) -> int:
     A claim is paid even to an account that was closed since: the promise is older. One that
     would break its account's maximum, with what is reserved for it, is passed over and waits.
     """
-    paid, passed = 0, 0
     if books.budget is None:
         return 0
+    paid: set[RecordName] = set()
     for claim in books.due:
         if claim.amount > books.budget.left:
             break
         if _over_maximum(books, claim):
-            passed += 1
             continue
         transfer_id = mint(
             books, claim.account_id, claim.amount, claim.effective_s, claim.name, claim.hash
@@ -230,10 +229,11 @@ def pay_claims(books: Books) -> int:
         _end_claim(books, claim.name, claim.effective_s)
         if claim.name in books.waiting:
             books.waiting[claim.name].resolved = True
-        paid += 1
+        paid.add(claim.name)
     else:
         books.claims_wait = books.due_more
-    return paid
+    books.due = [claim for claim in books.due if claim.name not in paid]
+    return len(paid)
 
 
 def _over_maximum(books: Books, claim: ClaimDue) -> bool:

@@ -33,6 +33,7 @@ GROUPS: dict[str, tuple[Callable[[Who], Group], type[errors.Refused]]] = {
         lambda w: Group((Leg(accounts.ISSUER, w["rich"], 1, Code.MINT),), NOW_S),
         errors.BadGroup,
     ),
+    "issuing by hand": (lambda w: pay(accounts.ISSUER, w["rich"], 1), errors.BadGroup),
     "from nobody": (lambda w: pay(12345, w["poor"], 1), errors.UnknownAccount),
     "to nobody": (lambda w: pay(w["rich"], 12345, 1), errors.UnknownAccount),
     "from another town": (lambda w: pay(w["stranger"], w["poor"], 1), errors.UnknownAccount),

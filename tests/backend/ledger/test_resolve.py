@@ -221,6 +221,21 @@ def test_a_hundred_times_more_claims_than_a_batch_pays_are_paid_in_turns(town: T
     assert town.balance(member) == 600
 
 
+def test_a_claim_that_any_batch_would_pay_is_paid_once_by_a_new_budget(town: Town) -> None:
+    member, other = town.account(high=50), town.account(funds=50)
+    done(town.poster.submit(SetBudget(NOW_S - 10, NOW_S + 10**6, 50, "council")))
+    town.book(entry(1, Credit(member, 30)))
+    done(town.poster.submit(pay(other, member, 50)))
+    done(town.poster.submit(SetBudget(NOW_S - 10, NOW_S + 10**6, 1000, "council")))
+    assert town.balance(member) == 50, "its maximum keeps the claim waiting"
+    done(town.poster.submit(Amend(member, 0, None)))
+
+    # The claim is paid as the batch is loaded; the budget must not pay it once more.
+    done(town.poster.submit(SetBudget(NOW_S - 10, NOW_S + 10**6, 2000, "council")))
+
+    assert town.balance(member) == 80
+
+
 def test_a_closed_account_pays_nothing_and_its_waste_is_suspended(town: Town) -> None:
     member, other = town.account(funds=100), town.account()
 
