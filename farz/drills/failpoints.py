@@ -88,12 +88,21 @@ def _sqlite_connection(failpoint: Failpoint) -> type[sqlite3.Connection]:
 
     class Cursor(sqlite3.Cursor):
         def execute(self, *words: Any) -> Any:
-            with counted():
+            with self._reset_by_an_error(), counted():
                 return super().execute(*words)
 
         def executemany(self, *words: Any) -> Any:
-            with counted():
+            with self._reset_by_an_error(), counted():
                 return super().executemany(*words)
+
+        @contextlib.contextmanager
+        def _reset_by_an_error(self) -> Iterator[None]:
+            """As the driver does it: a read left open would keep the connection in the past."""
+            try:
+                yield
+            except sqlite3.Error:
+                self.close()
+                raise
 
     class Connection(sqlite3.Connection):
         def cursor(self, *_: Any) -> Any:
