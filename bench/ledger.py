@@ -5,6 +5,7 @@ account is folded, then inserts the same rows raw; databases grow alike. Ratios 
 round. Signatures are checked before the poster and measured apart.
 """
 
+import gc
 import random
 import tempfile
 import time
@@ -227,6 +228,8 @@ class Lane:
     def round(self, first: int, count: int, measured: Measured) -> None:
         asked = self._case.make(self._members, first, count)
         size = self._case.batch
+        gc.collect()
+        gc.freeze()  # what the bench itself holds is no work of the poster's
         with self._poster() as poster:
             start_s = time.perf_counter()
             futures = [poster.submit_all(asked[at : at + size]) for at in range(0, count, size)]
@@ -238,6 +241,8 @@ class Lane:
             raise FarzError(f"The books refused {len(refused)} requests: {refused[0]}")
         transfers, records = self._accepted()
         batches = _batches(transfers, records, -(-count // size))
+        gc.collect()
+        gc.freeze()
         measured.raw_s.append(min(raw.seconds(batches) for raw in self._raws))
         measured.rows.append(len(transfers))
 

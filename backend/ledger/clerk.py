@@ -119,6 +119,8 @@ class Clerk:
             self._open_log(conn, head)
             if kept is None or kept.head != head:
                 kept = _Kept(head, rules=_still(kept, head))
+                if self._appender is not None:
+                    self._appender.forget()
             books = self._load(conn, kept, requests)
             answers = [self._decide(conn, books, request) for request in requests]
             if books.purses.soft:

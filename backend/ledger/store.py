@@ -49,6 +49,12 @@ from backend.ledger.transfers import (
 # Rows between two wanted seqs that are cheaper to read than a second look-up.
 _GAP = 32
 _PROBED = "epoch, seq, hash, outcome, reason, amount, transfer_id"
+_LOCK = "SELECT next_id, clock_us, terms_no FROM ledger_head WHERE ledger_id = ?"
+_MOVE_ON = "UPDATE ledger_head SET next_id = ?, clock_us = ?, terms_no = ? WHERE ledger_id = ?"
+_SET_BUDGET = (
+    "UPDATE budget SET until_s = ?, amount = ?, spent = ?, decided_by = ? "
+    "WHERE ledger_id = ? AND from_s = ?"
+)
 
 
 class Head(NamedTuple):
@@ -93,8 +99,8 @@ def runs(names: Iterable[RecordName]) -> Iterator[Run]:
 class Store(ABC):
     """One ledger's rows. All methods run inside a write transaction that holds the lock."""
 
-    LOCK: str
-    MOVE_ON: str
+    MARK: str  # of a parameter, in the driver's SQL
+    FOR_UPDATE = ""
 
     def __init__(self, ledger_id: int) -> None:
         self.ledger_id = ledger_id
@@ -109,12 +115,16 @@ class Store(ABC):
 
     def lock(self, conn: Connection) -> Head:
         """Takes the ledger's head row, in a statement of its own. Raises UnknownAccount."""
-        cursor: Any = conn.connection.cursor()
-        cursor.execute(self.LOCK, (self.ledger_id,))
-        row = cursor.fetchone()
+        row = self._run(conn, _LOCK + self.FOR_UPDATE, self.ledger_id).fetchone()
         if row is None:
             raise UnknownAccount(f"Ledger {self.ledger_id} has not been opened.")
         return Head(*row)
+
+    def _run(self, conn: Connection, statement: str, *values: object) -> Any:
+        """The driver's cursor after a statement whose parameters are written as "?"."""
+        cursor: Any = conn.connection.cursor()
+        cursor.execute(statement.replace("?", self.MARK), values)
+        return cursor
 
     def known(self, conn: Connection, names: Collection[RecordName]) -> dict[RecordName, Known]:
         """The records among `names` that the books hold."""
@@ -202,34 +212,17 @@ class Store(ABC):
                 )
             )
         self._write_budgets(conn, books)
-        cursor: Any = conn.connection.cursor()
-        cursor.execute(
-            self.MOVE_ON, (books.next_id, books.clock_us, books.terms_no, self.ledger_id)
-        )
+        self._run(conn, _MOVE_ON, books.next_id, books.clock_us, books.terms_no, self.ledger_id)
 
     def _write_budgets(self, conn: Connection, books: Books) -> None:
-        table = t.budget.c
         touched = [*books.sheet.budgets]
         if books.budget is not None and books.budget not in touched:
             touched.append(books.budget)
         for budget in touched:
-            values = {
-                "until_s": budget.until_s,
-                "amount": budget.amount,
-                "spent": budget.spent,
-                "decided_by": budget.decided_by,
-            }
-            found = conn.execute(
-                update(t.budget)
-                .where(table.ledger_id == self.ledger_id, table.from_s == budget.from_s)
-                .values(values)
-            )
-            if found.rowcount == 0:
-                conn.execute(
-                    insert(t.budget).values(
-                        ledger_id=self.ledger_id, from_s=budget.from_s, **values
-                    )
-                )
+            period = (self.ledger_id, budget.from_s)
+            values = (budget.until_s, budget.amount, budget.spent, budget.decided_by)
+            if self._run(conn, _SET_BUDGET, *values, *period).rowcount == 0:
+                self.bulk(conn, t.budget, [(*period, *values)])
 
 
 def _bulk_tables(sheet: Sheet) -> tuple[tuple[Table, Sequence[Sequence[Any]]], ...]:
@@ -253,8 +246,7 @@ def _bulk_tables(sheet: Sheet) -> tuple[tuple[Table, Sequence[Sequence[Any]]], .
 class SqliteStore(Store):
     """The driver's own cursor. Many rows a statement: each step of it gives the GIL away once."""
 
-    LOCK = "SELECT next_id, clock_us, terms_no FROM ledger_head WHERE ledger_id = ?"
-    MOVE_ON = "UPDATE ledger_head SET next_id = ?, clock_us = ?, terms_no = ? WHERE ledger_id = ?"
+    MARK = "?"
     ROWS = 256
 
     def bulk(self, conn: Connection, table: Table, rows: Sequence[Sequence[Any]]) -> None:
@@ -283,10 +275,8 @@ class SqliteStore(Store):
 class PostgresStore(Store):
     """COPY in binary, and one round trip for all look-ups of a batch."""
 
-    LOCK = "SELECT next_id, clock_us, terms_no FROM ledger_head WHERE ledger_id = %s FOR UPDATE"
-    MOVE_ON = (
-        "UPDATE ledger_head SET next_id = %s, clock_us = %s, terms_no = %s WHERE ledger_id = %s"
-    )
+    MARK = "%s"
+    FOR_UPDATE = " FOR UPDATE"
 
     def bulk(self, conn: Connection, table: Table, rows: Sequence[Sequence[Any]]) -> None:
         names = ", ".join(f'"{column.name}"' for column in table.columns)
@@ -303,10 +293,11 @@ class PostgresStore(Store):
         sources, epochs, firsts, lasts = zip(*wanted, strict=True)
         cursor: Any = conn.connection.cursor()
         cursor.execute(
-            f"SELECT r.source_id, {_PROBED} FROM unnest(%s::int[], %s::bigint[], %s::bigint[], "
-            "%s::bigint[]) AS p(source, epoch_of, first, last) JOIN record r ON r.ledger_id = %s "
-            "AND r.source_id = p.source AND r.epoch = p.epoch_of "
-            "AND r.seq BETWEEN p.first AND p.last",
+            # OFFSET 0 keeps the planner from joining with all records of the ledger instead.
+            f"SELECT p.source, r.* FROM unnest(%s::int[], %s::bigint[], %s::bigint[], "
+            "%s::bigint[]) AS p(source, epoch_of, first, last) CROSS JOIN LATERAL "
+            f"(SELECT {_PROBED} FROM record WHERE ledger_id = %s AND source_id = p.source "
+            "AND epoch = p.epoch_of AND seq BETWEEN p.first AND p.last OFFSET 0) AS r",
             (
                 list(sources),
                 [signed64(epoch) for epoch in epochs],

@@ -2,18 +2,20 @@
 
 import base64
 import hashlib
+from dataclasses import replace
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Engine, delete, func, select
 
 from backend import db
-from backend.ledger import errors, log, merkle, notes, tiles
+from backend.ledger import accounts, errors, log, merkle, notes, tiles
 from backend.ledger import tables as t
+from backend.ledger.clerk import Clerk, Limits
 from backend.ledger.poster import Poster
-from backend.ledger.transfers import Credit
+from backend.ledger.transfers import Credit, Entry
 from backend.ledger.verify import verify
-from tests.backend.ledger.town import TOWN, Town, done, entry
+from tests.backend.ledger.town import TOWN, Clock, Town, done, entry
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 NAME = f"farz/{TOWN}"
@@ -144,3 +146,27 @@ def test_equal_transfers_have_different_leaves(town: Town) -> None:
         assert conn.scalar(select(func.count()).select_from(t.transfer)) == 2
     one, other = tiles.Leaves(bytes(32)), tiles.Leaves(b"\x01" * 32)
     assert len({one.of(rows[0]), one.of(rows[1]), other.of(rows[0])}) == 3
+
+
+def test_leaves_of_a_batch_that_failed_are_forgotten(engine: Engine) -> None:
+    """Another poster may have booked as many transfers since: the next leaf's number still fits."""
+    clock = Clock()
+    with db.begin(engine) as conn:
+        accounts.open_ledger(conn, TOWN, clock())
+        member = accounts.open_account(conn, TOWN, accounts.CREDIT, None, 0, None)
+    one, other = (Clerk(engine, TOWN, clock, Limits()) for _ in range(2))
+
+    def some(first: int, count: int) -> list[Entry]:
+        return [entry(seq, Credit(member, 1)) for seq in range(first, first + count)]
+
+    one.open()
+    other.open()
+    one.book(some(0, 10))
+    spoiled = [*some(100, 19), replace(entry(119, Credit(member, 1)), kind=None)]  # type: ignore[arg-type]
+    with pytest.raises(Exception, match="kind"):
+        one.book(spoiled)
+    other.book(some(200, 20))
+    one.book(some(300, 300))
+
+    with db.read(engine) as conn:
+        assert verify(conn, TOWN).ok
