@@ -6,7 +6,8 @@ BackendError
 ├── NotSignedIn 401         BadLogin · BadGatewayKey
 ├── Forbidden 403           BadAttestation · CrossSite
 ├── NotFound 404
-├── Conflict 409            Taken · SameApprover · Backdated · AlreadyFounded · AlreadyDecided
+├── Conflict 409            Taken · SameApprover · Backdated · Overlap · AlreadyFounded
+│                           AlreadyDecided
 ├── TooLarge 413
 ├── LockedOut 429
 └── NotReady 503            SecretMissing · NotFounded
@@ -98,6 +99,10 @@ class SameApprover(Conflict):
 
 class Backdated(Conflict):
     code = "backdated"
+
+
+class Overlap(Conflict):
+    code = "overlap"
 
 
 class AlreadyFounded(Conflict):

@@ -9,6 +9,8 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, Table, func, literal, select
 
+from backend.errors import Taken
+
 _BELOW = 2**53  # above this a JSON reader may round
 
 
@@ -16,6 +18,12 @@ def exists(conn: Connection, table: Table, **columns: Any) -> bool:
     """Tell whether there is a row with these values."""
     named = [table.c[name] == value for name, value in columns.items()]
     return conn.scalar(select(literal(1)).select_from(table).where(*named).limit(1)) is not None
+
+
+def require_free(conn: Connection, table: Table, words: str, **columns: Any) -> None:
+    """Raises Taken, in these words, if there is a row with these values."""
+    if exists(conn, table, **columns):
+        raise Taken(words)
 
 
 def next_id(conn: Connection, ledger_id: int, column: Column[Any]) -> int:

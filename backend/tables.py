@@ -260,6 +260,7 @@ card_state = Table(
     _of("card_id", "card"),
 )
 
+# `until_s` None: until a later one takes over. `point_id` None: everywhere in the town.
 tariff = Table(
     "tariff",
     metadata,
@@ -269,6 +270,8 @@ tariff = Table(
     Column("note", String(200), nullable=False),
     Column("drafted_by", String(64), nullable=False),
     _number("drafted_s"),
+    _number("until_s", nullable=True),
+    _number("point_id", nullable=True),
     PrimaryKeyConstraint("ledger_id", "id"),
 )
 

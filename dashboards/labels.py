@@ -31,6 +31,7 @@ REASONS = {
     "no_gain": N_("Nothing was added to the bin."),
     "future_date": N_("The bin's clock was ahead of time."),
     "new_epoch": N_("The bin has a new memory, which a technician confirms first."),
+    "over_max": N_("More than this scale can weigh."),
     "no_tariff": N_("No tariff was in force for this kind of waste."),
     "unknown_card": N_("Nobody held this card at that moment."),
     "blocked_card": N_("The card was blocked at that moment."),

@@ -69,7 +69,7 @@ def _put_tariff_in_force(services: Services, since_s: int) -> None:
     with services.begin() as conn:
         town = services.ledger_id
         draft = tariffs.draft(
-            conn, town, TARIFF_PER_KG, from_s=since_s, drafted_by="officer", now_s=since_s
+            conn, town, TARIFF_PER_KG, from_s=since_s, drafted_by="founding", now_s=since_s
         )
         approvers = [who for who in access.staff(conn, town) if who.role in STAFF[:2]]
         for who in approvers:

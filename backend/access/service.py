@@ -24,7 +24,6 @@ from backend.errors import (
     BadLogin,
     Forbidden,
     NotFound,
-    Taken,
     UnknownRole,
 )
 from backend.services import Services
@@ -114,8 +113,9 @@ def create_staff(
     if role not in ROLES:
         raise UnknownRole(f"There is no role {role!r}. Roles: {', '.join(sorted(ROLES))}.")
     password_hash = hash_password(password)
-    if rows.exists(conn, t.staff, ledger_id=ledger_id, login=login):
-        raise Taken(f"The name {login} is taken.")
+    rows.require_free(
+        conn, t.staff, f"The name {login} is taken.", ledger_id=ledger_id, login=login
+    )
     staff_id = rows.next_id(conn, ledger_id, t.staff.c.id)
     conn.execute(
         insert(t.staff).values(
@@ -192,6 +192,16 @@ def staff(conn: Connection, ledger_id: int) -> list[Who]:
     return [Who(ledger_id, "staff", row.id, row.name, row.role) for row in conn.execute(query)]
 
 
+def by_login(conn: Connection, ledger_id: int, login: str) -> Who:
+    """Return a member of staff by what they sign in with. Raises NotFound."""
+    query = select(t.staff.c.id).where(t.staff.c.ledger_id == ledger_id, t.staff.c.login == login)
+    staff_id = conn.scalar(query)
+    found = _staff(conn, ledger_id, staff_id) if staff_id is not None else None
+    if found is None:
+        raise NotFound(f"Nobody of the staff signs in as {login}. See: farz staff list")
+    return found
+
+
 def close_staff(conn: Connection, sessions: Sessions, ledger_id: int, staff_id: int) -> None:
     """End somebody's access at once, with every session that is open. Raises NotFound."""
     mine = (t.staff.c.ledger_id == ledger_id, t.staff.c.id == staff_id)
@@ -211,8 +221,13 @@ def create_gateway(
         Ed25519PublicKey.from_public_bytes(public_key)
     except ValueError:
         raise BadInput("An Ed25519 public key has 32 bytes.") from None
-    if rows.exists(conn, t.gateway, ledger_id=ledger_id, name=name):
-        raise Taken(f"There is a gateway called {name} already.")
+    rows.require_free(
+        conn,
+        t.gateway,
+        f"There is a gateway called {name} already.",
+        ledger_id=ledger_id,
+        name=name,
+    )
     prefix = secrets.token_hex(PREFIX_CHARS // 2)
     key = f"{prefix}.{secrets.token_urlsafe(KEY_BYTES)}"
     gateway_id = rows.next_id(conn, ledger_id, t.gateway.c.id)

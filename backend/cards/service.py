@@ -14,7 +14,7 @@ from backend import rows
 from backend import tables as t
 from backend.access.passwords import hash_pin
 from backend.cards import numbers
-from backend.errors import BadInput, NotFound, Taken
+from backend.errors import BadInput, NotFound
 from backend.people import service as people
 from backend.vault import Vault
 
@@ -67,8 +67,9 @@ def issue(
     pin_hash = hash_pin(pin)
     people.person(conn, ledger_id, person_id)
     uid_hash = vault.card_hash(uid)
-    if rows.exists(conn, t.card, ledger_id=ledger_id, uid_hash=uid_hash):
-        raise Taken("This card was issued before.")
+    rows.require_free(
+        conn, t.card, "This card was issued before.", ledger_id=ledger_id, uid_hash=uid_hash
+    )
     card_id, number = rows.random_id(), _free_number(conn, ledger_id)
     last4 = uid.hex()[-4:].upper()
     conn.execute(

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, bindparam, insert, select
 
 from backend import rows
 from backend import tables as t
-from backend.errors import BadInput, NotFound, Taken
+from backend.errors import BadInput, NotFound
 from backend.idempotency import named
 from backend.ledger import accounts, balances
 from backend.ledger.errors import InsufficientFunds
@@ -79,8 +79,13 @@ class Redemption:
 
 def create_product(conn: Connection, ledger_id: int, name: str, *, now_s: int) -> Product:
     """Raises Taken."""
-    if rows.exists(conn, t.product, ledger_id=ledger_id, name=name):
-        raise Taken(f"There is a product called {name} already.")
+    rows.require_free(
+        conn,
+        t.product,
+        f"There is a product called {name} already.",
+        ledger_id=ledger_id,
+        name=name,
+    )
     product_id = rows.next_id(conn, ledger_id, t.product.c.id)
     account_id = accounts.open_account(conn, ledger_id, accounts.COMPOST, f"product:{product_id}")
     conn.execute(
@@ -109,8 +114,7 @@ def set_price(
         raise BadInput("A price per kilogram is a whole number above 0.")
     product(conn, ledger_id, product_id, at_s=from_s)
     key = {"ledger_id": ledger_id, "product_id": product_id, "from_s": from_s}
-    if rows.exists(conn, t.product_price, **key):
-        raise Taken("A price was set for that very moment already.")
+    rows.require_free(conn, t.product_price, "A price was set for that very moment already.", **key)
     conn.execute(
         insert(t.product_price).values(**key, amount_per_kg=amount_per_kg, decided_by=decided_by)
     )

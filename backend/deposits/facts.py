@@ -25,6 +25,7 @@ class DeviceFacts:
     keys: dict[int, DeviceKey]
     places: list[tuple[int, int]]
     journals: dict[str, bool]  # epoch: confirmed
+    max_g: int | None  # the scale's maximum, as the device's last birth says
 
     def point_at(self, effective_s: int) -> int | None:
         """Return the point where the device stood at a moment."""
@@ -64,15 +65,16 @@ class View:
     def _read(self, name: str) -> DeviceFacts | None:
         conn, ledger_id = self._conn, self._ledger_id
         mine = (t.device.c.ledger_id == ledger_id, t.device.c.id == name)
-        source_id = conn.scalar(select(t.device.c.source_id).where(*mine))
-        if source_id is None:
+        row = conn.execute(select(t.device.c.source_id, t.device.c.birth).where(*mine)).first()
+        if row is None:
             return None
         return DeviceFacts(
             name,
-            source_id,
+            row.source_id,
             devices.keys(conn, self._vault, ledger_id, name),
             devices.assignments(conn, ledger_id, name),
             devices.journals(conn, ledger_id, name),
+            devices.max_g(row.birth),
         )
 
 

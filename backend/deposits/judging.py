@@ -104,13 +104,19 @@ def _entry(
 ) -> Entry:
     body, device = each.body, each.device
     fraction = body.get("fraction")
-    rate = rate_at(view.tariffs(), fraction, moment.effective_s) if fraction else None
     now = view.device(device.id) or device
+    point_id = now.point_at(moment.effective_s)
+    rate = (
+        rate_at(view.tariffs(), fraction, moment.effective_s, point_id=point_id)
+        if fraction
+        else None
+    )
     facts = Facts(
         moment=moment,
         confirmed=now.journals.get(body["epoch"], False),
         holder=holders.get(card_hash) if card_hash else None,
         rate=rate,
+        max_g=now.max_g,
     )
     return Entry(
         key=RecordKey(device.source_id, int(body["epoch"], 16), body["seq"], each.hash),
@@ -121,7 +127,7 @@ def _entry(
         wanted=rules.wanted(body, facts),
         attestation_id=attestation_id,
         basis=moment.basis,
-        point_id=now.point_at(moment.effective_s),
+        point_id=point_id,
         fraction=fraction,
         net_g=body.get("net_g"),
         grade=GRADE if fraction else None,

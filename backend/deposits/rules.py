@@ -53,6 +53,7 @@ class Facts:
     confirmed: bool  # the journal is the device's first, or a technician vouched for it
     holder: Holder | None
     rate: Rate | None
+    max_g: int | None = None  # what the scale can weigh at most, as its birth says
 
 
 def moment_of(body: Body, received_s: int, anchor: Anchor | None, neighbours: Neighbours) -> Moment:
@@ -105,6 +106,8 @@ def _doubt(body: Body, facts: Facts) -> str | None:
             return flag
     if body["net_g"] <= 0:
         return "no_gain"
+    if facts.max_g is not None and body["net_g"] > facts.max_g:
+        return "over_max"
     if facts.moment.future:
         return "future_date"
     if not facts.confirmed:

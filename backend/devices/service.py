@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 from backend import rows
 from backend import tables as t
 from backend.devices.keys import KEY_BYTES, DeviceKey, bound_to, opened
-from backend.errors import AlreadyDecided, BadInput, NotFound, Taken
+from backend.errors import AlreadyDecided, BadInput, NotFound
 from backend.towns import service as towns
 from backend.vault import Vault
 from firmware import contract
@@ -75,8 +75,13 @@ def provision(
     """
     if not contract.is_device(device):
         raise BadInput("A device's name has 1 to 32 of a-z, 0-9 and the hyphen.")
-    if rows.exists(conn, t.device, ledger_id=ledger_id, id=device):
-        raise Taken(f"There is a device called {device} already.")
+    rows.require_free(
+        conn,
+        t.device,
+        f"There is a device called {device} already.",
+        ledger_id=ledger_id,
+        id=device,
+    )
     source_id = rows.next_id(conn, ledger_id, t.device.c.source_id)
     conn.execute(
         insert(t.device).values(
@@ -107,8 +112,7 @@ def add_key(
         raise BadInput(f"A device key has {KEY_BYTES} bytes.")
     _row(conn, ledger_id, device)
     name = {"ledger_id": ledger_id, "device": device, "number": number}
-    if rows.exists(conn, t.device_key, **name):
-        raise Taken(f"{device} has a key number {number} already.")
+    rows.require_free(conn, t.device_key, f"{device} has a key number {number} already.", **name)
     sealed = vault.seal(made, bound_to(ledger_id, device, number))
     conn.execute(insert(t.device_key).values(**name, sealed=sealed, created_s=now_s))
     towns.changed(conn, ledger_id)
@@ -120,8 +124,9 @@ def assign(conn: Connection, ledger_id: int, device: str, point_id: int, *, from
     _row(conn, ledger_id, device)
     towns.point(conn, ledger_id, point_id)
     name = {"ledger_id": ledger_id, "device": device, "from_s": from_s}
-    if rows.exists(conn, t.assignment, **name):
-        raise Taken(f"{device} was assigned from that very moment already.")
+    rows.require_free(
+        conn, t.assignment, f"{device} was assigned from that very moment already.", **name
+    )
     conn.execute(insert(t.assignment).values(**name, point_id=point_id))
     towns.changed(conn, ledger_id)
 
@@ -180,6 +185,7 @@ def save_birth(
     conn: Connection, ledger_id: int, device: str, body: Mapping[str, Any], *, received_s: int
 ) -> None:
     """Keep what a device says of itself, unless a later birth is known."""
+    before = max_g(_row(conn, ledger_id, device).birth)
     conn.execute(
         update(t.device)
         .where(
@@ -190,6 +196,14 @@ def save_birth(
         .values(birth=json.dumps(body), birth_s=received_s, session=body["session"], state="online")
     )
     see_epoch(conn, ledger_id, device, body["epoch"], now_s=received_s)
+    if max_g(_row(conn, ledger_id, device).birth) != before:
+        towns.changed(conn, ledger_id)
+
+
+def max_g(birth: str | None) -> int | None:
+    """Return what a scale can weigh at most, from the device's birth as it is kept."""
+    found: int | None = json.loads(birth).get("max_g") if birth else None
+    return found
 
 
 def save_result(conn: Connection, ledger_id: int, device: str, body: Mapping[str, Any]) -> None:

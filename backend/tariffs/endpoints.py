@@ -2,18 +2,19 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, status
+from fastapi import APIRouter, Depends, Query, status
 
 from backend.access.dependencies import WithServices, staff_with
 from backend.access.service import Who
 from backend.problems import problems
 from backend.schemas import RowId
-from backend.tariffs import service
-from backend.tariffs.schemas import RateOut, TariffIn, TariffOut
+from backend.tariffs import service, simulation
+from backend.tariffs.schemas import RateOut, SimulationOut, TariffIn, TariffOut
 
 router = APIRouter(prefix="/v1/tariffs", tags=["tariffs"])
 Reader = Annotated[Who, Depends(staff_with("tariffs:read"))]
 Drafter = Annotated[Who, Depends(staff_with("tariffs:draft"))]
+Moment = Annotated[int, Query(ge=0, le=2**40)]
 Approver = Annotated[Who, Depends(staff_with("tariffs:approve"))]
 
 
@@ -24,7 +25,9 @@ def list_tariffs(who: Reader, services: WithServices) -> list[TariffOut]:
         return [_tariff(each) for each in service.tariffs(conn, who.ledger_id)]
 
 
-@router.post("", status_code=status.HTTP_201_CREATED, responses=problems(401, 403, 409, 422, 503))
+@router.post(
+    "", status_code=status.HTTP_201_CREATED, responses=problems(401, 403, 404, 409, 422, 503)
+)
 def draft(body: TariffIn, who: Drafter, services: WithServices) -> TariffOut:
     """Write down a new version; it needs two approvals."""
     rates = {(each.fraction, each.grade): each.amount_per_kg for each in body.rates}
@@ -34,6 +37,8 @@ def draft(body: TariffIn, who: Drafter, services: WithServices) -> TariffOut:
             who.ledger_id,
             rates,
             from_s=body.from_s,
+            until_s=body.until_s,
+            point_id=body.point_id,
             drafted_by=who.signature,
             note=body.note,
             now_s=services.now_s(),
@@ -51,10 +56,27 @@ def approve(tariff_id: RowId, who: Approver, services: WithServices) -> TariffOu
     return _tariff(made)
 
 
+@router.get("/{tariff_id}/simulation", responses=problems(401, 403, 404, 422, 503))
+def simulate(
+    tariff_id: RowId,
+    who: Reader,
+    services: WithServices,
+    since_s: Moment = 0,
+    until_s: Moment = 2**40,
+) -> SimulationOut:
+    """What past deposits would have earned under a version, and whom that helps or hurts."""
+    with services.read() as conn:
+        found = service.tariff(conn, who.ledger_id, tariff_id)
+        made = simulation.simulate(conn, who.ledger_id, found, since_s, until_s)
+    return SimulationOut(**made.as_dict())
+
+
 def _tariff(found: service.Tariff) -> TariffOut:
     return TariffOut(
         id=found.id,
         from_s=found.from_s,
+        until_s=found.until_s,
+        point_id=found.point_id,
         note=found.note,
         drafted_by=found.drafted_by,
         approved_by=list(found.approved_by),

@@ -1,8 +1,10 @@
 """Drafting and approving tariffs, and the rate in force at a moment.
 
-A tariff is a version: a date and its rates. It is in force from its date once two members of
-staff have approved it, and never changes; a later version takes over at its own date. Only the
-town's first tariff may start in the past, so that no weight is ever valued twice.
+A tariff is a version: a date, its rates and, if it is narrower, a collection point and an end. It
+is in force from its date once two members of staff other than its drafter have approved it, and
+never changes. An open one lasts until a later one of the same scope takes over; one with an end
+comes before it, and a point's before the town's, rate by rate. Only the town's first tariff may
+start in the past, so that no weight is ever valued twice.
 """
 
 from collections.abc import Mapping
@@ -12,12 +14,21 @@ from sqlalchemy import Connection, insert, select
 
 from backend import rows
 from backend import tables as t
-from backend.errors import Backdated, BadInput, NotFound, SameApprover, UnknownFraction
+from backend.errors import (
+    Backdated,
+    BadInput,
+    NotFound,
+    Overlap,
+    SameApprover,
+    UnknownFraction,
+)
 from backend.towns import service as towns
 from firmware import contract
 
 APPROVALS = 2
 DEAREST = 10**9  # the heaviest record at this rate still fits the books' largest amount
+# Who signs the tariff that a town is founded with: the file, in the open, instead of two people.
+FOUNDING = "town file"
 GRADE = "standard"  # the one quality that a bin without a camera can vouch for
 
 Rates = Mapping[tuple[str, str], int]  # (fraction, grade): credit per kilogram
@@ -25,7 +36,10 @@ Rates = Mapping[tuple[str, str], int]  # (fraction, grade): credit per kilogram
 
 @dataclass(frozen=True, slots=True)
 class Tariff:
-    """`approved_by` are staff ids; two of them put the tariff in force at `from_s`."""
+    """`approved_by` are staff ids; two of them put the tariff in force at `from_s`.
+
+    `until_s` None: until a later one takes over. `point_id` None: everywhere in the town.
+    """
 
     id: int
     from_s: int
@@ -33,10 +47,22 @@ class Tariff:
     drafted_by: str
     approved_by: tuple[int, ...]
     rates: Rates
+    until_s: int | None = None
+    point_id: int | None = None
 
     @property
     def approved(self) -> bool:
-        return len(self.approved_by) >= APPROVALS
+        return len(self.approved_by) >= APPROVALS or self.drafted_by == FOUNDING
+
+    @property
+    def narrowness(self) -> tuple[bool, bool, int, int]:
+        """What decides between two that are in force: the greater one's rate counts."""
+        return (self.point_id is not None, self.until_s is not None, self.from_s, self.id)
+
+    def covers(self, point_id: int | None, effective_s: int) -> bool:
+        """Tell whether it speaks of a place and a moment."""
+        here = self.point_id is None or self.point_id == point_id
+        return here and self.from_s <= effective_s < (self.until_s or effective_s + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +77,26 @@ def draft(
     rates: Mapping[str, int] | Rates,
     *,
     from_s: int,
+    until_s: int | None = None,
+    point_id: int | None = None,
     drafted_by: str,
     note: str = "",
     now_s: int,
 ) -> Tariff:
-    """Write down a tariff that is not in force yet. Raises UnknownFraction, BadInput."""
+    """Write down a tariff that is not in force yet.
+
+    Raises UnknownFraction, BadInput, NotFound for the point, Overlap.
+    """
     graded = {_graded(key): amount for key, amount in rates.items()}
     _check(graded)
+    if until_s is not None and until_s <= from_s:
+        raise BadInput("A tariff ends after it starts.")
+    if point_id is not None:
+        towns.point(conn, ledger_id, point_id)
+    known = tariffs(conn, ledger_id)
+    _check_overlap(known, Tariff(0, from_s, note, "", (), graded, until_s, point_id))
+    if drafted_by == FOUNDING and known:
+        raise BadInput("A town is founded with a tariff once; later ones are approved by two.")
     tariff_id = rows.next_id(conn, ledger_id, t.tariff.c.id)
     conn.execute(
         insert(t.tariff).values(
@@ -67,6 +106,8 @@ def draft(
             note=note,
             drafted_by=drafted_by,
             drafted_s=now_s,
+            until_s=until_s,
+            point_id=point_id,
         )
     )
     for (fraction, grade), amount in graded.items():
@@ -87,13 +128,17 @@ def approve(
 ) -> Tariff:
     """Sign a tariff; the second signature puts it in force.
 
-    Raises NotFound, SameApprover, Backdated.
+    Raises NotFound, SameApprover, Backdated, Overlap.
     """
     found = tariff(conn, ledger_id, tariff_id)
+    if found.drafted_by == f"staff:{staff_id}":
+        raise SameApprover("You have drafted this tariff; two colleagues approve it.")
     if staff_id in found.approved_by:
         raise SameApprover("You have approved this tariff; the other signature is a colleague's.")
     if not found.approved and len(found.approved_by) + 1 >= APPROVALS:
-        _check_date(conn, ledger_id, found, now_s)
+        known = tariffs(conn, ledger_id)
+        _check_overlap(known, found)
+        _check_date(known, found, now_s)
     conn.execute(
         insert(t.tariff_approval).values(
             ledger_id=ledger_id, tariff_id=tariff_id, staff_id=staff_id, approved_s=now_s
@@ -132,21 +177,35 @@ def tariffs(conn: Connection, ledger_id: int) -> list[Tariff]:
             row.drafted_by,
             tuple(signed.get(row.id, ())),
             rates.get(row.id, {}),
+            row.until_s,
+            row.point_id,
         )
         for row in rows
     ]
 
 
 def rate_at(
-    versions: list[Tariff], fraction: str, effective_s: int, grade: str = GRADE
+    versions: list[Tariff],
+    fraction: str,
+    effective_s: int,
+    grade: str = GRADE,
+    point_id: int | None = None,
 ) -> Rate | None:
-    """Return the rate of the approved version in force at a moment; None without one."""
-    in_force = [v for v in versions if v.approved and v.from_s <= effective_s]
-    if not in_force:
-        return None
-    newest = max(in_force, key=lambda v: (v.from_s, v.id))
-    amount = newest.rates.get((fraction, grade))
-    return None if amount is None else Rate(newest.id, amount)
+    """Return the rate in force at a place and moment; None without one.
+
+    Of open versions of one scope only the newest counts, also where it leaves a fraction out.
+    """
+    in_force = [v for v in versions if v.approved and v.covers(point_id, effective_s)]
+    scopes = {(v.point_id, v.until_s is None): v for v in sorted(in_force, key=_narrowness)}
+    for version in sorted(scopes.values(), key=_narrowness, reverse=True):
+        amount = version.rates.get((fraction, grade))
+        if amount is not None:
+            return Rate(version.id, amount)
+    return None
+
+
+def _narrowness(version: Tariff) -> tuple[bool, bool, int, int]:
+    return version.narrowness
 
 
 def _graded(key: str | tuple[str, str]) -> tuple[str, str]:
@@ -164,8 +223,30 @@ def _check(rates: Rates) -> None:
             raise BadInput(f"Credit per kilogram is a whole number from 0 to {DEAREST}.")
 
 
-def _check_date(conn: Connection, ledger_id: int, found: Tariff, now_s: int) -> None:
+def _check_overlap(known: list[Tariff], new: Tariff) -> None:
+    """Two of one scope must not speak of the same moment with the same right. Raises Overlap."""
+    for other in known:
+        same_scope = (other.point_id, other.until_s is None) == (new.point_id, new.until_s is None)
+        if other.id == new.id or not other.approved or not same_scope:
+            continue
+        if new.until_s is None or other.until_s is None:
+            meet = new.from_s == other.from_s
+        else:
+            meet = new.from_s < other.until_s and other.from_s < new.until_s
+        if meet:
+            raise Overlap(
+                f"Tariff {other.id} is in force then already. Choose another period, or another "
+                "point; a tariff that was approved is never edited."
+            )
+
+
+def _check_date(known: list[Tariff], found: Tariff, now_s: int) -> None:
     """Deposits up to now may be valued already, unless nothing was ever in force."""
-    latest = max((v.from_s for v in tariffs(conn, ledger_id) if v.approved), default=None)
-    if latest is not None and found.from_s <= max(latest, now_s):
+    in_force = [v for v in known if v.approved]
+    earlier = [
+        v.from_s
+        for v in in_force
+        if v.point_id == found.point_id and v.until_s is None and found.until_s is None
+    ]
+    if in_force and found.from_s <= max([now_s, *earlier]):
         raise Backdated("A new tariff starts in the future and after the one before it.")

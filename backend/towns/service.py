@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 
 from backend import rows
 from backend import tables as t
-from backend.errors import AlreadyFounded, NotFound, NotFounded, Taken
+from backend.errors import AlreadyFounded, NotFound, NotFounded
 from backend.ledger import accounts
 
 
@@ -90,8 +90,9 @@ def changed(conn: Connection, ledger_id: int) -> None:
 
 def add_point(conn: Connection, ledger_id: int, name: str, *, now_s: int) -> Point:
     """Open a collection point. Raises Taken."""
-    if rows.exists(conn, t.point, ledger_id=ledger_id, name=name):
-        raise Taken(f"There is a point called {name} already.")
+    rows.require_free(
+        conn, t.point, f"There is a point called {name} already.", ledger_id=ledger_id, name=name
+    )
     point_id = rows.next_id(conn, ledger_id, t.point.c.id)
     conn.execute(
         insert(t.point).values(ledger_id=ledger_id, id=point_id, name=name, created_s=now_s)

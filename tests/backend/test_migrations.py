@@ -78,7 +78,7 @@ def test_an_approved_rate_cannot_be_changed_in_the_database(database_url: str) -
     engine = db.create_engine(database_url)
     migrations.upgrade_engine(engine)
     with db.begin(engine) as conn:
-        conn.execute(text("INSERT INTO tariff VALUES (1, 1, 0, '', 'staff:1', 0)"))
+        conn.execute(text("INSERT INTO tariff VALUES (1, 1, 0, '', 'staff:1', 0, NULL, NULL)"))
 
     with pytest.raises(DatabaseError, match="append-only"), db.begin(engine) as conn:
         conn.execute(text("UPDATE tariff SET from_s = 5"))

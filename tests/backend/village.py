@@ -292,7 +292,7 @@ def _furnish(services: Services, client: TestClient, clock: Clock) -> Town:
             )
             for role in ROLES
         }
-        tariff = tariffs.draft(conn, 1, RATES, from_s=since_s, drafted_by="staff:1", now_s=since_s)
+        tariff = tariffs.draft(conn, 1, RATES, from_s=since_s, drafted_by="staff:0", now_s=since_s)
         for role in ("officer", "administrator"):
             tariffs.approve(conn, 1, tariff.id, staff_id=staff[role].id, now_s=since_s)
         product = compost.create_product(conn, 1, "Compost", now_s=since_s)

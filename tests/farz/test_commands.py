@@ -50,14 +50,21 @@ def test_a_weak_password_founds_nothing(farz: Shell) -> None:
 
 def test_a_tariff_needs_two_different_people(founded: Shell) -> None:
     founded.done("staff", "add", "salma", "--role", "officer", typed="a password for salma\n")
+    founded.done("staff", "add", "noor", "--role", "officer", typed="a password for noor\n")
     since = "2099-01-01T00:00+02:00"
-    founded.done("tariff", "draft", "organic=25", "--since", since, "--by", "admin")
+    founded.done("tariff", "draft", "organic=25", "--since", since, "--by", "noor")
+    own = ("tariff", "approve", "1", "--login", "noor", "--password", "a password for noor")
+    assert "You have drafted" in founded(*own).stderr
     first = ("tariff", "approve", "1", "--login", "admin", "--password", "a password for the first")
 
     assert "waiting for a second" in founded.done(*first)
     assert founded(*first).returncode == 1
     second = ("tariff", "approve", "1", "--login", "salma", "--password", "a password for salma")
     assert "in force" in founded.done(*second)
+    picture = founded.folder / "change.svg"
+    told = json.loads(founded.done("tariff", "simulate", "1", "--plot", str(picture), "--json"))
+    assert (told["paid"], told["households"]) == (0, {"gain": 0, "lose": 0, "same": 0})
+    assert picture.read_text().startswith("<svg")
 
 
 def test_books_are_verified_backed_up_and_restored(founded: Shell, tmp_path: Path) -> None:

@@ -57,6 +57,7 @@ WHO_MAY = {
     ("GET", "/v1/tariffs"): "tariffs:read",
     ("POST", "/v1/tariffs"): "tariffs:draft",
     ("POST", "/v1/tariffs/{tariff_id}/approvals"): "tariffs:approve",
+    ("GET", "/v1/tariffs/{tariff_id}/simulation"): "tariffs:read",
     ("GET", "/v1/compost"): "compost:read",
     ("POST", "/v1/compost"): "compost:write",
     ("PUT", "/v1/compost/{product_id}/price"): "compost:write",

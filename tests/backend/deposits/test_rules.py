@@ -92,6 +92,13 @@ def test_a_held_deposit_remembers_whose_it_is_and_what_it_is_worth() -> None:
     assert wanted(DEPOSIT, facts(confirmed=False)) == Hold("new_epoch", account_id=777, amount=50)
 
 
+@pytest.mark.parametrize(("max_g", "held"), [(1_999, True), (2_000, False), (None, False)])
+def test_more_than_the_scale_can_weigh_is_held(max_g: int | None, held: bool) -> None:
+    heavy = wanted(DEPOSIT, facts(max_g=max_g))
+
+    assert heavy == (Hold("over_max", account_id=777, amount=50) if held else Credit(777, 50))
+
+
 def test_a_blocked_card_keeps_nobody_elses_money() -> None:
     blocked = Holder(777, 1, ((0, "active"), (900, "blocked")))
 

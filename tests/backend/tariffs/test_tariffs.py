@@ -2,18 +2,19 @@
 
 import pytest
 
-from backend.errors import Backdated, BadInput, SameApprover, UnknownFraction
+from backend.errors import Backdated, BadInput, Overlap, SameApprover, UnknownFraction
 from backend.tariffs import service as tariffs
 from backend.tariffs.service import Rate, Tariff
 from tests.backend.village import START_S, Town
 
 DAY_S = 86_400
+RATE = {"organic": 9}
 
 
 def draft(town: Town, from_s: int, **rates: int) -> int:
     with town.services.begin() as conn:
         return tariffs.draft(
-            conn, 1, rates, from_s=from_s, drafted_by="staff:1", now_s=town.clock.now_s
+            conn, 1, rates, from_s=from_s, drafted_by="staff:0", now_s=town.clock.now_s
         ).id
 
 
@@ -112,3 +113,72 @@ def test_a_fraction_that_the_newest_version_leaves_out_has_no_rate() -> None:
     ]
 
     assert tariffs.rate_at(versions, "glass", 30) is None
+
+
+def test_nobody_approves_what_they_have_drafted(town: Town) -> None:
+    with town.services.begin() as conn:
+        drafter = town.staff["officer"]
+        made = tariffs.draft(
+            conn, 1, {"organic": 9}, from_s=START_S + 60, drafted_by=drafter.signature, now_s=1
+        )
+
+    with pytest.raises(SameApprover, match="drafted"):
+        approve(town, made.id, "officer")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "meet"),
+    [
+        ((100, 200), (150, 300), True),
+        ((100, 200), (200, 300), False),
+        ((100, 200), (50, 500), True),
+        ((100, None), (100, None), True),
+        ((100, None), (100, 200), False),
+    ],
+)
+def test_tariffs_that_overlap_are_refused(
+    small_town: Town,
+    first: tuple[int, int | None],
+    second: tuple[int, int | None],
+    meet: bool,
+) -> None:
+    def draft_for(period: tuple[int, int | None]) -> int:
+        from_s, until_s = (START_S + each if each else None for each in period)
+        assert from_s is not None
+        with small_town.services.begin() as conn:
+            return tariffs.draft(
+                conn, 1, RATE, from_s=from_s, until_s=until_s, drafted_by="staff:0", now_s=1
+            ).id
+
+    raced = draft_for(second)
+    approve(small_town, draft_for(first), "officer", "administrator")
+
+    if not meet:
+        approve(small_town, raced, "officer", "administrator")
+        return
+    with pytest.raises(Overlap, match="another period"):
+        draft_for(second)
+    with pytest.raises(Overlap):
+        approve(small_town, raced, "officer", "administrator")
+
+
+def test_a_period_and_a_point_come_before_the_town_rate_by_rate() -> None:
+    organic, glass = ("organic", "standard"), ("glass", "standard")
+    versions = [
+        Tariff(1, 10, "", "a", (1, 2), {organic: 5, glass: 3}),
+        Tariff(2, 20, "", "a", (1, 2), {organic: 9}, until_s=30),
+        Tariff(3, 15, "", "a", (1, 2), {organic: 7}, point_id=8),
+    ]
+
+    def rate(effective_s: int, point_id: int | None, fraction: str = "organic") -> Rate | None:
+        return tariffs.rate_at(versions, fraction, effective_s, point_id=point_id)
+
+    assert rate(20, None) == Rate(2, 9)
+    assert rate(30, None) == Rate(1, 5)
+    assert rate(25, 8) == Rate(3, 7)
+    assert rate(25, 8, "glass") == Rate(1, 3)
+
+
+def test_a_town_is_founded_with_a_tariff_once(town: Town) -> None:
+    with town.services.begin() as conn, pytest.raises(BadInput, match="once"):
+        tariffs.draft(conn, 1, {"organic": 9}, from_s=1, drafted_by=tariffs.FOUNDING, now_s=START_S)

@@ -1,0 +1,131 @@
+"""What past deposits would have earned under another tariff: cost per tonne, who gains, who loses.
+
+The database sums, by household's account and fraction; what comes here is as long as the town
+has accounts, however many deposits there were. Amounts are rounded deposit by deposit with the
+mint's own rule. What a version does not speak of (another point; a fraction that a narrower one
+leaves out) keeps what it was paid. Held records count once they are credited at all: not yet.
+"""
+
+from collections import defaultdict
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, case, func, literal, or_, select
+
+from backend import tables as t
+from backend.ledger.tables import record
+from backend.reports.service import PAID
+from backend.tariffs.service import Tariff
+
+DECILES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class FractionChange:
+    """One fraction; `_per_tonne` in minor units for 1,000 kg, rounded down."""
+
+    fraction: str
+    deposits: int
+    net_g: int
+    paid: int
+    would_pay: int
+    paid_per_tonne: int
+    would_pay_per_tonne: int
+
+
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """`households` counts who would gain, lose or stay; a person without one is their own."""
+
+    tariff_id: int
+    since_s: int
+    until_s: int
+    fractions: tuple[FractionChange, ...]
+    households: dict[str, int]
+    spread: tuple[int, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        totals = {
+            name: sum(getattr(each, name) for each in self.fractions)
+            for name in ("deposits", "net_g", "paid", "would_pay")
+        }
+        return asdict(self) | totals
+
+
+def simulate(
+    conn: Connection, ledger_id: int, draft: Tariff, since_s: int = 0, until_s: int = 2**40
+) -> Simulation:
+    """Replay deposits that happened in [since_s, until_s) as if `draft` had been in force."""
+    row = record.c
+    query = (
+        select(
+            row.account_id,
+            row.fraction,
+            func.count().label("deposits"),
+            func.sum(row.net_g).label("net_g"),
+            func.sum(row.amount).label("paid"),
+            func.sum(_worth(draft)).label("would_pay"),
+        )
+        .where(
+            row.ledger_id == ledger_id,
+            row.kind == "deposit",
+            row.outcome.in_(PAID),
+            row.effective_s >= since_s,
+            row.effective_s < until_s,
+        )
+        .group_by(row.account_id, row.fraction)
+    )
+    homes = _households(conn, ledger_id)
+    streams: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
+    changes: dict[str, int] = defaultdict(int)
+    for each in conn.execute(query):
+        figures = [int(each.deposits), int(each.net_g), int(each.paid), int(each.would_pay)]
+        streams[each.fraction] = [
+            a + b for a, b in zip(streams[each.fraction], figures, strict=True)
+        ]
+        if each.account_id in homes:  # what is suspended has no household yet
+            changes[homes[each.account_id]] += figures[3] - figures[2]
+    return Simulation(
+        draft.id,
+        since_s,
+        until_s,
+        tuple(_fraction(name, *streams[name]) for name in sorted(streams)),
+        {
+            "gain": sum(change > 0 for change in changes.values()),
+            "lose": sum(change < 0 for change in changes.values()),
+            "same": sum(change == 0 for change in changes.values()),
+        },
+        _spread(sorted(changes.values())),
+    )
+
+
+def _worth(draft: Tariff) -> ColumnElement[int]:
+    """The credit under the draft, as an expression on `record`; `credit_for` in SQL."""
+    row = record.c
+    asked = [
+        (and_(row.fraction == fraction, row.grade == grade), (row.net_g * rate + 500) // 1000)
+        for (fraction, grade), rate in draft.rates.items()
+    ]
+    narrow = draft.point_id is not None or draft.until_s is not None
+    left_out: ColumnElement[int] = row.amount if narrow else literal(0)
+    worth = case(*asked, else_=left_out)
+    if draft.point_id is None:
+        return worth
+    elsewhere = or_(row.point_id.is_(None), row.point_id != draft.point_id)
+    return case((elsewhere, row.amount), else_=worth)
+
+
+def _households(conn: Connection, ledger_id: int) -> dict[int, str]:
+    query = select(t.person.c.account_id, t.person.c.household)
+    found = conn.execute(query.where(t.person.c.ledger_id == ledger_id))
+    return {row.account_id: row.household for row in found}
+
+
+def _fraction(name: str, deposits: int, net_g: int, paid: int, would_pay: int) -> FractionChange:
+    per_tonne = [amount * 1_000_000 // net_g if net_g else 0 for amount in (paid, would_pay)]
+    return FractionChange(name, deposits, net_g, paid, would_pay, *per_tonne)
+
+
+def _spread(changes: list[int]) -> tuple[int, ...]:
+    last = len(changes) - 1
+    return tuple(changes[last * step // DECILES] for step in range(DECILES + 1)) if changes else ()

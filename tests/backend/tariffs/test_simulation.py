@@ -1,0 +1,72 @@
+"""A draft is tried on what was truly brought: exact sums, and whom it helps or hurts."""
+
+from typing import Any
+
+from backend.ledger.transfers import credit_for
+from backend.tariffs import service as tariffs
+from backend.tariffs.simulation import Simulation, simulate
+from tests.backend.village import BASSAM, START_S, Town
+
+GRAMS = (1_990, 2_020, 777)
+
+
+def bring(town: Town) -> None:
+    """Amal brings organics, Bassam plastic, in weights that round both ways."""
+    for net_g in GRAMS:
+        town.outcome(town.bin.deposit(net_g=net_g, after_g=10_000 + net_g))
+    body = town.bin.next(uid=BASSAM, fraction="plastic", net_g=501, after_g=10_501)
+    town.outcome(town.bin.sign(body))
+
+
+def run(town: Town, rates: dict[str, int], **scope: Any) -> Simulation:
+    with town.services.begin() as conn:
+        made = tariffs.draft(
+            conn, 1, rates, from_s=START_S + 999, drafted_by="staff:0", now_s=1, **scope
+        )
+    with town.services.read() as conn:
+        return simulate(conn, 1, made)
+
+
+def test_a_draft_is_worth_what_the_mint_would_have_paid(town: Town) -> None:
+    bring(town)
+
+    found = run(town, {"organic": 33, "plastic": 20})
+
+    organic, plastic = found.fractions
+    assert organic.paid == sum(credit_for(g, 25) for g in GRAMS) == town.balance(town.amal)
+    assert organic.would_pay == sum(credit_for(g, 33) for g in GRAMS)
+    assert organic.would_pay_per_tonne == organic.would_pay * 1_000_000 // sum(GRAMS)
+    assert plastic.would_pay == credit_for(501, 20)
+    assert found.households == {"gain": 1, "lose": 1, "same": 0}
+    lost, won = plastic.would_pay - plastic.paid, organic.would_pay - organic.paid
+    assert (found.spread[0], found.spread[-1]) == (lost, won)
+
+
+def test_what_an_open_draft_leaves_out_would_earn_nothing(small_town: Town) -> None:
+    bring(small_town)
+
+    found = run(small_town, {"organic": 25})
+
+    assert [each.would_pay for each in found.fractions][1] == 0
+    assert found.households == {"gain": 0, "lose": 1, "same": 1}
+
+
+def test_a_draft_for_one_point_changes_nothing_elsewhere(small_town: Town) -> None:
+    bring(small_town)
+    with small_town.services.begin() as conn:
+        elsewhere = tariffs.towns.add_point(conn, 1, "Mill", now_s=1).id
+
+    found = run(small_town, {"organic": 99}, point_id=elsewhere)
+    here = run(small_town, {"organic": 99}, point_id=1)
+
+    assert found.households == {"gain": 0, "lose": 0, "same": 2}
+    assert here.households == {"gain": 1, "lose": 0, "same": 1}
+
+
+def test_a_simulation_is_for_those_who_decide(small_town: Town) -> None:
+    bring(small_town)
+
+    told = small_town.browser("officer").get("/v1/tariffs/1/simulation").json()
+
+    assert told["paid"] == told["would_pay"] > 0
+    assert small_town.browser("clerk").get("/v1/tariffs/1/simulation").status_code == 403
