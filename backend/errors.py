@@ -1,7 +1,8 @@
 """What the programme refuses, in a person's words. The HTTP status lives on the class.
 
 BackendError
-├── BadInput 422            BadNumber · BadPin · UnknownFraction · UnknownRole · WeakPassword
+├── BadInput 422            BadNumber · BadPin · BadTownFile · UnknownFraction
+│                           UnknownRole · WeakPassword
 ├── MissingKey 400          an Idempotency-Key is required; BadKey: it cannot be read
 ├── NotSignedIn 401         BadLogin · BadGatewayKey
 ├── Forbidden 403           BadAttestation · CrossSite
@@ -35,6 +36,10 @@ class BadNumber(BadInput):
 
 class BadPin(BadInput):
     code = "bad_pin"
+
+
+class BadTownFile(BadInput):
+    code = "bad_town_file"
 
 
 class UnknownFraction(BadInput):

@@ -78,16 +78,20 @@ def demo(
 
 @app.command()
 def init(
-    name: Annotated[str, typer.Argument(help="The town's name.")],
+    name: Annotated[str, typer.Argument(help="The town's name, or its file: town.toml.")],
     currency: Annotated[str, typer.Option(help="What the credit is called.")] = "qamama",
     login: Annotated[str, typer.Option(help="The first administrator's login.")] = "admin",
 ) -> None:
     """Found a town: its secret, its books, its first administrator.
 
-    Example:  farz --data-dir /var/lib/farz init "My village" --currency qamama
+    A file describes the whole town and is checked whole; applied again, it adds what is new.
+    Examples:  farz init "My village" --currency qamama        farz init farz/towns/village.toml
     """
-    from farz.town import found
+    from farz.town import apply_file, found
 
+    if name.endswith(".toml"):
+        apply_file(Path(name))
+        return
     found(name, currency, login)
 
 

@@ -102,6 +102,20 @@ def found(name: str, currency: str, login: str) -> None:
     )
 
 
+def apply_file(path: Path) -> None:
+    """Bring a town to its file, and print what was done and what is shown once."""
+    from backend.towns import plan
+    from backend.towns.applying import apply
+
+    wanted = plan.read(path.read_text(encoding="utf-8"))
+    with open_town(create=True) as services:
+        applied = apply(services, wanted)
+    sys.stdout.write("".join(f"{line}\n" for line in applied.done or ["Nothing to change."]))
+    if applied.secrets:
+        sys.stdout.write("Write these down; they are shown once:\n")
+    sys.stdout.write("".join(f"  {whose}: {secret}\n" for whose, secret in applied.secrets))
+
+
 def new_password(login: str) -> str:
     """Ask for a new password, twice on a terminal. Raises FarzError, WeakPassword."""
     from backend.access.passwords import hash_password

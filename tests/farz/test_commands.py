@@ -48,6 +48,28 @@ def test_a_weak_password_founds_nothing(farz: Shell) -> None:
     assert not farz.folder.exists()
 
 
+def test_a_town_comes_from_one_file(farz: Shell) -> None:
+    file = str(ROOT / "farz" / "towns" / "village.toml")
+
+    told = farz.done("init", file)
+
+    assert "is founded" in told
+    assert "password of admin: " in told
+    assert farz.done("init", file) == "Nothing to change.\n"
+    assert "in force" in farz.done("tariff", "list")
+
+
+def test_a_file_with_mistakes_makes_nothing(farz: Shell, tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.toml"
+    wrong.write_text('[town]\nname = "X"\n')
+
+    ended = farz("init", str(wrong))
+
+    assert ended.returncode == 1
+    assert "line 1: town.currency is missing. Write it: currency" in ended.stderr
+    assert not farz.folder.exists()
+
+
 def test_a_tariff_needs_two_different_people(founded: Shell) -> None:
     founded.done("staff", "add", "salma", "--role", "officer", typed="a password for salma\n")
     founded.done("staff", "add", "noor", "--role", "officer", typed="a password for noor\n")

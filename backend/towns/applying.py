@@ -1,0 +1,179 @@
+"""Makes of a town's file what is not there yet: applied twice, it changes nothing the second time.
+
+The first time it founds the town, with its first open tariff in force by the file itself; every
+tariff that comes later is a draft for two approvers. What a file leaves out is left alone.
+"""
+
+import secrets
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, select
+
+from backend import tables as t
+from backend.access import service as access
+from backend.budgets import service as budgets
+from backend.compost import service as compost
+from backend.devices import service as devices
+from backend.errors import Conflict, NotFounded
+from backend.services import Services
+from backend.tariffs import service as tariffs
+from backend.towns import service as towns
+from backend.towns.plan import Plan, Tariff
+
+BY = tariffs.FOUNDING
+
+
+@dataclass(slots=True)
+class Applied:
+    """What was done, in sentences; `secrets` are shown once: (whose, password or key in hex)."""
+
+    done: list[str] = field(default_factory=list)
+    secrets: list[tuple[str, str]] = field(default_factory=list)
+
+
+def apply(services: Services, plan: Plan) -> Applied:
+    """Bring the town to its file. Raises Conflict where the two contradict each other."""
+    applied = Applied()
+    with services.begin() as conn:
+        _town(services, conn, plan, applied)
+        _staff(services, conn, plan, applied)
+        places = _points(services, conn, plan, applied)
+        _devices(services, conn, plan, places, applied)
+        for tariff in plan.tariffs:
+            _tariff(services, conn, tariff, places, applied)
+        _products(services, conn, plan, applied)
+        known = {(b.from_s, b.until_s, b.amount) for b in budgets.budgets(conn, services.ledger_id)}
+    for each in plan.budgets:
+        period = (int(each.since.timestamp()), int(each.until.timestamp()), each.amount)
+        if period not in known:
+            from_s, until_s, amount = period
+            budgets.set_budget(
+                services, from_s=from_s, until_s=until_s, amount=amount, decided_by=BY
+            )
+            applied.done.append(f"budget of {amount} from {each.since.isoformat()}")
+    return applied
+
+
+def _town(services: Services, conn: Connection, plan: Plan, applied: Applied) -> None:
+    wanted, ledger_id = plan.town, services.ledger_id
+    languages = tuple(wanted.languages)
+    try:
+        found = towns.town(conn, ledger_id)
+    except NotFounded:
+        towns.found(
+            conn,
+            ledger_id,
+            wanted.name,
+            currency=wanted.currency,
+            scale=wanted.scale,
+            languages=languages,
+            timezone=wanted.timezone,
+            now_s=services.now_s(),
+        )
+        applied.done.append(f"{wanted.name} is founded")
+        return
+    here = (found.name, found.currency, found.scale, found.languages, found.timezone)
+    there = (wanted.name, wanted.currency, wanted.scale, languages, wanted.timezone)
+    if here != there:
+        raise Conflict(
+            f"The town here is {here}, the file's is {there}. What a town is called and counts "
+            "in stays; write the file as the town is, or choose another --data-dir."
+        )
+
+
+def _staff(services: Services, conn: Connection, plan: Plan, applied: Applied) -> None:
+    query = select(t.staff.c.login).where(t.staff.c.ledger_id == services.ledger_id)
+    known = set(conn.scalars(query))
+    for who in plan.staff:
+        if who.login in known:
+            continue
+        password = secrets.token_urlsafe(12)
+        access.create_staff(
+            conn,
+            services.ledger_id,
+            login=who.login,
+            name=who.name,
+            role=who.role,
+            password=password,
+            now_s=services.now_s(),
+        )
+        applied.done.append(f"{who.login} may sign in as {who.role}")
+        applied.secrets.append((f"password of {who.login}", password))
+
+
+def _points(services: Services, conn: Connection, plan: Plan, applied: Applied) -> dict[str, int]:
+    places = {each.name: each.id for each in towns.points(conn, services.ledger_id)}
+    for point in plan.points:
+        if point.name not in places:
+            made = towns.add_point(conn, services.ledger_id, point.name, now_s=services.now_s())
+            places[point.name] = made.id
+            applied.done.append(f"point {point.name}")
+    return places
+
+
+def _devices(
+    services: Services, conn: Connection, plan: Plan, places: dict[str, int], applied: Applied
+) -> None:
+    ledger_id = services.ledger_id
+    query = select(t.device.c.id).where(t.device.c.ledger_id == ledger_id)
+    known = set(conn.scalars(query))
+    for each in plan.devices:
+        if each.device not in known:
+            made = devices.provision(
+                conn, services.vault, ledger_id, each.device, from_s=services.now_s()
+            )
+            applied.done.append(f"device {each.device}")
+            applied.secrets.append((f"key 1 of {each.device}", made.key.hex()))
+        stood = dict(devices.assignments(conn, ledger_id, each.device))
+        for place in each.places:
+            from_s, point_id = int(place.since.timestamp()), places[place.point]
+            if stood.get(from_s) != point_id:
+                devices.assign(conn, ledger_id, each.device, point_id, from_s=from_s)
+                applied.done.append(f"{each.device} at {place.point}")
+
+
+def _tariff(
+    services: Services,
+    conn: Connection,
+    wanted: Tariff,
+    places: dict[str, int],
+    applied: Applied,
+) -> None:
+    ledger_id = services.ledger_id
+    from_s = int(wanted.since.timestamp())
+    until_s = int(wanted.until.timestamp()) if wanted.until else None
+    point_id = places[wanted.point] if wanted.point else None
+    rates = {(rate.fraction, rate.grade): rate.amount_per_kg for rate in wanted.rates}
+    known = tariffs.tariffs(conn, ledger_id)
+    asked = (from_s, until_s, point_id, rates)
+    if any((v.from_s, v.until_s, v.point_id, v.rates) == asked for v in known):
+        return
+    first = not known and until_s is None and point_id is None
+    made = tariffs.draft(
+        conn,
+        ledger_id,
+        rates,
+        from_s=from_s,
+        until_s=until_s,
+        point_id=point_id,
+        drafted_by=BY if first else "a later town file",
+        note=wanted.note,
+        now_s=services.now_s(),
+    )
+    towns.changed(conn, ledger_id)
+    state = "in force" if made.approved else "a draft for two approvers"
+    applied.done.append(f"tariff {made.id} is {state}")
+
+
+def _products(services: Services, conn: Connection, plan: Plan, applied: Applied) -> None:
+    now_s, ledger_id = services.now_s(), services.ledger_id
+    known = {each.name: each for each in compost.products(conn, ledger_id, at_s=now_s)}
+    for wanted in plan.products:
+        found = known.get(wanted.name) or compost.create_product(
+            conn, ledger_id, wanted.name, now_s=now_s
+        )
+        if found.amount_per_kg != wanted.amount_per_kg:
+            compost.set_price(
+                conn, ledger_id, found.id, wanted.amount_per_kg, decided_by=BY, from_s=now_s
+            )
+            applied.done.append(f"{wanted.name} costs {wanted.amount_per_kg} per kg")

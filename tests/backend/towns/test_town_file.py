@@ -1,0 +1,96 @@
+"""A town from one file: checked whole with line and cure, applied once however often."""
+
+from pathlib import Path
+
+import pytest
+
+from backend.app import build_services, close_services
+from backend.errors import BadTownFile, Conflict
+from backend.settings import Settings
+from backend.tariffs import service as tariffs
+from backend.towns import plan, service
+from backend.towns.applying import apply
+
+FILES = Path(__file__).parents[3] / "farz" / "towns"
+VILLAGE = (FILES / "village.toml").read_text(encoding="utf-8")
+LATER = """
+[[tariffs]]
+since = 2031-01-01T00:00:00+02:00
+rates = [{ fraction = "organic", amount_per_kg = 30 }]
+"""
+
+MISTAKES = [
+    ('currency = "QMM"', 'currency = "Q 1"', "town.currency"),
+    ('timezone = "Asia/Hebron"', 'timezone = "Asia/Nowhere"', "Write it like Asia/Hebron"),
+    ('"ar", "en"', '"Arabic"', "is no language"),
+    ("scale = 2", "colour = 2", "Nothing is called town.colour"),
+    ('waste_code = "20 01 08"', 'waste_code = "20 01 99"', "Write 20 01 08"),
+    ('name = "glass"', 'name = "gold"', "No fraction is called gold"),
+    ('name = "School"', 'name = "Mosque square"', "is there twice"),
+    ('point = "School"', 'point = "Skool"', "Choose among: Mosque square"),
+    ('device = "bin-2"', 'device = "Bin 2"', "no device's name"),
+    ('role = "clerk"', 'role = "king"', "No role is called king"),
+    ('role = "administrator"', 'role = "clerk"', "Nobody is administrator"),
+    ("amount_per_kg = 40", "amount_per_kg = -40", "greater than or equal to 0"),
+    ("amount_per_kg = 40", 'amount_per_kg = "40"', "valid integer"),
+    ('fraction = "metal"', 'fraction = "glass"', "has two rates"),
+    ("until = 2028-01-01T00:00:00+02:00", "until = 2026-01-01T00:00:00+02:00", "before it starts"),
+    ("until = 2028-01-01T00:00:00+02:00", "", "budgets.0.until is missing"),
+    ("until = 2028-01-01T00:00:00+02:00", "until = 2028-01-01T00:00:00", "timezone"),
+]
+
+
+@pytest.mark.parametrize(("right", "wrong", "words"), MISTAKES)
+def test_every_kind_of_mistake_is_told_with_its_line(right: str, wrong: str, words: str) -> None:
+    assert right in VILLAGE
+    at = next(n for n, line in enumerate(VILLAGE.splitlines(), 1) if right in line)
+
+    with pytest.raises(BadTownFile) as told:
+        plan.read(VILLAGE.replace(right, wrong, 1))
+
+    line = int(str(told.value).split("line ")[1].split(":")[0])
+    assert words in str(told.value)
+    assert at - 12 <= line <= at  # a part of a list is told at the list's first line
+
+
+def test_all_mistakes_are_told_at_once_and_overlaps_too() -> None:
+    doubled = VILLAGE + LATER + LATER.replace("30", "31")
+    bad = doubled.replace("20 01 08", "20 01 09")
+
+    with pytest.raises(BadTownFile, match="2 to mend") as told:
+        plan.read(bad)
+
+    assert "Two tariffs start at this moment" in str(told.value)
+    with pytest.raises(BadTownFile, match="not TOML"):
+        plan.read("[town")
+
+
+@pytest.mark.parametrize("name", ["village.toml", "city.toml"])
+def test_the_towns_that_come_with_it_are_right_and_labelled(name: str) -> None:
+    found = plan.read((FILES / name).read_text(encoding="utf-8"))
+
+    assert "synthetic" in found.town.name
+
+
+def test_applying_twice_changes_nothing_and_later_tariffs_are_drafts(
+    tmp_path: Path, database_url: str
+) -> None:
+    settings = Settings(data_dir=tmp_path, database_url=database_url)
+    settings.create_secret()
+    services = build_services(settings)
+    services.poster.start()
+    try:
+        first = apply(services, plan.read(VILLAGE))
+        again = apply(services, plan.read(VILLAGE))
+        later = apply(services, plan.read(VILLAGE + LATER))
+
+        assert len(first.secrets) == 5 + 5
+        assert (again.done, again.secrets) == ([], [])
+        assert later.done == ["tariff 2 is a draft for two approvers"]
+        with services.read() as conn:
+            assert [v.approved for v in tariffs.tariffs(conn, 1)] == [True, False]
+            assert len(service.points(conn, 1)) == 5
+        with pytest.raises(Conflict, match="stays"):
+            apply(services, plan.read(VILLAGE.replace('"QMM"', '"XYZ"')))
+    finally:
+        close_services(services)
