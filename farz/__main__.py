@@ -14,6 +14,7 @@ import typer
 
 from farz import (
     card_commands,
+    compost_commands,
     device_commands,
     ledger_commands,
     report_commands,
@@ -32,6 +33,7 @@ app = typer.Typer(
 app.add_typer(staff_commands.app, name="staff")
 app.add_typer(device_commands.app, name="device")
 app.add_typer(card_commands.app, name="card")
+app.add_typer(compost_commands.app, name="compost")
 app.add_typer(tariff_commands.app, name="tariff")
 app.add_typer(ledger_commands.app, name="ledger")
 app.add_typer(report_commands.app, name="report")

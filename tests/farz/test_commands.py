@@ -59,6 +59,19 @@ def test_a_town_comes_from_one_file(farz: Shell) -> None:
     assert "in force" in farz.done("tariff", "list")
 
 
+def test_compost_is_priced_received_and_never_handed_out_on_credit(farz: Shell) -> None:
+    farz.done("init", str(ROOT / "farz" / "towns" / "village.toml"))
+    issued = farz.done("card", "issue", "04A2B3C4D5E680", "--holder", "Amal", "--pin", "2468")
+    number = issued.split()[2]
+    farz.done("compost", "price", "1", "45", "--by", "salma")
+    farz.done("compost", "receive", "1", "5000", "--by", "khalil")
+
+    assert "5000 g  45 per kg" in farz.done("compost", "list")
+    poor = farz("compost", "redeem", "1", "1000", "--card", number, "--by", "khalil")
+    assert (poor.returncode, "costs 45, the balance is 0" in poor.stderr) == (1, True)
+    assert "See: farz staff list" in farz("compost", "price", "1", "9", "--by", "who").stderr
+
+
 def test_a_file_with_mistakes_makes_nothing(farz: Shell, tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.toml"
     wrong.write_text('[town]\nname = "X"\n')
