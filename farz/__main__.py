@@ -147,7 +147,9 @@ def bench(
 
 @app.command()
 def drill(
-    name: Annotated[str, typer.Argument(help="restart, kill or failpoint")],
+    name: Annotated[
+        str, typer.Argument(help="restart, kill, failpoint, scale …; a wrong name lists all")
+    ],
     runs: Annotated[int, typer.Option(min=1)] = 3,
     seed: Seed = 1,
     engine: Annotated[

@@ -26,7 +26,7 @@ from farz.village import Bin, Village
 from firmware import contract
 
 HEAP = "2M"
-CALIBRATION = {"number": 1, "zero": 84_213, "counts": 430, "grams": 10}
+CALIBRATION = {"number": 1, "cells": [[84_213, 430, 10]]}
 READY_S = 40.0
 Say = Callable[[str], None]
 

@@ -14,15 +14,15 @@ from firmware.errors import LinkFault, ReaderFault, TwoCards
 from firmware.lid import Lid
 from firmware.link import Link
 from firmware.reader.mfrc522 import MFRC522
-from firmware.scale import calibration, hx711, weighing
+from firmware.scale import calibration, hx711, platform, weighing
 from firmware.visits import Visits
 
 POLL_MS = 100  # how often card and lid are looked at
 TELEMETRY_S = 900
 SYNC_S = 3600
-UNKNOWN = ("fill_pct", "temp_c10", "battery_mv", "rssi_dbm", "raw_zero")  # not measured yet
+UNKNOWN = ("fill_pct", "battery_mv", "rssi_dbm", "raw_zero")  # not measured yet
 # The code whose hash a record carries: all that stands between the cell and the flash.
-WEIGHING = (hx711, weighing, calibration, records, ring, journal, contract)
+WEIGHING = (hx711, weighing, platform, calibration, records, ring, journal, contract)
 
 
 class App:
@@ -35,16 +35,11 @@ class App:
         self.journal = journal.Journal(board.flash, who, board.random, self._common)
         self._lid = Lid(board.lid_lock, board.lid_switch)
         self._reader = MFRC522(board.spi, board.reader_cs, board.reader_rst)
-        self._scale = hx711.HX711(
-            board.scale_dout,
-            board.scale_sck,
-            board.lock,
-            board.unlock,
-            board.ticks_us,
-            board.ticks_diff,
-        )
+        scale = platform.of_board(board, settings, self._clock.up_ms)
         display = Display(SSD1306(board.i2c), settings.language, settings.scale, self._say)
-        self.visits = Visits(self._scale, self.journal, self._lid, display, settings, self._saved)
+        self.visits = Visits(
+            scale, self.journal, self._lid, display, settings, board.temp_c10, self._saved
+        )
         self.link = Link(
             settings,
             self.journal,
@@ -59,6 +54,7 @@ class App:
         """Run all tasks for ever; the first that fails ends them all, and the board starts anew."""
         await asyncio.gather(
             self.visits.run(),
+            self.visits.rest(),
             self._watch(),
             self._keep_time(),
             self._report(),
@@ -140,7 +136,7 @@ class App:
             gc.collect()
             body: dict = dict.fromkeys(UNKNOWN)
             measured = {"heap_free": gc.mem_free(), "journal_depth": self.journal.depth()}
-            body.update(measured)
+            body.update(measured, temp_c10=self._board.temp_c10())
             try:
                 await self.link.telemetry(body)
             except LinkFault:

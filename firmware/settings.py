@@ -2,7 +2,7 @@
 
 A JSON file beside the program on the device's own flash, never in the repository:
 device, key (64 hex digits), key_number, fractions, host, port, user, password,
-calibration {number, zero, counts, grams}, e_g, min_g, max_g, language, scale.
+calibration {number, cells [[zero, counts, grams], ...]}, e_g, min_g, max_g, language, scale.
 """
 
 import binascii

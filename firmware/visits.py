@@ -8,20 +8,22 @@ import asyncio
 
 from firmware import contract, station
 from firmware.errors import FlashFault, JournalFull
-from firmware.scale.weighing import Weighing
 
 QUEUE = 32
+RESTS_S = (2, 10, 60, 300)  # pauses between weighings while nobody is there; the last for ever
 
 
 class Visits:
-    """`saved(record)` is called for every record that is on the flash."""
+    """`saved(record)` is called for every record that is on the flash; `temp_c10()` is the cell's
+    temperature in tenths of a degree, or None."""
 
-    def __init__(self, scale, journal, lid, display, settings, saved) -> None:
+    def __init__(self, scale, journal, lid, display, settings, temp_c10, saved) -> None:
         self._scale = scale
         self._journal = journal
         self._lid = lid
         self._display = display
         self._settings = settings
+        self._temp_c10 = temp_c10
         self._saved = saved
         self._card_key = contract.derive(settings.key, contract.CARD)
         self._limits = station.Limits(settings.min_g, settings.max_g)
@@ -55,6 +57,8 @@ class Visits:
     def _step(self, event: tuple) -> None:
         if event[0] == "wake" and event[1] != self._alarm:
             return
+        if event[0] == "lid" and event[1]:
+            self._scale.disturbed()
         self._state, actions = station.step(self._state, event, self._limits)
         for action in actions:
             getattr(self, "_do_" + action[0])(*action[1:])
@@ -63,7 +67,8 @@ class Visits:
         self._display.show(word, values)
 
     def _do_weigh(self) -> None:
-        self._weighing = asyncio.create_task(self._weigh())
+        after = self._state.phase == "after"
+        self._weighing = asyncio.create_task(self._weigh(after))
 
     def _do_open(self, uid: bytes, before) -> None:
         def token(epoch: str, seq: int) -> str:
@@ -78,10 +83,12 @@ class Visits:
             self.put(("refused", "flash_failed"))
 
     def _do_close(self, before, after, flags: list) -> None:
+        if self._scale.restless and "unstable" not in flags:
+            flags = flags + ["unstable"]
         if self._journal.near_full():
             flags = flags + ["journal_near_full"]
         fields = {"after_g": after.grams, "p2p_g": after.p2p_g, "n": after.n, "flags": flags}
-        fields.update(e_g=self._settings.e_g, temp_c10=None)
+        fields.update(e_g=self._settings.e_g, temp_c10=self._temp_c10())
         record = self._close("deposit", fields)
         if record is not None:
             net_g = after.grams - before.grams
@@ -114,8 +121,28 @@ class Visits:
         await asyncio.sleep(seconds)
         self.put(("wake", number))
 
-    async def _weigh(self) -> None:
-        weighing = Weighing(self._settings.calibration, self._settings.e_g)
-        while not weighing.add(await self._scale.read()):
-            pass  # the scale's own pace
-        self.put(("weight", weighing.result()))
+    async def _weigh(self, after: bool) -> None:
+        weight = await (self._scale.after() if after else self._scale.before())
+        self.put(("weight", weight))
+
+    async def rest(self) -> None:
+        """Weigh now and then while nobody is there, for ever."""
+        turn = 0
+        while True:
+            await asyncio.sleep(RESTS_S[min(turn, len(RESTS_S) - 1)])
+            turn += 1
+            if self._alone():
+                before = self._scale.restless
+                await self._scale.rest(self._alone)
+                if self._scale.restless and not before and self._alone():
+                    self._raise_alarm("scale restless")
+
+    def _alone(self) -> bool:
+        return self.takes_cards and not self._lid.is_open()
+
+    def _raise_alarm(self, what: str) -> None:
+        try:
+            fields = {"what": what, "by": "bin", "readings": []}
+            self._saved(self._journal.append("alarm", fields))
+        except (JournalFull, FlashFault, OSError):
+            pass  # the next alarm may find room

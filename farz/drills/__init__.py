@@ -15,7 +15,9 @@ DRILLS = {
     "restart": "every part of a village is killed in the middle",
     "kill": "the books' server, and PostgreSQL itself, are killed under a mixed load",
     "failpoint": "the poster fails before or after each of its statements in turn",
+    "scale": "load cell and converter fail in all the ways they are known to",
 }
+ON_BOOKS = ("kill", "failpoint")  # they take an engine
 
 
 def drill(name: str, runs: int, seed: int, engine: Engine = "sqlite") -> dict[str, Any]:
@@ -24,8 +26,8 @@ def drill(name: str, runs: int, seed: int, engine: Engine = "sqlite") -> dict[st
     """
     if name not in DRILLS:
         raise FarzError(f"There is no drill {name!r}. There are: {', '.join(DRILLS)}.")
-    module = import_module(f"farz.drills.{name}")
-    counts = module.run(runs, seed) if name == "restart" else module.run(runs, seed, engine)
+    module = import_module(f"farz.drills.{name.replace('-', '_')}")
+    counts = module.run(runs, seed, engine) if name in ON_BOOKS else module.run(runs, seed)
     report = {"drill": name, "engine": engine, "runs": runs, "seed": seed, **counts}
     report["ok"] = (
         report["lost"] == report["doubled"] == 0 and report["conserved"] and report.pop("struck")

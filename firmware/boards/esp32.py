@@ -42,8 +42,8 @@ class Esp32Board:
         pin, out = machine.Pin, machine.Pin.OUT
         self.lid_lock = pin(PINS["lid_lock"], out, value=0)  # locked before anything else
         self.lid_switch = pin(PINS["lid_switch"], machine.Pin.IN, machine.Pin.PULL_UP)
-        self.scale_dout = pin(PINS["scale_dout"], machine.Pin.IN)
-        self.scale_sck = pin(PINS["scale_sck"], out, value=0)
+        dout = pin(PINS["scale_dout"], machine.Pin.IN)
+        self.cells = [(dout, pin(PINS["scale_sck"], out, value=0))]
         self.reader_cs = pin(PINS["reader_cs"], out, value=1)
         self.reader_rst = pin(PINS["reader_rst"], out, value=1)
         self.spi = machine.SPI(
@@ -86,6 +86,10 @@ class Esp32Board:
             return clock.unix_s(ntptime.time(), time.gmtime(0)[0])
         except OSError:
             return None
+
+    def temp_c10(self) -> "int | None":
+        """Return tenths of a degree at the cell, or None: no thermometer is drawn yet."""
+        return None
 
     def restart(self) -> None:
         """Lock the lid and start anew; what matters is in the journal."""

@@ -8,6 +8,7 @@ from firmware.boards.simcard import COLLIDED
 PIN_US, BYTE_US = 1, 8  # a pin takes a microsecond, a byte on the bus eight
 CONVERSION_US = 100000
 POWER_DOWN_US = 60
+CHANNEL_B = 1234  # counts of an input that nothing is wired to
 
 
 class Pin:
@@ -26,7 +27,11 @@ class Pin:
 
 
 class SimHX711:
-    """A 24-bit converter that ends a conversion every 100 ms; `raw()` is what it converts."""
+    """A 24-bit converter that ends a conversion every 100 ms; `raw()` is what it converts.
+
+    Pulses choose the next conversion: 25 channel A at gain 128, 26 channel B, 27 gain 64; more or
+    fewer confuse it until it is powered down. `edges()` is how many edges it takes a rise for.
+    """
 
     def __init__(self, clock, raw) -> None:
         self._clock = clock
@@ -35,8 +40,11 @@ class SimHX711:
         self._awake_us = 0
         self._shift = 0
         self._pulses = 25
+        self._gain = 25
         self._rose_us = 0
         self._level = 0
+        self.edges = _one
+        self.settles_silently = True  # DOUT stays high while a changed channel settles
 
     def dout(self) -> int:
         self._clock.spend(PIN_US)
@@ -49,21 +57,42 @@ class SimHX711:
         now_us = self._clock.now_us
         if level and not self._level:
             self._rose_us = now_us
-            self._pulse()
+            for _ in range(self.edges()):
+                self._pulse()
         elif self._level and not level and now_us - self._rose_us > POWER_DOWN_US:
             self._awake_us, self._pulses = now_us + 4 * CONVERSION_US, 25
+            self._gain = 25
         self._level = level
 
     def _ready(self) -> bool:
         now_us = self._clock.now_us
-        return now_us >= self._awake_us and now_us // CONVERSION_US > self._read
+        if self._pulses in (26, 27) or self._pulses == 25 != self._gain:
+            self._choose(now_us)
+        awake = now_us >= self._awake_us and 25 <= self._pulses <= 27
+        return awake and now_us // CONVERSION_US > self._read
+
+    def _choose(self, now_us: int) -> None:
+        """Take the number of pulses for a choice once they have ended."""
+        if self._pulses != self._gain and now_us - self._rose_us > 1000:
+            self._gain = self._pulses
+            if self.settles_silently:
+                self._awake_us = self._rose_us + 4 * CONVERSION_US
 
     def _pulse(self) -> None:
-        if self._pulses >= 25 and self._ready():
+        if self._ready():
             self._read = self._clock.now_us // CONVERSION_US
-            self._shift = self._raw() & 0xFFFFFF
+            self._shift = self._converted() & 0xFFFFFF
             self._pulses = 0
         self._pulses += 1
+
+    def _converted(self) -> int:
+        if self._gain == 26:
+            return CHANNEL_B
+        return self._raw() // (2 if self._gain == 27 else 1)
+
+
+def _one() -> int:
+    return 1
 
 
 class SimMFRC522:

@@ -34,8 +34,8 @@ class SimBoard:
         self.world = World(self.clock, folder, plan, settings.calibration, load_g, self.note)
         sectors = plan.get("flash_sectors", SECTORS)
         self.flash = SimFlash(folder + "/flash.bin", sectors, self.world.cuts)
-        self.scale = SimHX711(self.clock, self.world.raw)
-        self.scale_dout, self.scale_sck = self.scale.dout, self.scale.sck
+        chips = [SimHX711(self.clock, load.raw) for load in self.world.loads]
+        self.cells = [(chip.dout, chip.sck) for chip in chips]
         self.spi = SimMFRC522(self.clock, self.world.field)
         self.reader_cs, self.reader_rst = Pin(1), Pin(1)
         self.i2c = SimSSD1306()
@@ -49,6 +49,9 @@ class SimBoard:
 
     def lid_switch(self) -> int:
         return 1 if self.world.lid_open else 0
+
+    def temp_c10(self) -> int:
+        return round(10 * self.world.loads[0].temp_c)
 
     def lock(self) -> int:
         return 0

@@ -6,16 +6,15 @@ in a file, so that after a power cut or a kill the day goes on where it was.
 
 import asyncio
 import json
-import math
 import os
 import random
 
 from firmware.boards.simcard import Field, SimCard
+from firmware.boards.simload import Load
 
-DAWN_S = 5  # what a start takes before the first visit after it
+DAWN_S = 20  # what a start takes before the first visit after it
 AT_LID_S, READS_S, LEAVES_S = 15, 10, 30  # patience at a locked lid; reading; at most
-SETTLES_MS = 120  # time constant of the platform after a drop
-NOISE_COUNTS = 3
+RESTLESS_G = 300  # swing of a platform that never comes to rest
 
 
 class World:
@@ -25,14 +24,16 @@ class World:
         self._clock = clock
         self._path = folder + "/progress.json"
         self._plan = plan
-        self._calibration = calibration
         self._empties_at_g = empties_at_g
         self._note = note
-        self._progress = _load(self._path) or {"visits": 0, "cuts": 0, "load_g": 0, "now_ms": 0}
+        self._progress = _read(self._path) or {"visits": 0, "cuts": 0, "load_g": 0, "now_ms": 0}
         self._dice = random
         self._dice.seed(plan.get("seed", 0) * 65537 + self._progress["visits"])
-        self._dropped_us, self._drop_g = 0, 0
-        self._restless = False
+        share = 1 / len(calibration.cells)
+        self.loads = [Load(clock, cell, share) for cell in calibration.cells]
+        for load in self.loads:
+            load.noise = plan.get("noise_counts", load.noise)
+            load.grams = self._progress["load_g"]
         self._base_ms = self._progress["now_ms"] + DAWN_S * 1000 * (self._progress["now_ms"] > 0)
         self.field = Field()
         self.lid_open = False
@@ -57,15 +58,6 @@ class World:
     def unix_s(self) -> int:
         return self._plan["start_s"] + self.now_ms() // 1000
 
-    def raw(self) -> int:
-        """Return what the cell's converter sees now."""
-        since_ms = (self._clock.now_us - self._dropped_us) / 1000
-        swing = -self._drop_g * math.exp(-since_ms / SETTLES_MS) * math.cos(since_ms / 40)
-        noise = self._plan.get("noise_counts", NOISE_COUNTS) * (1000 if self._restless else 1)
-        counts = (self._progress["load_g"] + swing) * self._calibration.counts
-        counts = counts / self._calibration.grams + self._dice.randrange(-noise, noise + 1)
-        return max(-0x800000, min(0x7FFFFF, self._calibration.zero + round(counts)))
-
     async def live(self) -> None:
         """Let everybody come who has not been here yet."""
         visits = self._plan["visits"]
@@ -78,16 +70,20 @@ class World:
     async def _visit(self, visit: dict) -> None:
         if self._progress["load_g"] + visit["grams"] > self._empties_at_g:
             self._note("truck", {"load_g": self._progress["load_g"]})
-            self._progress["load_g"] = 0
+            self.lid_open = True
+            await self._pass(2000)
+            self._load(-self._progress["load_g"])
+            self.lid_open = False
+            await self._pass(2000)
         self._progress["visits"] += 1
         self._save()
-        self._restless = False
         self.told.clear()
         self.field.cards = [SimCard(bytes.fromhex(uid)) for uid in visit["uid"].split("+")]
         if await self._happens(self.unlocked, AT_LID_S):
             self.field.cards = []
             await self._drop(visit)
             await self._happens(self.told, LEAVES_S)
+            self._wobble(0)
             await self._pass(1000 * self._plan.get("reads_s", READS_S))
         else:
             self._note("turned_away", {"uid": visit["uid"]})
@@ -100,13 +96,21 @@ class World:
             return
         self.lid_open = True
         await self._pass(1500)
-        self._restless = visit.get("restless_after", False)
-        self._progress["load_g"] += visit["grams"]
-        self._dropped_us, self._drop_g = self._clock.now_us, visit["grams"]
+        self._wobble(RESTLESS_G if visit.get("restless_after") else 0)
+        self._load(visit["grams"])
         self._note("dropped", {"uid": visit["uid"], "grams": visit["grams"]})
         self._save()
         await self._pass(150000 if visit.get("lid") == "left_open" else 1000)
         self.lid_open = False
+
+    def _load(self, grams: int) -> None:
+        self._progress["load_g"] += grams
+        for load in self.loads:
+            load.put(grams)
+
+    def _wobble(self, grams: int) -> None:
+        for load in self.loads:
+            load.wobble_g = grams
 
     async def _happens(self, event, limit_s: int) -> bool:
         self.next_ms = None
@@ -127,7 +131,7 @@ class World:
         os.rename(self._path + ".new", self._path)
 
 
-def _load(path: str):
+def _read(path: str):
     try:
         with open(path) as file:
             return json.load(file)

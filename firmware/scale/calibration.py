@@ -1,37 +1,38 @@
-"""What turns counts of the converter into grams: a numbered zero and a rational span.
+"""What turns counts of the converters into milligrams: a numbered zero and span for each cell.
 
-Pure, integers only. `counts` of the converter above zero are `grams`; a cell wired the other way
-round has negative counts.
+Pure, integers only. In the settings a cell is [zero, counts, grams]: `counts` of its converter
+above `zero` are `grams`; a cell wired the other way round has negative counts.
 """
 
 from collections import namedtuple
 
 from firmware.errors import SettingsFault
 
-Calibration = namedtuple("Calibration", "number zero counts grams")
+Calibration = namedtuple("Calibration", "number cells")
+Cell = namedtuple("Cell", "zero counts mg")
 
 
-def calibration(number: int, zero: int, counts: int, grams: int) -> Calibration:
+def calibration(number: int, cells: list) -> Calibration:
     """Return a Calibration, or raise SettingsFault if it could not weigh."""
-    if number < 0 or counts == 0 or grams <= 0:
+    if number < 0 or not cells:
         raise SettingsFault("calibration")
-    if counts < 0:
-        counts, grams = -counts, -grams
-    return Calibration(number, zero, counts, grams)
+    return Calibration(number, [_cell(*cell) for cell in cells])
 
 
-def grams_of(cal: Calibration, raw_sum: int, n: int) -> int:
-    """Return the grams, rounded half up, of the mean of n raw readings given as their sum."""
-    numerator = (raw_sum - n * cal.zero) * cal.grams
-    denominator = n * cal.counts
-    return (2 * numerator + denominator) // (2 * denominator)
+def _cell(zero: int, counts: int, grams: int) -> Cell:
+    if counts == 0 or grams <= 0:
+        raise SettingsFault("calibration")
+    return Cell(zero, abs(counts), 1000 * grams if counts > 0 else -1000 * grams)
 
 
-def grams_between(cal: Calibration, low: int, high: int) -> int:
-    """Return the grams, rounded up, between two raw readings."""
-    return -(-(high - low) * abs(cal.grams) // cal.counts)
+def mg_of(cal: Calibration, raws: list) -> int:
+    """Return the milligrams, each cell rounded half up, of one raw reading of every cell."""
+    total = 0
+    for cell, raw in zip(cal.cells, raws):
+        total += (2 * (raw - cell.zero) * cell.mg + cell.counts) // (2 * cell.counts)
+    return total
 
 
-def zeroed(cal: Calibration, raw_sum: int, n: int) -> Calibration:
-    """Return the calibration whose zero is the mean of n raw readings."""
-    return Calibration(cal.number, (2 * raw_sum + n) // (2 * n), cal.counts, cal.grams)
+def raw_of(cell: Cell, mg: int) -> int:
+    """Return the counts at which a cell says so many milligrams."""
+    return cell.zero + (2 * mg * cell.counts + cell.mg) // (2 * cell.mg)

@@ -5,9 +5,9 @@ an acknowledged record lost, a name with two contents, a settled record unsettle
 without a record, a new epoch without damage.
 """
 
+from firmware.boards.simram import PowerCut, RamFlash
 from firmware.errors import JournalFull
 from firmware.journal import Identity, Journal
-from tests.firmware.flash import PowerCut, RamFlash
 
 SECTORS, SECTOR_BYTES = 4, 1536  # small, so that a short life goes around the ring
 VISITS = 16

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from firmware.boards.simram import MODES
 from tests.firmware import power_cuts
-from tests.firmware.flash import MODES
 
 
 @pytest.mark.parametrize("mode", MODES)

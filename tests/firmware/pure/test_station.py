@@ -10,11 +10,11 @@ BODY = {"net_g": 1500, "credit": 37, "balance": 400, "why": ""}
 
 
 def quiet(grams):
-    return ("weight", Weight(grams, 3, 8, True))
+    return ("weight", Weight(grams, 3, 8, True, 1000 * grams))
 
 
 def shaky(grams):
-    return ("weight", Weight(grams, 900, 8, False))
+    return ("weight", Weight(grams, 900, 8, False, 1000 * grams))
 
 
 def walk(*events, state=IDLE):
@@ -46,7 +46,7 @@ def test_visit_is_opened_in_the_journal_before_the_lid_unlocks():
 
 def test_saved_is_shown_only_after_the_journal_has_it():
     state, actions = walk(*DROPPED, quiet(2500))
-    assert actions[-1] == ("close", Weight(1000, 3, 8, True), Weight(2500, 3, 8, True), [])
+    assert actions[-1] == ("close", quiet(1000)[1], quiet(2500)[1], [])
     assert "saved" not in words_of(actions)
 
     _, actions = walk(("saved", NAME, 1500, []), state=state)

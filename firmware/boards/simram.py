@@ -1,4 +1,4 @@
-"""A flash in memory for tests, on CPython and MicroPython: bits only clear, and power may fail.
+"""A flash in memory, on CPython and MicroPython: bits only clear, and power may fail.
 
 A cut at operation n leaves that operation undone, done in its first or second half, done, or done
 in some of its bits; from then on nothing answers until power_on().
