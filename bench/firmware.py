@@ -1,10 +1,13 @@
-"""How little memory a bin needs: the smallest MicroPython heap in which a day of visits passes.
+"""What a bin weighs, waits for and needs: errors, samples, flash writes, and the smallest heap.
 
-The day runs from .mpy files against a real broker and is settled by a small town; the heap also
+Errors are those of an ordinary day's noise, drift, creep and temperature (boards/simweigh.py), at
+e = 10 g and Max = 60 kg, as part of the error permissible at verification. For the heap, a day of
+visits runs from .mpy files against a real broker and is settled by a small town; the heap also
 holds the simulated board and world, which a real bin does not have. Words are 64 bits wide here.
 """
 
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -12,7 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from farz.broker import Broker
+from farz.drills.scale import weigh
 from farz.processes import ROOT
+from firmware.boards import simlife
+from firmware.scale.weighing import WINDOW
 from tests.firmware.town import Town
 from tests.fixtures.micropython import KEY, Bin
 
@@ -20,24 +26,43 @@ DEVICE, GATEWAY, WORD = "bin-01", "gateway", "bench"
 VISITS, GAP_S = 40, 900  # ten hours
 LOW_K, HIGH_K, STEP_K = 64, 1024, 8
 DAY_LIMIT_S = 120
+WEIGHED, LIFE = 400, 400  # bins of three visits; deposits in a journal
 
 
 def run(visits: int = VISITS) -> dict[str, Any]:
-    """Return the figures."""
+    """Return the figures; short are those above their limit."""
+    figures = weighing(WEIGHED)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         tree = folder / "mpy"
         compile_tree(tree, [])
         shipped = compile_tree(folder / "xtensawin", ["-march=xtensawin"])
-        figures = {
-            "heapsize": figure(smallest_heap_k(folder, tree, visits), "KiB"),
-            "mpy_total": figure(shipped, "bytes"),
-        }
-    return {"bench": "firmware", "figures": figures, "short": []}
+        figures["heapsize"] = figure(smallest_heap_k(folder, tree, visits), "KiB", 256)
+        figures["mpy_total"] = figure(shipped, "bytes")
+    life = simlife.live([], LIFE)
+    figures["flash_writes_per_deposit"] = figure(round(life["operations"] / LIFE, 2), "operations")
+    short = [
+        n for n, f in figures.items() if f["at_most"] is not None and f["value"] > f["at_most"]
+    ]
+    return {"bench": "firmware", "figures": figures, "short": short}
 
 
-def figure(value: int, unit: str) -> dict[str, Any]:
-    return {"value": value, "at_least": None, "aim": None, "unit": unit}
+def weighing(runs: int) -> dict[str, Any]:
+    """Errors of unflagged deposits, the flagged part, and samples beyond the stability window."""
+    found = weigh(1, 0, runs, "ordinary day")
+    parts = sorted(abs(error) / allowed for each in found for error, allowed in each["errors_mg"])
+    samples = [taken - WINDOW for each in found for taken in each["samples"]]
+    flagged = sum(each["flagged"] for each in found) / sum(each["visits"] for each in found)
+    p99 = parts[len(parts) * 99 // 100]
+    return {
+        "weight_error_p99": figure(round(p99, 3), "of the permissible error", 1),
+        "samples_beyond_window": figure(statistics.median(samples), "samples", 3),
+        "flagged": figure(round(flagged, 4), "of the deposits"),
+    }
+
+
+def figure(value: float, unit: str, at_most: float | None = None) -> dict[str, Any]:
+    return {"value": value, "at_least": None, "at_most": at_most, "aim": None, "unit": unit}
 
 
 def compile_tree(target: Path, options: list[str]) -> int:

@@ -148,7 +148,7 @@ def bench(
 @app.command()
 def drill(
     name: Annotated[
-        str, typer.Argument(help="restart, kill, failpoint, scale …; a wrong name lists all")
+        str, typer.Argument(help="restart, kill, power-cut, scale …; a wrong name lists all")
     ],
     runs: Annotated[int, typer.Option(min=1)] = 3,
     seed: Seed = 1,

@@ -15,6 +15,7 @@ DRILLS = {
     "restart": "every part of a village is killed in the middle",
     "kill": "the books' server, and PostgreSQL itself, are killed under a mixed load",
     "failpoint": "the poster fails before or after each of its statements in turn",
+    "power-cut": "a bin's power fails at every flash operation of many visits, and at random",
     "scale": "load cell and converter fail in all the ways they are known to",
 }
 ON_BOOKS = ("kill", "failpoint")  # they take an engine

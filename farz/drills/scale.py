@@ -39,11 +39,11 @@ def run(runs: int, seed: int) -> dict[str, Any]:
     }
 
 
-def weigh(seed: int, first: int, runs: int) -> list[dict[str, Any]]:
-    """What became of the visits of some runs, a dictionary each."""
+def weigh(seed: int, first: int, runs: int, *fault: str) -> list[dict[str, Any]]:
+    """What became of the visits of some runs, a dictionary each; with one fault, or with all."""
     command = [micropython(), "-X", "heapsize=8M", "-m", "firmware.boards.simweigh"]
     done = subprocess.run(
-        [*command, str(seed), str(first), str(runs)],
+        [*command, str(seed), str(first), str(runs), *fault],
         env={"MICROPYPATH": f"{ROOT}:.frozen"},
         capture_output=True,
         text=True,

@@ -7,25 +7,28 @@ from pathlib import Path
 
 import pytest
 
+from farz.drills import drill, power_cut
+from firmware.boards import simlife
 from firmware.boards.simram import MODES
-from tests.firmware import power_cuts
+from firmware.ring import Ring
+from firmware.survey import Survey
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_cut_at_every_operation_loses_doubles_and_resurrects_nothing(mode: str) -> None:
-    operations = power_cuts.live([])
+    operations = simlife.live([])["operations"]
 
     for operation in range(1, operations + 1):
-        power_cuts.live([(operation, mode, operation)])
+        simlife.live([(operation, mode, operation)])
 
 
 def test_second_cut_while_recovering_from_the_first_does_no_harm() -> None:
     dice = random.Random(7)
-    operations = power_cuts.live([])
+    operations = simlife.live([])["operations"]
 
     for first, second in itertools.product(range(1, operations + 1, 3), range(1, 9)):
         cuts = [(n, dice.choice(MODES), dice.randrange(1, 2**31)) for n in (first, second)]
-        power_cuts.live(cuts)
+        simlife.live(cuts)
 
 
 def test_cuts_at_random_operations_over_many_lives_do_no_harm() -> None:
@@ -34,17 +37,42 @@ def test_cuts_at_random_operations_over_many_lives_do_no_harm() -> None:
         cuts = [
             (dice.randrange(1, 60), dice.choice(MODES), dice.randrange(1, 2**31)) for _ in range(6)
         ]
-        power_cuts.live(cuts)
+        simlife.live(cuts)
+
+
+def test_drill_finds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(power_cut, "VISITS", 12)
+
+    report = drill("power-cut", 20, 3)
+
+    assert report["ok"], report
+    assert report["cuts"] > 5 * report["operations"]
+
+
+def test_drill_finds_a_journal_that_forgets_cut_visits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(power_cut, "VISITS", 12)
+    honest = Survey.__init__
+
+    def forgetful(survey: Survey, ring: Ring) -> None:
+        honest(survey, ring)
+        survey.pending = None
+
+    monkeypatch.setattr(Survey, "__init__", forgetful)
+
+    report = drill("power-cut", 5, 3)
+
+    assert not report["ok"]
+    assert report["lost"] > 0
 
 
 def test_full_ring_refuses_and_takes_visits_again_after_receipts() -> None:
-    visits, journal, life = power_cuts.full_ring()
+    visits, journal, life = simlife.full_ring()
     assert visits > 8
 
-    for record in power_cuts.unsettled(journal)[:6]:
+    for record in simlife.unsettled(journal)[:6]:
         assert journal.settle(record.epoch, record.seq, record.hash8)
         life.settled.add((record.epoch, record.seq))
-    power_cuts.visit(journal, life, 99)
+    simlife.visit(journal, life, 99)
 
     life.check(journal)
 
@@ -52,10 +80,10 @@ def test_full_ring_refuses_and_takes_visits_again_after_receipts() -> None:
 def test_cuts_on_real_micropython_do_no_harm(run_micropython: Callable, tmp_path: Path) -> None:
     script = tmp_path / "sample.py"
     script.write_text(
-        "from tests.firmware import power_cuts\n"
-        "operations = power_cuts.live([])\n"
+        "from firmware.boards import simlife\n"
+        "operations = simlife.live([])['operations']\n"
         "for n in range(1, operations + 1, 7):\n"
-        "    power_cuts.live([(n, ('undone', 'half', 'done', 'bits')[n % 4], n)])\n"
+        "    simlife.live([(n, ('undone', 'half', 'done', 'bits')[n % 4], n)])\n"
         "print('lived', operations)\n"
     )
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from farz.drills import drill
 
-ALL_FAULTS = 18
+ALL_FAULTS = 19
 
 
 def test_no_fault_of_cell_or_converter_makes_a_wrong_weight_without_a_flag() -> None:
@@ -21,22 +21,23 @@ def test_no_fault_of_cell_or_converter_makes_a_wrong_weight_without_a_flag() -> 
 
 
 def test_one_calm_window_would_not_be_enough(run_micropython: Callable, tmp_path: Path) -> None:
-    assert wrong(run_micropython, tmp_path, "weighing.Weighing._wanted = lambda me: 8") > 0
+    patch = "weighing.Weighing._wanted = lambda me: 8"
+    assert wrong(run_micropython, tmp_path, patch, "leaning", 150) > 0
 
 
 def test_weights_at_rest_must_agree(run_micropython: Callable, tmp_path: Path) -> None:
     patch = "weighing.Rest.restless = property(lambda me: False)"
-    assert wrong(run_micropython, tmp_path, patch) > 0
+    assert wrong(run_micropython, tmp_path, patch, "drift", 10) > 0
 
 
-def wrong(run_micropython: Callable, tmp_path: Path, patch: str) -> int:
+def wrong(run_micropython: Callable, tmp_path: Path, patch: str, fault: str, runs: int) -> int:
     """How many wrong weights go through unflagged once a guard is taken away."""
     script = tmp_path / "without.py"
     script.write_text(
         "from firmware.boards import simweigh\n"
         "from firmware.scale import hx711, weighing\n"
         f"{patch}\n"
-        "simweigh.main(2, 0, 180)\n"
+        f"simweigh.main(2, 0, {runs}, '{fault}')\n"
     )
     done = run_micropython(script)
     assert done.returncode == 0, done.stderr

@@ -1,11 +1,11 @@
 """The journal as a store: order, release, capacity, damage."""
 
 from firmware import contract
+from firmware.boards.simlife import WHO, common, token, unsettled
 from firmware.boards.simram import RamFlash
 from firmware.errors import FlashFault, JournalFull, SettingsFault
 from firmware.journal import Identity, Journal, read_image
 from firmware.ring import START
-from tests.firmware.power_cuts import WHO, common, token, unsettled
 from tests.firmware.raises import raises
 
 SECTOR = 4096

@@ -1,6 +1,6 @@
 """A short life of a journal with a power cut in it, on CPython and MicroPython.
 
-live() runs it and returns how many flash operations it took; it asserts what must never happen:
+live() runs it and asserts what must never happen:
 an acknowledged record lost, a name with two contents, a settled record unsettled again, a visit
 without a record, a new epoch without damage.
 """
@@ -42,7 +42,8 @@ class Life:
 
     def __init__(self):
         self.hashes = {}  # name: hash8 of every record ever seen
-        self.saved = {}  # name: kind of every record acknowledged or found
+        self.kinds = {}  # name: kind of every record ever seen
+        self.saved = set()  # names of records acknowledged or found, and not settled
         self.settled = set()
         self.opened = None  # name of the visit that was open when the power failed
 
@@ -50,7 +51,8 @@ class Life:
         name = (record.epoch, record.seq)
         assert self.hashes.get(name, record.hash8) == record.hash8, "one name, two contents"
         self.hashes[name] = record.hash8
-        self.saved[name] = record.body["kind"]
+        self.kinds[name] = record.body["kind"]
+        self.saved.add(name)
 
     def check(self, journal):
         records = unsettled(journal)
@@ -58,7 +60,7 @@ class Life:
         assert names == sorted(names)
         assert len({name[0] for name in names}) <= 1, "a new epoch without damage"
         assert not self.settled.intersection(names), "settled, and unsettled again"
-        assert set(self.saved) - self.settled <= set(names), "saved, and lost"
+        assert self.saved - self.settled <= set(names), "saved, and lost"
         if self.opened is not None:
             assert self.opened in names, "a visit without a record"
             self.opened = None
@@ -83,34 +85,36 @@ def settle(journal, life):
         try:
             assert journal.settle(record.epoch, record.seq, record.hash8)
         finally:
-            life.saved.pop(name, None)
+            life.saved.discard(name)
         life.settled.add(name)
 
 
-def live(cuts):
-    """Live through VISITS visits with power cuts [(operation, mode, seed), ...], one a start."""
+def live(cuts, visits=VISITS):
+    """Live through visits with power cuts [(operation, mode, seed), ...], one a start.
+
+    Returns how many flash operations it took, cuts that struck, and visits that were interrupted.
+    """
     flash, life, done, cuts = RamFlash(SECTORS, SECTOR_BYTES), Life(), 0, list(cuts)
-    total = 0
-    while done < VISITS:
-        cut = cuts.pop(0) if cuts else (None, "half", 1)
-        flash.power_on(*cut)
+    total = struck = 0
+    while done < visits:
+        flash.power_on(*(cuts.pop(0) if cuts else ()))
         try:
             journal = Journal(flash, WHO, random, common)
             life.check(journal)
-            while done < VISITS:
+            while done < visits:
                 done += 1
                 visit(journal, life, done)
                 settle(journal, life)
                 life.check(journal)
         except PowerCut:
-            pass  # the next turn is the next start
+            struck += 1  # the next turn is the next start
         total += flash.operations
     flash.power_on()
     journal = Journal(flash, WHO, random, common)
     life.check(journal)
-    kinds = [life.saved[name] for name in life.saved]
-    assert set(kinds) <= {"open", "deposit", "interrupted"}
-    return total
+    assert set(life.kinds.values()) <= {"open", "deposit", "interrupted"}
+    interrupted = len([kind for kind in life.kinds.values() if kind == "interrupted"])
+    return {"operations": total, "cuts": struck, "interrupted": interrupted}
 
 
 def full_ring():
