@@ -10,10 +10,10 @@ from firmware import contract, fingerprint, journal, records, ring
 from firmware.cipher import decrypt
 from firmware.clock import Clock
 from firmware.display import SSD1306, Display
-from firmware.errors import LinkFault, ReaderFault, TwoCards
+from firmware.errors import LinkFault
 from firmware.lid import Lid
 from firmware.link import Link
-from firmware.reader.mfrc522 import MFRC522
+from firmware.reader.watch import CardWatch
 from firmware.scale import calibration, hx711, platform, weighing
 from firmware.visits import Visits
 
@@ -34,12 +34,13 @@ class App:
         who = journal.Identity(settings.device, settings.key_number, self._fw)
         self.journal = journal.Journal(board.flash, who, board.random, self._common)
         self._lid = Lid(board.lid_lock, board.lid_switch)
-        self._reader = MFRC522(board.spi, board.reader_cs, board.reader_rst)
         scale = platform.of_board(board, settings, self._clock.up_ms)
         display = Display(SSD1306(board.i2c), settings.language, settings.scale, self._say)
         self.visits = Visits(
             scale, self.journal, self._lid, display, settings, board.temp_c10, self._saved
         )
+        reader = _reader(board, settings.reader)
+        self._cards = CardWatch(reader, self._clock.up_ms, self.visits.put, self.visits.alarm)
         self.link = Link(
             settings,
             self.journal,
@@ -98,30 +99,17 @@ class App:
     # --- tasks
 
     async def _watch(self) -> None:
-        """Look at lid and card. A card resting on the reader is seen once."""
-        resting, was_open = None, False
+        """Look at lid and card."""
+        was_open = False
         while True:
             if self._lid.is_open() != was_open:
                 was_open = not was_open
                 self.visits.put(("lid", was_open))
             if self.visits.takes_cards:
-                resting = self._look_for_card(resting)
+                self._cards.look()
                 await self._board.doze(POLL_MS)
             else:
                 await asyncio.sleep_ms(POLL_MS)
-
-    def _look_for_card(self, resting):
-        """Return what rests on the reader: a card's number, the word for a trouble, or None."""
-        try:
-            uid = self._reader.uid()
-        except ReaderFault as fault:
-            word = "two_cards" if isinstance(fault, TwoCards) else "card_failed"
-            if word != resting:
-                self.visits.put(("trouble", word))
-            return word
-        if uid is not None and uid != resting:
-            self.visits.put(("card", uid))
-        return uid
 
     async def _keep_time(self) -> None:
         while True:
@@ -137,7 +125,17 @@ class App:
             body: dict = dict.fromkeys(UNKNOWN)
             measured = {"heap_free": gc.mem_free(), "journal_depth": self.journal.depth()}
             body.update(measured, temp_c10=self._board.temp_c10())
+            body["reader_resets"] = self._cards.resets
             try:
                 await self.link.telemetry(body)
             except LinkFault:
                 pass  # telemetry is what may be lost
+
+
+def _reader(board, name: str):
+    """Return the driver of the reader that is wired: one is loaded, for the heap is small."""
+    if name == "pn532":
+        from firmware.reader.pn532 import PN532 as Reader
+    else:
+        from firmware.reader.mfrc522 import MFRC522 as Reader
+    return Reader(board.spi, board.reader_cs, board.reader_rst)

@@ -5,6 +5,8 @@ FirmwareError
 ├── JournalFull    every sector holds records that nobody has settled yet
 ├── SettingsFault  settings that would make a bin weigh or sign wrongly
 ├── ReaderFault    the card reader's chip does not answer as its data sheet says
+│   ├── ReaderDead it is not there, also after a reset
+│   ├── CardGone   a card was taken away while it was read
 │   └── TwoCards   more than one card in the field
 └── LinkFault      the broker refused, went silent or closed
 """
@@ -27,6 +29,14 @@ class SettingsFault(FirmwareError):
 
 
 class ReaderFault(FirmwareError):
+    pass
+
+
+class ReaderDead(ReaderFault):
+    pass
+
+
+class CardGone(ReaderFault):
     pass
 
 

@@ -2,7 +2,8 @@
 
 A JSON file beside the program on the device's own flash, never in the repository:
 device, key (64 hex digits), key_number, fractions, host, port, user, password,
-calibration {number, cells [[zero, counts, grams], ...]}, e_g, min_g, max_g, language, scale.
+calibration {number, cells [[zero, counts, grams], ...]}, e_g, min_g, max_g, language, scale,
+reader (mfrc522 or pn532).
 """
 
 import binascii
@@ -11,6 +12,8 @@ import json
 from firmware import contract
 from firmware.errors import SettingsFault
 from firmware.scale.calibration import calibration
+
+READERS = ("mfrc522", "pn532")
 
 
 class Settings:
@@ -30,6 +33,7 @@ class Settings:
             self.max_g = values["max_g"]
             self.language = values.get("language", "en")
             self.scale = values.get("scale", 2)  # decimals of the town's credit
+            self.reader = values.get("reader", "mfrc522")
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise SettingsFault(repr(error))
         self._check()
@@ -39,6 +43,8 @@ class Settings:
         ranges = 0 < self.e_g <= self.min_g < self.max_g
         if not contract.is_device(self.device) or len(self.key) != 32 or not known or not ranges:
             raise SettingsFault("device, key, fractions or ranges")
+        if self.reader not in READERS:
+            raise SettingsFault("reader")
 
 
 def load(path: str) -> Settings:

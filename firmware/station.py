@@ -4,10 +4,10 @@ idle -card-> before -weight-> opening -opened-> unlocked -lid-> open -lid-> afte
 -saved-> saved -wake-> idle. The journal opens the visit before the lid unlocks and closes it
 before anything is shown as saved.
 
-Inputs:  ("card", uid) ("weight", Weight|None) ("opened", name) ("refused", word)
+Inputs:  ("card", card) ("weight", Weight|None) ("opened", name) ("refused", word)
          ("saved", name, net_g, flags) ("lid", is_open) ("settled", name, outcome, body) ("wake",)
          ("trouble", word)
-Actions: ("show", word, values) ("weigh",) ("open", uid, before) ("close", before, after, flags)
+Actions: ("show", word, values) ("weigh",) ("open", card, before) ("close", before, after, flags)
          ("interrupt",) ("unlock",) ("lock",) ("wake", seconds or None to cancel)
 A `name` is (epoch, seq) of the visit's record.
 """

@@ -8,6 +8,7 @@ import asyncio
 
 from firmware import contract, station
 from firmware.errors import FlashFault, JournalFull
+from firmware.reader.card import token
 
 QUEUE = 32
 RESTS_S = (2, 10, 60, 300)  # pauses between weighings while nobody is there; the last for ever
@@ -70,13 +71,11 @@ class Visits:
         after = self._state.phase == "after"
         self._weighing = asyncio.create_task(self._weigh(after))
 
-    def _do_open(self, uid: bytes, before) -> None:
-        def token(epoch: str, seq: int) -> str:
-            return contract.card_token(self._card_key, epoch, seq, uid)
-
+    def _do_open(self, card, before) -> None:
         try:
             fraction = self._settings.fractions[0]
-            self.put(("opened", self._journal.open_visit(token, fraction, before.grams)))
+            hides = token(self._card_key, card)
+            self.put(("opened", self._journal.open_visit(hides, fraction, before.grams)))
         except JournalFull:
             self.put(("refused", "journal_full"))
         except (FlashFault, OSError):
@@ -135,14 +134,15 @@ class Visits:
                 before = self._scale.restless
                 await self._scale.rest(self._alone)
                 if self._scale.restless and not before and self._alone():
-                    self._raise_alarm("scale restless")
+                    self.alarm("scale restless")
 
     def _alone(self) -> bool:
         return self.takes_cards and not self._lid.is_open()
 
-    def _raise_alarm(self, what: str) -> None:
+    def alarm(self, what: str, readings: tuple = ()) -> None:
+        """Write into the journal what a technician should look at."""
         try:
-            fields = {"what": what, "by": "bin", "readings": []}
+            fields = {"what": what, "by": "bin", "readings": list(readings)}
             self._saved(self._journal.append("alarm", fields))
         except (JournalFull, FlashFault, OSError):
             pass  # the next alarm may find room

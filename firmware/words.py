@@ -25,6 +25,9 @@ WORDS = {
     "scale_failed": ("Scale is silent|Out of order", "الميزان لا يستجيب|خارج الخدمة"),
     "two_cards": ("One card, please|Not two", "بطاقة واحدة فقط|من فضلكم"),
     "card_failed": ("Card not read|Try again", "لم تُقرأ البطاقة|حاولوا مجددا"),
+    "card_moved": ("Hold card still|Try again", "ثبّتوا البطاقة|حاولوا مجددا"),
+    "card_nameless": ("Not a town card|Use your card", "ليست بطاقة البلدة|استعملوا بطاقتكم"),
+    "reader_failed": ("Card reader dead|Out of order", "قارئ البطاقات معطل|خارج الخدمة"),
     "flash_failed": ("Cannot save|Out of order", "تعذّر الحفظ|خارج الخدمة"),
 }
 

@@ -8,6 +8,9 @@ COLLIDED = b"\xff\xff collided"  # answers of two cards that differ
 class SimCard:
     """One card with a UID of 4, 7 or 10 bytes."""
 
+    sak = 0x00  # of the last level; a card that speaks ISO/IEC 14443-4 has 0x20 and an ATS
+    ats = b""
+
     def __init__(self, uid: bytes) -> None:
         self.uid = uid
         self._parts = []
@@ -37,7 +40,7 @@ class SimCard:
             return checked
         if frame[1:7] != b"\x70" + checked or crc_a(frame[:-2]) != frame[-2:]:
             return None
-        sak = bytes([MORE if level + 1 < len(self._parts) else 0])
+        sak = bytes([MORE if level + 1 < len(self._parts) else self.sak])
         return sak + crc_a(sak)
 
 

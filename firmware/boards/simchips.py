@@ -107,7 +107,13 @@ class SimMFRC522:
     def __init__(self, clock, field) -> None:
         self._clock = clock
         self._field = field
+        self.version = 0x92
         self._reset()
+
+    def power(self, level: int) -> None:
+        """The RST line: a rise starts the chip anew."""
+        if level:
+            self._reset()
 
     def write(self, data: bytes) -> None:
         self._clock.spend(BYTE_US * len(data))
@@ -121,7 +127,7 @@ class SimMFRC522:
 
     def _reset(self) -> None:
         self._registers = bytearray(64)
-        self._registers[self.VERSION] = 0x92
+        self._registers[self.VERSION] = self.version
         self._fifo = []
         self._timer_us = None
 

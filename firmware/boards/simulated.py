@@ -36,8 +36,7 @@ class SimBoard:
         self.flash = SimFlash(folder + "/flash.bin", sectors, self.world.cuts)
         chips = [SimHX711(self.clock, load.raw) for load in self.world.loads]
         self.cells = [(chip.dout, chip.sck) for chip in chips]
-        self.spi = SimMFRC522(self.clock, self.world.field)
-        self.reader_cs, self.reader_rst = Pin(1), Pin(1)
+        self._wire_reader(settings.reader)
         self.i2c = SimSSD1306()
         self.lid_lock = Pin(0, self._lock_moved)
         self.ticks_ms, self.ticks_us = self.clock.ticks_ms, self.clock.ticks_us
@@ -46,6 +45,18 @@ class SimBoard:
         self.app = None
         limit_s = plan.get("patience_s", PATIENCE_S)
         self._for_recorded, self._for_settled = Patience(limit_s), Patience(limit_s)
+
+    def _wire_reader(self, name: str) -> None:
+        if name == "pn532":
+            from firmware.boards.simpn532 import SimPN532
+
+            self.spi = SimPN532(self.clock, self.world.field)
+            self.spi.hung = self._plan.get("reader_hangs", False)
+            self.reader_cs = Pin(1, self.spi.select)
+        else:
+            self.spi = SimMFRC522(self.clock, self.world.field)
+            self.reader_cs = Pin(1)
+        self.reader_rst = Pin(1, self.spi.power)
 
     def lid_switch(self) -> int:
         return 1 if self.world.lid_open else 0

@@ -26,7 +26,12 @@ class World:
         self._plan = plan
         self._empties_at_g = empties_at_g
         self._note = note
-        self._progress = _read(self._path) or {"visits": 0, "cuts": 0, "load_g": 0, "now_ms": 0}
+        self._progress: dict = _read(self._path) or {
+            "visits": 0,
+            "cuts": 0,
+            "load_g": 0,
+            "now_ms": 0,
+        }
         self._dice = random
         self._dice.seed(plan.get("seed", 0) * 65537 + self._progress["visits"])
         share = 1 / len(calibration.cells)
@@ -36,6 +41,7 @@ class World:
             load.grams = self._progress["load_g"]
         self._base_ms = self._progress["now_ms"] + DAWN_S * 1000 * (self._progress["now_ms"] > 0)
         self.field = Field()
+        self._secure = _secure(plan.get("secure", {}), self._progress.get("counters", {}))
         self.lid_open = False
         self.unlocked = asyncio.Event()
         self.told = asyncio.Event()  # set when the display says that the visit is over
@@ -78,7 +84,7 @@ class World:
         self._progress["visits"] += 1
         self._save()
         self.told.clear()
-        self.field.cards = [SimCard(bytes.fromhex(uid)) for uid in visit["uid"].split("+")]
+        self.field.cards = [self._card(uid, visit) for uid in visit["uid"].split("+")]
         if await self._happens(self.unlocked, AT_LID_S):
             self.field.cards = []
             await self._drop(visit)
@@ -89,6 +95,15 @@ class World:
             self._note("turned_away", {"uid": visit["uid"]})
         self.field.cards = []
         await self._pass(1000)
+
+    def _card(self, uid: str, visit: dict):
+        """Return the card of a visit: it may be torn away, or say again what it said before."""
+        card = self._secure.get(uid)
+        if card is None:
+            return SimCard(bytes.fromhex(uid))
+        card.leaves_after = visit.get("leaves_after")
+        card.says = card.said if visit.get("replays") else None
+        return card
 
     async def _drop(self, visit: dict) -> None:
         await self._pass(1500)
@@ -126,9 +141,23 @@ class World:
 
     def _save(self) -> None:
         self._progress["now_ms"] = self.now_ms()
+        self._progress["counters"] = {uid: self._secure[uid].counter for uid in self._secure}
         with open(self._path + ".new", "w") as file:
             json.dump(self._progress, file)
         os.rename(self._path + ".new", self._path)
+
+
+def _secure(keys: dict, counters: dict) -> dict:
+    """Return the secure cards of a plan, {number: [meta key, file key]} in hex."""
+    if not keys:
+        return {}
+    from firmware.boards.simntag import SimNtag424
+
+    cards = {}
+    for uid in keys:
+        pair = [bytes.fromhex(key) for key in keys[uid]]
+        cards[uid] = SimNtag424(bytes.fromhex(uid), pair[0], pair[1], counters.get(uid, 0))
+    return cards
 
 
 def _read(path: str):

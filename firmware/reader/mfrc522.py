@@ -1,10 +1,11 @@
 """MFRC522 card reader over SPI, register by register (NXP data sheet MFRC522 rev. 3.9).
 
-The antenna is on only while a card is looked for. A chip that answers with another version is
-reset through its RST line, for a reader that hung is what users report most.
+The antenna is on only while a card is looked for. A chip that answers with another version, or
+has lost what it was set to, is reset through its RST line: a reader that hung is what users
+report most. It reads numbers alone; for secure cards there is the PN532.
 """
 
-from firmware.errors import ReaderFault, TwoCards
+from firmware.errors import ReaderDead, ReaderFault, TwoCards
 from firmware.reader import iso14443
 
 COMMAND, COM_IRQ, ERROR = 0x01, 0x04, 0x06
@@ -45,23 +46,38 @@ class MFRC522:
     def uid(self) -> "bytes | None":
         """Return the number of the card in the field, or None if there is none.
 
-        Raises TwoCards, and ReaderFault for a dead chip or an answer that fails its check.
+        Raises TwoCards, ReaderDead, and ReaderFault for an answer that fails its check.
         """
-        self._probe()
+        self.probe()
         self._write(TX_CONTROL, 0x83)
         try:
             return iso14443.select(self._exchange)
         finally:
             self._write(TX_CONTROL, 0x80)
 
-    def _probe(self) -> None:
-        """Make sure that a chip is there and set up; reset it once if it is not."""
-        if self._ready and self._read(VERSION) in VERSIONS:
-            return
+    def message(self) -> None:
+        """A plain reader hears no secure card's message."""
+
+    def release(self) -> None:
+        """No card stays selected: the antenna is off after each look."""
+
+    def probe(self) -> bool:
+        """Make sure that the chip is there and set up; reset it if not. False if it had to be.
+
+        Raises ReaderDead if that does not help.
+        """
+        if self._ready and self._is_there():
+            return True
+        first = self.resets == 0
         self._reset()
-        self._ready = self._read(VERSION) in VERSIONS
+        self._ready = self._is_there()
         if not self._ready:
-            raise ReaderFault("no MFRC522")
+            raise ReaderDead("no MFRC522")
+        return first
+
+    def _is_there(self) -> bool:
+        """A chip that restarted by itself has the right version and the wrong settings."""
+        return self._read(VERSION) in VERSIONS and self._read(TX_ASK) == 0x40
 
     def _reset(self) -> None:
         self.resets += 1

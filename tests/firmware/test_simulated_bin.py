@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from farz.broker import Broker
 from farz.processes import await_until, free_port
@@ -20,6 +21,9 @@ UIDS = ("04a1b2c3", "04a1b2c3d4e5f6", "04a1b2c3d4e5f6a7b8c9")
 WORD = word_of("bin-01")
 GAVE_UP, CUT = 3, 4
 LIMIT_S = 30.0
+
+SECURE = "04de5f1eacc040"
+AES_ZERO = Cipher(algorithms.AES(bytes(16)), modes.ECB())  # one block from a zero IV
 
 MakeBin = Callable[..., Bin]
 OpenTown = Callable[..., Town]
@@ -65,6 +69,12 @@ def assert_whole(bin_: Bin, town: Town) -> None:
     rows = read_image(bin_.image())
     assert {state for _, _, state in rows} == {"settled"}
     assert {row[0]["seq"] for row in rows} == {seq for _, seq in town.records}
+
+
+def change(bin_: Bin, **values: Any) -> None:
+    """Change some of a bin's settings."""
+    path = bin_.folder / "settings.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
 
 
 def test_day_of_visits_is_weighed_saved_and_settled(
@@ -277,6 +287,46 @@ def test_odd_visits_are_recorded_as_what_they_were(
     assert "two_cards" in bin_.shown()
     assert len(bin_.lines("turned_away")) == 1
     assert_whole(bin_, town)
+
+
+def test_secure_card_is_read_by_a_pn532_and_says_another_message_each_time(
+    make_bin: MakeBin, mosquitto: Broker, town: Town
+) -> None:
+    bin_ = make_bin()
+    day = visits(500, 600, 700, 800, 900)
+    for visit in day:
+        visit["uid"] = SECURE
+    day[2]["leaves_after"] = 2  # torn away before the file is read
+    day[3]["replays"] = True
+    day[4]["uid"] = f"{SECURE}+{UIDS[0]}"
+    keys = {SECURE: [bytes(16).hex(), bytes(16).hex()]}
+    bin_.set_up(mosquitto.port, day, WORD, secure=keys)
+    change(bin_, reader="pn532")
+
+    assert bin_.run() == 0, bin_.console()
+
+    assert_weighed(town, [500, 600, 800])
+    said = [contract.open_secure_token(deposit["card"]) for deposit in town.deposits()]
+    assert said[0] != said[1] == said[2]
+    plain = AES_ZERO.decryptor().update(said[1][:16])
+    assert plain[:11] == b"\xc7" + bytes.fromhex(SECURE) + b"\x02\0\0"
+    assert {"card_moved", "two_cards"} <= set(bin_.shown())
+    assert len(bin_.lines("turned_away")) == 2
+    assert_whole(bin_, town)
+
+
+def test_bin_without_its_reader_says_so_and_notes_it_once(
+    make_bin: MakeBin, mosquitto: Broker, town: Town
+) -> None:
+    bin_ = make_bin()
+    bin_.set_up(mosquitto.port, visits(500), WORD, reader_hangs=True)
+    change(bin_, reader="pn532")
+
+    assert bin_.run() == 0, bin_.console()
+
+    assert "reader_failed" in bin_.shown()
+    assert [b["what"] for b in town.records.values() if b["kind"] == "alarm"] == ["reader dead"]
+    assert not town.deposits()
 
 
 def test_real_time_may_be_hastened_instead_of_jumped(

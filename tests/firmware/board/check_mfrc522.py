@@ -3,7 +3,7 @@
 from firmware.boards.simcard import Field, SimCard
 from firmware.boards.simchips import Pin, SimMFRC522
 from firmware.boards.simtime import SimClock
-from firmware.errors import ReaderFault, TwoCards
+from firmware.errors import ReaderDead, ReaderFault, TwoCards
 from firmware.reader.mfrc522 import MFRC522
 from tests.firmware.raises import raises
 
@@ -15,7 +15,7 @@ def reader(*uids):
     field = Field()
     field.cards = [SimCard(bytes.fromhex(uid)) for uid in uids]
     chip = SimMFRC522(SimClock(lambda: 0), field)
-    return MFRC522(chip, Pin(1), Pin(1)), chip, field
+    return MFRC522(chip, Pin(1), Pin(1, chip.power)), chip, field
 
 
 def test_uid_of_each_length_is_read():
@@ -44,7 +44,55 @@ def test_two_cards_are_said_to_be_two():
 def test_missing_chip_is_a_fault():
     driver, chip, _ = reader(UIDS[0])
     chip._get = lambda register: 0
-    raises(ReaderFault, driver.uid)
+    raises(ReaderDead, driver.uid)
+
+
+def test_chip_of_another_version_is_dead():
+    for version in (0x00, 0x12, 0xFF):
+        driver, chip, _ = reader(UIDS[0])
+        chip.version = version
+        chip.power(1)
+        raises(ReaderDead, driver.uid)
+
+
+def test_chip_that_restarted_by_itself_is_set_up_again():
+    driver, chip, _ = reader(UIDS[0])
+    assert driver.probe()
+    chip._reset()  # the right version, and none of its settings
+    assert not driver.probe()
+    assert driver.probe()
+    assert driver.uid() == bytes.fromhex(UIDS[0])
+
+
+def test_chip_that_hung_is_reset_by_its_line():
+    driver, chip, _ = reader(UIDS[0])
+    driver.uid()
+    answers = chip._get
+    chip._get = lambda register: 0x00
+
+    def power(level):
+        chip._get = answers
+        chip.power(level)
+
+    driver._rst = Pin(1, power)
+    assert driver.uid() == bytes.fromhex(UIDS[0])
+    assert driver.resets == 2
+
+
+def test_check_bytes_damaged_on_their_way_are_refused():
+    for number in (2, 3, 4, 5):  # UID part with BCC, SAK with CRC_A, and once more
+        driver, chip, field = reader(UIDS[1])
+        heard = []
+
+        def spoilt(frame, bits, heard=heard, field=field, number=number):
+            answer = field(frame, bits)
+            heard.append(answer if frame else None)
+            if frame and len([a for a in heard if a]) == number:
+                return answer[:-1] + bytes([answer[-1] ^ 1])
+            return answer
+
+        chip._field = spoilt
+        raises(ReaderFault, driver.uid)
 
 
 def test_chip_that_lost_its_registers_is_set_up_again():

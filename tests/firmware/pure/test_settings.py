@@ -40,6 +40,7 @@ def test_each_wrong_value_is_refused():
         {"min_g": 70000},
         {"calibration": {"number": 1}},
         {"calibration": None},
+        {"reader": "rdm6300"},
     ):
         raises(SettingsFault, Settings, changed(**wrong))
 
