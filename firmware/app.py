@@ -6,10 +6,10 @@ A board gives pins, buses, flash, ticks and randomness; boards/esp32.py says whi
 import asyncio
 import gc
 
-from firmware import contract, fingerprint, journal, records, ring
+from firmware import contract, fingerprint, journal, pictures, records, ring
 from firmware.cipher import decrypt
 from firmware.clock import Clock
-from firmware.display import SSD1306, Display
+from firmware.display import SSD1306, Buzzer, Display
 from firmware.errors import LinkFault
 from firmware.lid import Lid
 from firmware.link import Link
@@ -35,7 +35,9 @@ class App:
         self.journal = journal.Journal(board.flash, who, board.random, self._common)
         self._lid = Lid(board.lid_lock, board.lid_switch)
         scale = platform.of_board(board, settings, self._clock.up_ms)
-        display = Display(SSD1306(board.i2c), settings.language, settings.scale, self._say)
+        words = pictures.Pictures(pictures.path(settings.language), settings.own_digits)
+        sound = Buzzer(board.buzzer)
+        display = Display(SSD1306(board.i2c), words, settings.scale, self._say, sound)
         self.visits = Visits(
             scale, self.journal, self._lid, display, settings, board.temp_c10, self._saved
         )

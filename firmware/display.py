@@ -1,58 +1,110 @@
-"""The display: an SSD1306 of 128x64 dots over I2C, and the words that go on it.
+"""The display: an SSD1306 of 128x64 dots over I2C, the pictures that go on it, and the buzzer.
 
-framebuf draws English only; Arabic needs shapes drawn beforehand, so until the bin carries them
-an Arabic bin shows English dots while `say` hears the word itself.
+Pictures are drawn beforehand (pictures.py). A word that has none, because the file is damaged, is
+shown by its own name in plain letters, so that the bin never stays silent about what it does.
 """
 
-import framebuf
+import asyncio
 
-from firmware import words
+from firmware import pictures
+from firmware.errors import PictureFault
 
-WIDTH, HEIGHT, ADDRESS = 128, 64, 0x3C
-# SSD1306 data sheet, section 10: horizontal addressing, 1/64 duty, COM pins 0x12, charge pump on.
-_SET_UP = bytes.fromhex("ae2000a83fd30040a1c8da1281cfd9f1db30a4a68d14af")
-_WHOLE = bytes.fromhex("21007f220007")  # columns 0 to 127, pages 0 to 7
+ADDRESS = 0x3C
+DOTS = pictures.WIDTH * pictures.PAGES
+# SSD1306 data sheet, section 10: horizontal addressing, 1/64 duty, COM pins 0x12, charge pump on,
+# then the window: columns 0 to 127, pages 0 to 7. Sent with every picture: a display that lost its
+# power for a moment answers as before and shows nothing.
+_SET_UP = bytes.fromhex("2000a83fd30040a1c8da1281cfd9f1db30a4a68d1421007f220007")
+_ON, _OFF = b"\xaf", b"\xae"
+# On and off in turn, in milliseconds: one long beep is well, three short ones are not.
+BEEPS = {pictures.GOOD: (150,), pictures.BAD: (80, 80, 80, 80, 80)}
 
 
 class SSD1306:
     def __init__(self, i2c) -> None:
         self._i2c = i2c
-        self._dots = bytearray(WIDTH * HEIGHT // 8)
-        self._frame = framebuf.FrameBuffer(self._dots, WIDTH, HEIGHT, framebuf.MONO_VLSB)
-        self._ready = False
+        self.dots = bytearray(DOTS)
 
-    def draw(self, lines: list) -> None:
-        """Show lines of at most 16 characters. Raises OSError if nobody answers on the bus."""
-        if not self._ready:
-            self._command(_SET_UP)
-        self._ready = False  # a display that stops answering is set up anew
-        self._frame.fill(0)
-        for row, line in enumerate(lines):
-            self._frame.text(line, 0, 16 + 24 * row)
-        self._command(_WHOLE)
-        self._i2c.writeto(ADDRESS, b"\x40" + self._dots)
-        self._ready = True
+    def refresh(self) -> None:
+        """Show the dots. Raises OSError if nobody answers on the bus."""
+        self._command(_SET_UP)
+        self._i2c.writeto(ADDRESS, b"\x40" + self.dots)
+        self._command(_ON)
+
+    def dark(self) -> None:
+        """Switch the panel off until the next picture."""
+        self._command(_OFF)
 
     def _command(self, data: bytes) -> None:
         self._i2c.writeto(ADDRESS, b"\x00" + data)
 
 
+class Buzzer:
+    """A buzzer with an oscillator of its own behind one pin."""
+
+    def __init__(self, pin) -> None:
+        self._pin = pin
+        self._beeping = None
+
+    def play(self, tone: int) -> None:
+        """Beep while everything else goes on; a new tone ends the one before."""
+        if tone in BEEPS:
+            if self._beeping is not None:
+                self._beeping.cancel()
+            self._beeping = asyncio.create_task(self._beep(BEEPS[tone]))
+
+    async def _beep(self, pattern: tuple) -> None:
+        try:
+            for i, ms in enumerate(pattern):
+                self._pin(1 - i % 2)
+                await asyncio.sleep_ms(ms)
+        finally:
+            self._pin(0)
+
+
 class Display:
-    """Shows words, amounts with `scale` decimals.
+    """Shows words, amounts with `scale` decimals, and sounds the tone that belongs to each.
 
     `say(word, values, lines)` hears each, for a voice or a simulated board.
     """
 
-    def __init__(self, screen: SSD1306, language: str, scale: int, say) -> None:
+    def __init__(self, screen: SSD1306, words, scale: int, say, buzzer=None) -> None:
         self._screen = screen
-        self._language = language
+        self._pictures = words
         self._scale = scale
         self._say = say
+        self._buzzer = buzzer
         self.failures = 0
 
     def show(self, word: str, values: tuple = ()) -> None:
+        """Show a word; values are its weight, credit and balance, as far as it has them."""
+        shown = pictures.numbers(values, self._scale)
         try:
-            self._screen.draw(words.lines(word, "en", values, self._scale))
+            tone, lines = self._pictures.draw(self._screen.dots, word, shown)
+        except PictureFault:
+            tone, lines = pictures.SILENT, [word.replace("_", " "), " ".join(shown)]
+            _plain(self._screen.dots, lines)
+            self.failures += 1
+        try:
+            self._screen.refresh()
         except OSError:
             self.failures += 1  # a dark display does not stop the weighing
-        self._say(word, values, words.lines(word, self._language, values, self._scale))
+        if self._buzzer is not None:
+            self._buzzer.play(tone)
+        self._say(word, values, lines)
+
+    def dark(self) -> None:
+        """Show nothing until the next word."""
+        try:
+            self._screen.dark()
+        except OSError:
+            self.failures += 1
+
+
+def _plain(dots: bytearray, lines: list) -> None:
+    import framebuf
+
+    frame = framebuf.FrameBuffer(dots, pictures.WIDTH, 8 * pictures.PAGES, framebuf.MONO_VLSB)
+    frame.fill(0)
+    for row, line in enumerate(lines):
+        frame.text(line, 0, 16 + 24 * row)

@@ -4,6 +4,7 @@ FirmwareError
 ├── FlashFault     the flash did not keep what was written
 ├── JournalFull    every sector holds records that nobody has settled yet
 ├── SettingsFault  settings that would make a bin weigh or sign wrongly
+├── PictureFault   a word whose picture is not on the flash
 ├── ReaderFault    the card reader's chip does not answer as its data sheet says
 │   ├── ReaderDead it is not there, also after a reset
 │   ├── CardGone   a card was taken away while it was read
@@ -25,6 +26,10 @@ class JournalFull(FirmwareError):
 
 
 class SettingsFault(FirmwareError):
+    pass
+
+
+class PictureFault(FirmwareError):
     pass
 
 

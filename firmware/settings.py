@@ -2,8 +2,9 @@
 
 A JSON file beside the program on the device's own flash, never in the repository:
 device, key (64 hex digits), key_number, fractions, host, port, user, password,
-calibration {number, cells [[zero, counts, grams], ...]}, e_g, min_g, max_g, language, scale,
-reader (mfrc522 or pn532).
+calibration {number, cells [[zero, counts, grams], ...]}, e_g, min_g, max_g; and what may be left
+out: language (en, ar, fr), own_digits (the language's instead of 0 to 9), scale, reader (mfrc522 or
+pn532).
 """
 
 import binascii
@@ -14,6 +15,7 @@ from firmware.errors import SettingsFault
 from firmware.scale.calibration import calibration
 
 READERS = ("mfrc522", "pn532")
+LANGUAGES = ("en", "ar", "fr")  # of firmware/frames
 
 
 class Settings:
@@ -32,6 +34,7 @@ class Settings:
             self.min_g = values["min_g"]
             self.max_g = values["max_g"]
             self.language = values.get("language", "en")
+            self.own_digits = values.get("own_digits", False)
             self.scale = values.get("scale", 2)  # decimals of the town's credit
             self.reader = values.get("reader", "mfrc522")
         except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -45,6 +48,8 @@ class Settings:
             raise SettingsFault("device, key, fractions or ranges")
         if self.reader not in READERS:
             raise SettingsFault("reader")
+        if self.language not in LANGUAGES:
+            raise SettingsFault("language is one of " + ", ".join(LANGUAGES))
 
 
 def load(path: str) -> Settings:

@@ -1,49 +1,163 @@
-"""Every word the bin can say, in English and Arabic, two short lines each.
+"""Every word the bin can show: a sign, then two short lines in English, Arabic and French.
 
-`{}` places take the values in the order given to lines(): grams, then credit and balance.
+`{g}` is a weight in grams, `{c}` a credit, `{b}` a balance. The bin itself never reads this file:
+`python -m farz.lettering` draws it into firmware/frames, one file a language, and the bin shows
+those. Neither the Arabic nor the French has been reviewed by a native speaker.
 """
 
-LANGUAGES = ("en", "ar")
+LANGUAGES = ("en", "ar", "fr")
+RIGHT_TO_LEFT = ("ar",)
 
 WORDS = {
-    "welcome": ("Welcome|Hold card here", "أهلا بكم|قرّبوا البطاقة"),
-    "wait": ("Please wait|Weighing", "انتظروا من فضلكم|جارٍ الوزن"),
-    "open_lid": ("Open the lid|Put it in, close", "افتحوا الغطاء|ضعوا النفايات وأغلقوا"),
-    "close_lid": ("Please close|the lid", "من فضلكم|أغلقوا الغطاء"),
-    "saved": ("Saved|{} g", "حُفظ|{} غ"),
-    "saved_unstable": ("Saved to check|{} g", "حُفظ للتدقيق|{} غ"),
-    "saved_for_help": ("Saved. Ask help|Weight unclear", "حُفظ، اطلبوا المساعدة|الوزن غير واضح"),
-    "credited": ("{} g: +{}|Balance {}", "{} غ: +{}|الرصيد {}"),
-    "held": ("{} g in review|+{} expected", "{} غ: قيد المراجعة|+{} متوقع"),
-    "suspended": ("{} g kept|Register card", "{} غ محفوظة لكم|سجّلوا البطاقة"),
-    "queued": ("{} g, +{} due|No budget today", "{} غ: +{} لاحقا|لا ميزانية اليوم"),
-    "quarantined": ("Kept for a check|Ask for help", "محفوظ للتدقيق|اطلبوا المساعدة"),
-    "noted": ("Noted|Thank you", "سُجّل|شكرا"),
-    "journal_full": ("Memory is full|Come back later", "الذاكرة ممتلئة|عودوا لاحقا"),
-    "bin_full": ("Bin is full|Come back later", "الحاوية ممتلئة|عودوا لاحقا"),
-    "not_steady": ("Scale not steady|Try again", "الميزان غير مستقر|حاولوا مجددا"),
-    "scale_failed": ("Scale is silent|Out of order", "الميزان لا يستجيب|خارج الخدمة"),
-    "two_cards": ("One card, please|Not two", "بطاقة واحدة فقط|من فضلكم"),
-    "card_failed": ("Card not read|Try again", "لم تُقرأ البطاقة|حاولوا مجددا"),
-    "card_moved": ("Hold card still|Try again", "ثبّتوا البطاقة|حاولوا مجددا"),
-    "card_nameless": ("Not a town card|Use your card", "ليست بطاقة البلدة|استعملوا بطاقتكم"),
-    "reader_failed": ("Card reader dead|Out of order", "قارئ البطاقات معطل|خارج الخدمة"),
-    "flash_failed": ("Cannot save|Out of order", "تعذّر الحفظ|خارج الخدمة"),
+    "starting": ("wait", "Starting|One moment", "بدء التشغيل|لحظة", "Démarrage|Un instant"),
+    "welcome": (
+        "card",
+        "Welcome|Hold card here",
+        "أهلا بكم|قرّبوا البطاقة",
+        "Bienvenue|Posez la carte",
+    ),
+    "wait": ("wait", "Please wait|Weighing", "من فضلكم|جارٍ الوزن", "Un instant|Pesée en cours"),
+    "open_lid": (
+        "open",
+        "Open the lid|Put it in, close",
+        "افتحوا الغطاء|ضعوها ثم أغلقوا",
+        "Ouvrez|Déposez, fermez",
+    ),
+    "open_balance": (
+        "open",
+        "Open the lid|Balance {b}",
+        "افتحوا الغطاء|الرصيد {b}",
+        "Ouvrez|Solde {b}",
+    ),
+    "close_lid": (
+        "close",
+        "Please close|the lid",
+        "من فضلكم|أغلقوا الغطاء",
+        "Fermez svp|le couvercle",
+    ),
+    "saved": ("check", "Saved|{g} g", "حُفظ|{g} غ", "Enregistré|{g} g"),
+    "saved_unstable": ("check", "Saved to check|{g} g", "حُفظ للتدقيق|{g} غ", "À vérifier|{g} g"),
+    "saved_for_help": (
+        "help",
+        "Saved. Ask help|Weight unclear",
+        "اطلبوا المساعدة|الوزن غير واضح",
+        "Demandez l'aide|Poids incertain",
+    ),
+    "credited": ("coin", "{g} g +{c}|Balance {b}", "{g} غ +{c}|الرصيد {b}", "{g} g +{c}|Solde {b}"),
+    "held": (
+        "eye",
+        "{g} g in review|+{c} expected",
+        "{g} غ للمراجعة|+{c} متوقع",
+        "{g} g à vérifier|+{c} attendus",
+    ),
+    "suspended": (
+        "card",
+        "{g} g kept|Register card",
+        "{g} غ محفوظة|سجّلوا البطاقة",
+        "{g} g gardés|Inscrivez la carte",
+    ),
+    "queued": (
+        "clock",
+        "{g} g, +{c} due|No budget today",
+        "{g} غ +{c}|لاحقا، لا ميزانية اليوم",
+        "{g} g, +{c} dû|Budget épuisé",
+    ),
+    "quarantined": (
+        "help",
+        "Kept for a check|Ask for help",
+        "محفوظ للتدقيق|اطلبوا المساعدة",
+        "À vérifier|Demandez l'aide",
+    ),
+    "noted": ("check", "Noted|Thank you", "سُجّل|شكرا", "Noté|Merci"),
+    "balance": ("coin", "Your balance|{b}", "رصيدكم|{b}", "Votre solde|{b}"),
+    "no_balance": (
+        "clock",
+        "Not known now|Ask again later",
+        "غير معروف الآن|اسألوا لاحقا",
+        "Inconnu|Demandez après",
+    ),
+    "journal_full": (
+        "cross",
+        "Memory is full|Come back later",
+        "الذاكرة ممتلئة|عودوا لاحقا",
+        "Mémoire pleine|Revenez plus tard",
+    ),
+    "bin_full": (
+        "full",
+        "Bin is full|Come back later",
+        "الحاوية ممتلئة|عودوا لاحقا",
+        "Bac plein|Revenez plus tard",
+    ),
+    "battery_low": (
+        "battery",
+        "Battery is low|Come back later",
+        "البطارية ضعيفة|عودوا لاحقا",
+        "Batterie faible|Revenez plus tard",
+    ),
+    "lid_forced": (
+        "lock",
+        "Lid was forced|Please close it",
+        "فُتح الغطاء عنوة|أغلقوه من فضلكم",
+        "Couvercle forcé|Refermez-le",
+    ),
+    "safe_mode": (
+        "tool",
+        "Being repaired|Come back later",
+        "قيد الإصلاح|عودوا لاحقا",
+        "En réparation|Revenez plus tard",
+    ),
+    "set_up": (
+        "tool",
+        "Set up by Wi-Fi|farz-setup",
+        "إعداد الشبكة|farz-setup",
+        "Réglage Wi-Fi|farz-setup",
+    ),
+    "not_steady": (
+        "cross",
+        "Scale not steady|Try again",
+        "الميزان غير ثابت|حاولوا مجددا",
+        "Pesée instable|Réessayez",
+    ),
+    "scale_failed": (
+        "cross",
+        "Scale is silent|Out of order",
+        "الميزان لا يعمل|خارج الخدمة",
+        "Balance muette|Hors service",
+    ),
+    "two_cards": (
+        "cross",
+        "One card, please|Not two",
+        "بطاقة واحدة|من فضلكم",
+        "Une seule carte|s'il vous plaît",
+    ),
+    "card_failed": (
+        "cross",
+        "Card not read|Try again",
+        "لم تُقرأ البطاقة|حاولوا مجددا",
+        "Carte illisible|Réessayez",
+    ),
+    "card_moved": (
+        "cross",
+        "Hold card still|Try again",
+        "ثبّتوا البطاقة|حاولوا مجددا",
+        "Carte bougée|Réessayez",
+    ),
+    "card_nameless": (
+        "cross",
+        "Not a town card|Use your card",
+        "ليست بطاقة البلدة|استعملوا بطاقتكم",
+        "Carte étrangère|Prenez la vôtre",
+    ),
+    "reader_failed": (
+        "cross",
+        "Card reader dead|Out of order",
+        "قارئ معطّل|خارج الخدمة",
+        "Lecteur en panne|Hors service",
+    ),
+    "flash_failed": (
+        "cross",
+        "Cannot save|Out of order",
+        "تعذّر الحفظ|خارج الخدمة",
+        "Mémoire en panne|Hors service",
+    ),
 }
-
-
-def lines(word: str, language: str, values: tuple, scale: int = 0) -> list:
-    """Return the two lines of a word in a language; amounts have `scale` decimals."""
-    text = WORDS[word][LANGUAGES.index(language)]
-    shown = [str(value) for value in values[:1]] + [amount(v, scale) for v in values[1:]]
-    return text.format(*shown[: text.count("{}")]).split("|")
-
-
-def amount(minor: "int | None", scale: int) -> str:
-    """Return minor units as people read them; a dash if they are not known."""
-    if minor is None:
-        return "-"
-    digits = str(abs(minor))
-    digits = "0" * (scale + 1 - len(digits)) + digits
-    text = digits[:-scale] + "." + digits[-scale:] if scale else digits
-    return "-" + text if minor < 0 else text

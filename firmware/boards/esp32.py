@@ -31,6 +31,7 @@ PINS = {
     "i2c_sda": 21,
     "lid_lock": 32,
     "lid_switch": 33,
+    "buzzer": 13,
 }
 JOURNAL = "journal"  # the partition's label in hardware/partitions.csv
 SPI_BAUD, I2C_BAUD = 1000000, 400000
@@ -54,6 +55,7 @@ class Esp32Board:
             miso=pin(PINS["spi_miso"]),
         )
         self.i2c = machine.I2C(0, scl=pin(PINS["i2c_scl"]), sda=pin(PINS["i2c_sda"]), freq=I2C_BAUD)
+        self.buzzer = pin(PINS["buzzer"], out, value=0)
         self.flash = _journal_partition()
         self.lock, self.unlock = machine.disable_irq, machine.enable_irq
         self.ticks_ms, self.ticks_us = time.ticks_ms, time.ticks_us

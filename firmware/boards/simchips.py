@@ -173,13 +173,69 @@ class SimMFRC522:
 
 
 class SimSSD1306:
-    """An I2C bus with the display on it: keeps the last whole picture it was sent."""
+    """An I2C bus with the display on it: commands, addressing window and display memory.
+
+    Section 9 of the data sheet. `dots` is what a person sees: nothing while the panel is off or
+    its charge pump is.
+    """
+
+    ARGUMENTS = {0x20: 1, 0x21: 2, 0x22: 2, 0x81: 1, 0x8D: 1, 0xA8: 1, 0xD3: 1}
+    ARGUMENTS.update({0xD5: 1, 0xD9: 1, 0xDA: 1, 0xDB: 1})
 
     def __init__(self) -> None:
-        self.dots = bytes(1024)
+        self.memory = bytearray(1024)
+        self.present = True
+        self.reset()
+
+    def reset(self) -> None:
+        """Lose the power for a moment: the memory holds anything, every register its default."""
+        for i in range(1024):
+            self.memory[i] = i * 37 & 0xFF
+        self._on = self._pumps = self._horizontal = False
+        self._columns, self._pages = (0, 127), (0, 7)
+        self._column = self._page = 0
+
+    @property
+    def dots(self) -> bytes:
+        return bytes(self.memory) if self._on and self._pumps else bytes(1024)
 
     def writeto(self, address: int, data: bytes) -> None:
-        if address != 0x3C:
+        if address != 0x3C or not self.present:
             raise OSError(19)  # ENODEV, what the bus says when nobody answers
         if data[0] == 0x40:
-            self.dots = bytes(data[1:])
+            self._data(data[1:])
+        elif data[0] == 0x00:
+            self._commands(data[1:])
+
+    def _commands(self, data: bytes) -> None:
+        at = 0
+        while at < len(data):
+            command = data[at]
+            wanted = self.ARGUMENTS.get(command, 0)
+            self._command(command, data[at + 1 : at + 1 + wanted])
+            at += 1 + wanted
+
+    def _command(self, command: int, given: bytes) -> None:
+        if command in (0xAE, 0xAF):
+            self._on = command == 0xAF
+        elif command == 0x8D:
+            self._pumps = given == b"\x14"
+        elif command == 0x20:
+            self._horizontal = given == b"\x00"
+        elif command == 0x21:
+            self._columns, self._column = tuple(given), given[0]
+        elif command == 0x22:
+            self._pages, self._page = tuple(given), given[0]
+
+    def _data(self, data: bytes) -> None:
+        whole = (self._columns, self._pages, self._column, self._page) == ((0, 127), (0, 7), 0, 0)
+        if whole and self._horizontal and len(data) == 1024:
+            self.memory[:] = data
+            return
+        for byte in data:
+            self.memory[128 * self._page + self._column] = byte
+            self._column += 1
+            if self._column > self._columns[1]:
+                self._column = self._columns[0]
+                if self._horizontal:
+                    self._page = self._pages[0] if self._page == self._pages[1] else self._page + 1

@@ -38,6 +38,7 @@ class SimBoard:
         self.cells = [(chip.dout, chip.sck) for chip in chips]
         self._wire_reader(settings.reader)
         self.i2c = SimSSD1306()
+        self.buzzer = Pin(0)
         self.lid_lock = Pin(0, self._lock_moved)
         self.ticks_ms, self.ticks_us = self.clock.ticks_ms, self.clock.ticks_us
         self.ticks_diff = self.clock.ticks_diff

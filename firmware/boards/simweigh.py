@@ -18,6 +18,7 @@ from firmware.boards.simtime import SimClock
 from firmware.display import SSD1306, Display
 from firmware.journal import Identity, Journal
 from firmware.lid import Lid
+from firmware.pictures import Pictures, path
 from firmware.scale import platform
 from firmware.scale.limits import permissible_mg
 from firmware.settings import Settings
@@ -171,7 +172,8 @@ class Bench:
         self.journal = Journal(RamFlash(4), identity, _numbers, self._common)
         self.lid_open, self.unlocked = False, Pin(0)
         lid = Lid(self.unlocked, lambda: self.lid_open)
-        display = Display(SSD1306(SimSSD1306()), "en", 2, self._say)
+        words = Pictures(path("en"))
+        display = Display(SSD1306(SimSSD1306()), words, 2, self._say)
         self.said = []
         self.visits = Visits(
             self.scale, self.journal, lid, display, settings, lambda: 200, self._saved

@@ -2,29 +2,101 @@
 
 import asyncio
 
-from firmware.boards.simchips import SimSSD1306
+from firmware import pictures
+from firmware.boards.simchips import Pin, SimSSD1306
 from firmware.boards.simtime import PERIOD, SimClock
-from firmware.display import SSD1306, Display
+from firmware.display import SSD1306, Buzzer, Display
+from firmware.pictures import Pictures
 
 
-def shown(lines):
-    chip = SimSSD1306()
-    SSD1306(chip).draw(lines)
-    return chip.dots
+class Bin:
+    """A display with a chip and a buzzer, and what was heard of it."""
+
+    def __init__(self, language="en", path=None):
+        self.chip = SimSSD1306()
+        self.heard = []
+        self.levels = []
+        pin = Pin(0, lambda level: self.levels.append((level, clock_ms())))
+        words = Pictures(path or pictures.path(language))
+        self.display = Display(SSD1306(self.chip), words, 2, self._say, Buzzer(pin))
+
+    def _say(self, word, values, lines):
+        self.heard.append((word, values, lines))
 
 
-def test_lines_are_drawn_where_they_belong():
-    dots = shown(["Saved", "1500 g"])
-    rows = [any(dots[128 * page : 128 * (page + 1)]) for page in range(8)]
-    assert rows == [False, False, True, False, False, True, False, False]
-    assert dots != shown(["Saved", "1501 g"])
+def clock_ms():
+    return asyncio.core.ticks()
+
+
+def picture(language, word, values):
+    dots = bytearray(1024)
+    Pictures(pictures.path(language)).draw(dots, word, pictures.numbers(values, 2))
+    return bytes(dots)
+
+
+def test_person_sees_the_picture_of_the_word():
+    for language in ("en", "ar", "fr"):
+        bin_ = Bin(language)
+        bin_.display.show("credited", (2210, 55, 12345))
+        assert bin_.chip.dots == picture(language, "credited", (2210, 55, 12345))
 
 
 def test_words_are_heard_in_the_language_of_the_bin():
-    heard = []
-    display = Display(SSD1306(SimSSD1306()), "ar", 2, lambda *said: heard.append(said))
-    display.show("saved", (1500,))
-    assert heard == [("saved", (1500,), ["حُفظ", "1500 غ"])]
+    bin_ = Bin("ar")
+    bin_.display.show("saved", (1500,))
+    assert bin_.heard == [("saved", (1500,), ["حُفظ", "1500 غ"])]
+
+
+def test_display_that_lost_its_power_shows_the_next_word():
+    bin_ = Bin()
+    bin_.display.show("welcome")
+    bin_.chip.reset()
+    assert bin_.chip.dots == bytes(1024)
+    bin_.display.show("wait")
+    assert bin_.chip.dots == picture("en", "wait", ())
+
+
+def test_unplugged_display_stops_nothing_and_comes_back():
+    bin_ = Bin()
+    bin_.chip.present = False
+    bin_.display.show("wait")
+    assert (bin_.display.failures, len(bin_.heard)) == (1, 1)
+    bin_.chip.present = True
+    bin_.display.show("open_lid")
+    assert bin_.chip.dots == picture("en", "open_lid", ())
+
+
+def test_dark_display_lights_up_with_the_next_word():
+    bin_ = Bin()
+    bin_.display.show("welcome")
+    bin_.display.dark()
+    assert bin_.chip.dots == bytes(1024)
+    bin_.display.show("wait")
+    assert any(bin_.chip.dots)
+
+
+def test_word_without_a_picture_is_shown_in_plain_letters():
+    bin_ = Bin(path="/no/such/file")
+    bin_.display.show("saved", (1500,))
+    assert any(bin_.chip.dots)
+    assert bin_.heard == [("saved", (1500,), ["saved", "1500"])]
+
+
+def test_buzzer_tells_good_from_bad():
+    clock = SimClock(lambda: 0)
+    clock.install()
+
+    async def main():
+        bin_ = Bin()
+        for word in ("saved", "bin_full", "wait"):
+            bin_.display.show(word, (1,))
+            await asyncio.sleep(1)
+        return bin_.levels
+
+    levels = asyncio.run(main())
+    assert levels[:2] == [(1, 0), (0, 150)]
+    assert [ms for _, ms in levels[2:]] == [1000 + 80 * i for i in range(6)]
+    assert [level for level, _ in levels[2:]] == [1, 0] * 3
 
 
 def test_ten_hours_pass_at_once_and_ticks_wrap():
