@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from sqlalchemy import select
 
+from backend.budgets import coverage
 from backend.devices import gaps
 from backend.ledger import repeats, totals
 from backend.ledger import tables as t
@@ -89,11 +90,17 @@ def look_for_gaps(services: Services) -> None:
             more = gaps.keep_all(conn, services.ledger_id)
 
 
+def keep_coverage(services: Services) -> None:
+    """What covers the credit is computed once a day, and kept."""
+    coverage.keep_today(services)
+
+
 CHORES = (
     Chore("end holds", 5, end_holds),
     Chore("sign log", 60, sign_log),
     Chore("pay claims", 60, pay_claims),
     Chore("sum days", 300, sum_days),
+    Chore("keep coverage", 600, keep_coverage),
     Chore("look for gaps", 3_600, look_for_gaps),
     Chore("forget keys", 86_400, forget_keys),
 )

@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 
 from backend.ledger.tables import metadata
+from backend.noun_tables import APPEND_ONLY as _IN_FOLDERS
 from backend.transfers.tables import booking as booking
 from backend.transfers.tables import correction as correction
 
@@ -389,4 +390,5 @@ APPEND_ONLY = (
     "redemption",
     "booking",
     "correction",
+    *_IN_FOLDERS,
 )

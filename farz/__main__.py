@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from farz import (
+    budget_commands,
     card_commands,
     compost_commands,
     device_commands,
@@ -36,6 +37,7 @@ app.add_typer(card_commands.app, name="card")
 app.add_typer(compost_commands.app, name="compost")
 app.add_typer(tariff_commands.app, name="tariff")
 app.add_typer(ledger_commands.app, name="ledger")
+app.add_typer(budget_commands.app, name="budget")
 app.add_typer(report_commands.app, name="report")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, nothing else.")]

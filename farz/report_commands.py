@@ -1,12 +1,14 @@
 """`farz report`: figures for those who pay and those who watch."""
 
+import time
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from farz.town import open_books
 
-app = typer.Typer(no_args_is_help=True, help="Figures: streams of waste.")
+app = typer.Typer(no_args_is_help=True, help="Figures: streams of waste, what covers the credit.")
 
 
 @app.command()
@@ -29,3 +31,44 @@ def streams(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
             f"{stream.fraction:<16} {where:<20} {stream.net_g / 1000:>10.3f} kg "
             f"{stream.deposits:>6} deposits {stream.amount:>10} credit"
         )
+
+
+@app.command()
+def coverage(
+    days: Annotated[int, typer.Option(min=1, max=3_700, help="How many kept days.")] = 90,
+    plot: Annotated[Path | None, typer.Option(help="Also draw the days as an SVG.")] = None,
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+) -> None:
+    """What covers the credits outstanding: avoided disposal cost, merchants' promises, compost.
+
+    Examples:  farz report coverage --json        farz report coverage --plot coverage.svg
+    """
+    import json
+    from dataclasses import asdict
+
+    from backend import db
+    from backend.budgets import coverage as cover
+    from backend.budgets.endpoints import WORDS
+    from backend.budgets.picture import drawn
+
+    with open_books() as (engine, ledger_id), db.read(engine) as conn:
+        now = cover.coverage(conn, ledger_id, now_s=int(time.time()))
+        kept = cover.days(conn, ledger_id, limit=days)
+        costs = cover.disposal_costs(conn, ledger_id)
+    if plot is not None:
+        plot.write_text(drawn(kept, WORDS), encoding="utf-8")
+    if as_json:
+        parts = {"now": asdict(now), "days": [asdict(each) for each in kept]}
+        typer.echo(json.dumps({**parts, "disposal_costs": [asdict(each) for each in costs]}))
+        return
+    share = "-" if now.permille is None else f"{now.permille / 10:.1f} %"
+    typer.echo(
+        f"outstanding {now.outstanding}, covered {now.cover} ({share}): compost {now.stock}, "
+        f"promised {now.promised}, avoided disposal {now.avoided}; {now.waiting} waits for budget"
+    )
+    for missing in now.missing:
+        typer.echo(f"not counted: {missing}")
+    for each in kept:
+        share = "-" if each.permille is None else f"{each.permille / 10:.1f} %"
+        day = time.strftime("%Y-%m-%d", time.gmtime(each.computed_s))
+        typer.echo(f"{day}  outstanding {each.outstanding:>10}  covered {each.cover:>10}  {share}")

@@ -2,13 +2,13 @@
 
 import json
 import time
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from farz.errors import FarzError
+from farz.moments import moment
 from farz.town import open_books, open_town
 
 if TYPE_CHECKING:
@@ -55,8 +55,8 @@ def draft(
             conn,
             services.ledger_id,
             _rates(rates),
-            from_s=_moment(since),
-            until_s=_moment(until) if until else None,
+            from_s=moment(since),
+            until_s=moment(until) if until else None,
             point_id=_point(towns.points(conn, services.ledger_id), point) if point else None,
             drafted_by=access.by_login(conn, services.ledger_id, by).signature,
             note=note,
@@ -108,8 +108,8 @@ def simulate(
 
     with open_books() as (engine, ledger_id), db.read(engine) as conn:
         draft = tariffs.tariff(conn, ledger_id, tariff_id)
-        end_s = _moment(until) if until else 2**40
-        found = replay(conn, ledger_id, draft, _moment(since) if since else 0, end_s)
+        end_s = moment(until) if until else 2**40
+        found = replay(conn, ledger_id, draft, moment(since) if since else 0, end_s)
     if plot is not None:
         plot.write_text(drawn(found.spread), encoding="utf-8")
     report = found.as_dict()
@@ -158,11 +158,3 @@ def _rates(words: list[str]) -> dict[str, int]:
         return {fraction: int(amount) for fraction, amount in pairs}
     except ValueError:
         raise FarzError("Write rates like organic=25, in minor units per kilogram.") from None
-
-
-def _moment(text: str) -> int:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise FarzError(f"{text!r} is no moment; write it like 2027-01-01T00:00+02:00.") from None
-    return int(moment.timestamp())

@@ -7,13 +7,16 @@ so that a session that is over does not go on watching.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Literal
 
 from fastapi import Depends, Query, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.sse import EventSourceResponse, ServerSentEvent
+from markupsafe import Markup
 
+from backend.budgets import picture
+from backend.budgets.coverage import Coverage
 from backend.reports import service as reports
 from backend.services import Services
 from dashboards.municipality import streams
@@ -35,6 +38,7 @@ def show_streams(page: Office, period: Period = "today") -> Response:
         period=period,
         periods=streams.PERIODS,
         town_now=_overview(page, period),
+        drawn=lambda days: _drawn(page, days),
     )
 
 
@@ -61,4 +65,21 @@ def _overview(page: Page, period: str) -> streams.Overview:
 
 
 def _fragment(page: Page, period: str) -> str:
-    return page.text("municipality/figures.html", town_now=_overview(page, period))
+    return page.text(
+        "municipality/figures.html",
+        town_now=_overview(page, period),
+        drawn=lambda days: _drawn(page, days),
+    )
+
+
+def _drawn(page: Page, days: Sequence[Coverage]) -> Markup:
+    """The days' coverage as a picture in the reader's language; its words are escaped there."""
+    say = page.language.say
+    words = {
+        "title": say("What covers the credit"),
+        "stock": say("Compost in stock"),
+        "promised": say("Promised by merchants"),
+        "avoided": say("Avoided disposal cost"),
+        "outstanding": say("Credit outstanding"),
+    }
+    return Markup(picture.drawn(days, words))

@@ -6,6 +6,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
+from backend.budgets import coverage
+from backend.budgets import service as budgets
+from backend.budgets.coverage import Coverage
+from backend.budgets.service import Claims
 from backend.devices import service as devices
 from backend.devices.service import Device
 from backend.reports import service as reports
@@ -17,6 +21,7 @@ from backend.towns import service as towns
 
 PERIODS = ("today", "week", "month", "all")
 _DAYS = {"today": 0, "week": 6, "month": 29}
+COVERED_DAYS = 90
 SILENT_AFTER_S = 2 * 3600
 
 
@@ -49,6 +54,8 @@ class Overview:
     fractions: tuple[Bar, ...]
     points: tuple[Bar, ...]
     money: Money
+    claims: Claims
+    covered: tuple[Coverage, ...]
     outcomes: dict[str, int]
     devices: tuple[Seen, ...]
     at_s: int
@@ -63,6 +70,8 @@ def overview(services: Services, period: str, timezone: str) -> Overview:
         places = {point.id: point.name for point in towns.points(conn, ledger_id)}
         seen = [_seen(each, places, now_s) for each in devices.devices(conn, ledger_id)]
         money = totals.money(conn, ledger_id)
+        claims = budgets.claims(conn, ledger_id)
+        covered = coverage.days(conn, ledger_id, limit=COVERED_DAYS)
         outcomes = totals.outcomes(conn, ledger_id, since_s)
     return Overview(
         change=total.change,
@@ -70,6 +79,8 @@ def overview(services: Services, period: str, timezone: str) -> Overview:
         fractions=bars(total.streams, lambda stream: stream.fraction),
         points=bars(total.streams, lambda stream: stream.point or ""),
         money=money,
+        claims=claims,
+        covered=tuple(covered),
         outcomes=outcomes,
         devices=tuple(sorted(seen, key=lambda each: (each.state == "online", each.id))),
         at_s=now_s,

@@ -1,0 +1,6 @@
+"""The tables that lie in their nouns' own folders, gathered for the one metadata of a town."""
+
+from backend.budgets import tables as budgets
+
+# What was decided or measured once stays as it was written.
+APPEND_ONLY = (*budgets.APPEND_ONLY,)

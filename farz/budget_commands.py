@@ -1,0 +1,94 @@
+"""`farz budget`: what may be minted in a period, what waits for it, what a tonne saves."""
+
+import json
+import time
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from farz.moments import moment
+from farz.town import open_books, open_town
+
+app = typer.Typer(no_args_is_help=True, help="What may be minted, and what waits for it.")
+By = Annotated[str, typer.Option(help="The login of who decides.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, nothing else.")]
+
+
+@app.command(name="list")
+def show(as_json: Json = False) -> None:
+    """Every period: what of it is minted, what is left, when it runs out; and what waits.
+
+    Example:  farz budget list --json
+    """
+    from backend import db
+    from backend.budgets import service as budgets
+
+    now_s = int(time.time())
+    with open_books() as (engine, ledger_id), db.read(engine) as conn:
+        found, waiting = budgets.budgets(conn, ledger_id), budgets.claims(conn, ledger_id)
+    rows = [
+        {**asdict(each), "left": each.left, "runs_out_s": each.runs_out_s(now_s)} for each in found
+    ]
+    if as_json:
+        typer.echo(json.dumps({"budgets": rows, "waiting": asdict(waiting)}))
+        return
+    for each in found:
+        period = f"{time.ctime(each.from_s)} - {time.ctime(each.until_s)}"
+        out_s = each.runs_out_s(now_s)
+        pace = f"  used up about {time.ctime(out_s)} at this pace" if out_s else ""
+        typer.echo(f"{period}  {each.spent} of {each.amount} minted, {each.left} left{pace}")
+    typer.echo(
+        f"{waiting.count} deposits of {waiting.accounts} accounts wait for {waiting.amount}"
+        + (f", the oldest since {time.ctime(waiting.oldest_s)}" if waiting.oldest_s else "")
+    )
+
+
+@app.command(name="set")
+def set_(
+    amount: Annotated[int, typer.Argument(min=0, help="Minor units that may be minted.")],
+    since: Annotated[str, typer.Option(help="Start, like 2027-01-01T00:00+02:00.")],
+    until: Annotated[str, typer.Option(help="End, like 2027-04-01T00:00+03:00.")],
+    by: By,
+) -> None:
+    """Set a period's budget, or change it; waiting claims are paid as far as it goes.
+
+    Example:  farz budget set 2500000 --since 2027-01-01T00:00+02:00
+              --until 2028-01-01T00:00+02:00 --by salma
+    """
+    from backend.access import service as access
+    from backend.budgets import service as budgets
+
+    with open_town() as services:
+        with services.read() as conn:
+            decided_by = access.by_login(conn, services.ledger_id, by).signature
+        paid = budgets.set_budget(
+            services,
+            from_s=moment(since),
+            until_s=moment(until),
+            amount=amount,
+            decided_by=decided_by,
+        )
+    typer.echo(f"{amount} may be minted; {paid} waiting claims were paid")
+
+
+@app.command()
+def cost(
+    fraction: Annotated[str, typer.Argument(help="The sorted fraction, like organic.")],
+    amount_per_tonne: Annotated[int, typer.Argument(min=0, help="Minor units.")],
+    by: By,
+    since: Annotated[str, typer.Option(help="From when on; empty: from now on.")] = "",
+) -> None:
+    """Say what a tonne of a sorted fraction saves the town in disposal.
+
+    Example:  farz budget cost organic 25000 --by salma
+    """
+    from backend.access import service as access
+    from backend.budgets import coverage
+
+    with open_town() as services, services.begin() as conn:
+        from_s = moment(since) if since else services.now_s()
+        by_whom = access.by_login(conn, services.ledger_id, by).signature
+        decided = coverage.DisposalCost(fraction, from_s, amount_per_tonne, by_whom)
+        coverage.set_disposal_cost(conn, services.ledger_id, decided)
+    typer.echo(f"a tonne of {fraction} saves {amount_per_tonne} from {time.ctime(from_s)} on")
