@@ -1,11 +1,13 @@
 """A broker of one's own on the loopback, for the demo, the drills and the tests.
 
-Eclipse Mosquitto 2 with the configuration and access list of deploy/mosquitto. Where it is not
+Eclipse Mosquitto 2 with the configuration and access list of deploy/mosquitto, its door either
+passwords (the demo: nothing leaves the machine) or TLS with certificates. Where Mosquitto is not
 installed, the embedded `iotcore` broker: no access list, and it forgets on restart; `note` says so.
 """
 
 import os
 import shutil
+import signal
 import socket
 import string
 import subprocess
@@ -15,6 +17,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Literal, Self
 
+from backend.devices import certificates
+from backend.devices.certificates import Identity
 from farz.errors import NotInstalled, PartFailed
 from farz.processes import ROOT, free_port
 
@@ -58,6 +62,9 @@ dynamic_filters = true
 class Broker:
     """One broker process: `users` maps device ids and gateway names to passwords.
 
+    With `tls`, the broker's identity, the door is TLS and nobody has a password; `revoked` is the
+    list (DER) of certificates that it no longer takes.
+
     `start` picks a free port once; `restart` and `start` after `kill` keep it. Files live in
     `directory`. Use as a context manager, or stop() it.
     """
@@ -69,6 +76,8 @@ class Broker:
         gateways: Iterable[str] = ("gateway",),
         *,
         kind: Kind | None = None,
+        tls: Identity | None = None,
+        revoked: bytes = b"",
     ) -> None:
         self.directory = directory
         self.host = HOST
@@ -76,6 +85,8 @@ class Broker:
         self.kind: Kind = kind or _installed_kind()
         self.note = NOTES[self.kind]
         self._users = dict(users)
+        self._tls = tls
+        self._revoked = revoked
         self._gateways = list(gateways)
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -115,6 +126,22 @@ class Broker:
         self.stop()
         self.start()
 
+    def revoke(self, revoked: bytes) -> None:
+        """Put a new list of revoked certificates in force; open connections are not looked at."""
+        self._revoked = revoked
+        self._write_papers()
+        self.reload()
+
+    def allow(self, rules: str) -> None:
+        """Put another access list in force for whoever publishes or connects from now on."""
+        _write(self.directory / "acl", rules)
+        self.reload()
+
+    def reload(self) -> None:
+        """SIGHUP: Mosquitto reads lists and passwords anew."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGHUP)
+
     def __enter__(self) -> Self:
         return self.start()
 
@@ -146,12 +173,15 @@ class Broker:
         raise PartFailed("The broker did not start. Its last words:\n" + log[-1000:])
 
     def _mosquitto(self) -> list[str]:
-        write_passwords(self.directory / "passwords", self._users)
+        self._write_papers()
         _write(self.directory / "acl", access_list(self._gateways))
+        here = self.directory.resolve()
+        door = "tls.conf" if self._tls else "passwords.conf"
         values = {
+            "door": (TEMPLATES / door).read_text().replace("${directory}", str(here)),
             "port": self.port,
             "host": self.host,
-            "directory": self.directory.resolve(),
+            "directory": here,
             # As root Mosquitto becomes the user `mosquitto`, who could not read this directory.
             "run_as": "user root" if os.geteuid() == 0 else "",
         }
@@ -160,12 +190,29 @@ class Broker:
         _write(config, template.substitute(values))
         return [_program("mosquitto"), "-c", str(config)]
 
+    def _write_papers(self) -> None:
+        if self._tls is None:
+            write_passwords(self.directory / "passwords", self._users)
+            return
+        for name, text in broker_files(self._tls, self._revoked).items():
+            _write(self.directory / name, text)
+
     def _iotcore(self) -> list[str]:
         config = self.directory / "iotcore.toml"
         users = "".join(f'{name} = "{password}"\n' for name, password in self._users.items())
         _write(config, IOTCORE_CONFIG.substitute(host=self.host, port=self.port) + users)
         start = "import sys; from iotcore import Broker; Broker(config_path=sys.argv[1])"
         return [sys.executable, "-c", f"{start}.run_forever()", str(config)]
+
+
+def broker_files(identity: Identity, revoked: bytes) -> dict[str, str]:
+    """The files that deploy/mosquitto/tls.conf names, by name, as PEM."""
+    return {
+        "ca.crt": certificates.pem(identity.authority_der),
+        "server.crt": certificates.pem(identity.certificate_der),
+        "server.key": certificates.pem(identity.key_der, "EC PRIVATE KEY"),
+        "revoked.crl": certificates.pem(revoked, "X509 CRL"),
+    }
 
 
 def access_list(gateways: Iterable[str]) -> str:

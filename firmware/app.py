@@ -20,6 +20,7 @@ from firmware.visits import Visits
 POLL_MS = 100  # how often card and lid are looked at
 TELEMETRY_S = 900
 SYNC_S = 3600
+ALARM_AGAIN_MS = 24 * 3600 * 1000
 UNKNOWN = ("fill_pct", "battery_mv", "rssi_dbm", "raw_zero")  # not measured yet
 # The code whose hash a record carries: all that stands between the cell and the flash.
 WEIGHING = (hx711, weighing, platform, calibration, records, ring, journal, contract)
@@ -30,6 +31,7 @@ class App:
         self._board = board
         self._settings = settings
         self._clock = Clock(board.ticks_ms)
+        self._alarms = {}  # word of a trouble with the link: when it was last written down
         self._fw = fingerprint.fingerprint(WEIGHING)
         who = journal.Identity(settings.device, settings.key_number, self._fw)
         self.journal = journal.Journal(board.flash, who, board.random, self._common)
@@ -97,6 +99,16 @@ class App:
         if kind == "settled":
             name = (facts["epoch"], facts["seq"])
             self.visits.put(("settled", name, facts["outcome"], facts["body"]))
+        elif facts.get("word"):
+            self._link_trouble(facts["word"])
+
+    def _link_trouble(self, word: str) -> None:
+        """Show it, and write it down at most once a day: a journal is small."""
+        self.visits.put(("trouble", word))
+        now_ms = self._clock.up_ms()
+        if now_ms - self._alarms.get(word, -ALARM_AGAIN_MS) >= ALARM_AGAIN_MS:
+            self._alarms[word] = now_ms
+            self.visits.alarm(word)
 
     # --- tasks
 

@@ -50,4 +50,8 @@ class TwoCards(ReaderFault):
 
 
 class LinkFault(FirmwareError):
-    pass
+    """`word` is what the display says of it, if it is more than a network that is away."""
+
+    def __init__(self, why: str, word: str = "") -> None:
+        super().__init__(why)
+        self.word = word

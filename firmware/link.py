@@ -9,7 +9,7 @@ import asyncio
 
 from firmware import contract, mqtt
 from firmware.errors import LinkFault
-from firmware.session import connect
+from firmware.session import DENIED, connect
 
 WINDOW = 8
 RECORDED_MS = 15000  # how long to wait for *recorded* before sending again
@@ -17,6 +17,8 @@ NOBODY_MS = 10000  # ... when the broker said that no gateway listens
 DENIED_MS = 60000  # ... when the broker refused; the technician hears of it
 AGAIN_MS = 6 * 3600 * 1000  # after this, recorded but unsettled records are sent once more
 FIRST_MS, LONGEST_MS = 1000, 32000  # pauses between attempts to connect
+LASTING_MS = 600000  # after this, a missing gateway is told the technician
+UNHEARD = "nobody_listens"  # the display's word for reason code 0x10
 BEFORE_ALL = (-1, 0)
 
 
@@ -42,6 +44,7 @@ class Link:
         self._broken = asyncio.Event()
         self._connecting = False
         self._fault = ""  # what was last complained of
+        self._unheard_ms = None  # since when nobody has listened
         self.online = False
         self.counts = {}
 
@@ -62,7 +65,7 @@ class Link:
         while True:
             started_ms = self._up_ms()
             fault = await self._connection()
-            self._complain(fault)
+            self._complain(str(fault), fault.word)
             if self._up_ms() - started_ms > LONGEST_MS:
                 pause_ms = FIRST_MS
             jitter_ms = pause_ms * self._random(1)[0] // 512
@@ -81,15 +84,16 @@ class Link:
             await self._state(self._session, "sleeping")
             await self._session.close(True)
 
-    def _complain(self, fault: str) -> None:
-        """Tell what is wrong, once until it changes."""
-        if fault != self._fault:
-            self._note("link", {"state": "up" if self.online else "down", "why": fault})
-        self._fault = fault
+    def _complain(self, why: str, word: str = "") -> None:
+        """Tell what is wrong, once until it changes; a `word` is one for the technician."""
+        if why != self._fault:
+            state = "up" if self.online else "down"
+            self._note("link", {"state": state, "why": why, "word": word})
+        self._fault = why
 
     # --- one connection
 
-    async def _connection(self) -> str:
+    async def _connection(self) -> LinkFault:
         """Connect and stay until it breaks; return why it did."""
         self._number += 1
         self._broken.clear()
@@ -101,7 +105,7 @@ class Link:
                 tasks.append(asyncio.create_task(self._guarded(work, fault)))
             await self._broken.wait()
         except LinkFault as error:
-            fault.append(str(error))
+            fault.append(error)
         self.online = self._connecting = False
         for task in tasks:
             task.cancel()
@@ -116,7 +120,7 @@ class Link:
             await work
         except Exception as error:
             # A defect in one part must not leave the bin silent for ever: it reconnects.
-            fault.append(str(error) if isinstance(error, LinkFault) else repr(error))
+            fault.append(error if isinstance(error, LinkFault) else LinkFault(repr(error)))
             self._broken.set()
 
     async def _connect(self):
@@ -124,7 +128,8 @@ class Link:
         lost = contract.canonical({"state": "lost", "session": self._number}).encode()
         client = (settings.device, settings.user, settings.password)
         will = (self._topic("state"), lost)
-        return await connect(settings.host, settings.port, self._receive, client, will)
+        address = (settings.host, settings.port)
+        return await connect(address, settings.papers, self._receive, client, will)
 
     async def _talk(self, session) -> None:
         """Be born, then send what is unsettled, in order, for as long as the connection lasts."""
@@ -145,7 +150,9 @@ class Link:
         body.update(oldest_seq=journal.oldest_seq())
         number = settings.key_number
         jws = contract.sign(self._up_key, settings.device, number, "birth", body)
-        await session.publish(self._topic("birth"), jws.encode(), 1, True)
+        reason = await session.publish(self._topic("birth"), jws.encode(), 1, True)
+        if reason >= mqtt.FAILURE:
+            raise LinkFault("birth denied " + hex(reason), DENIED)
 
     async def _state(self, session, state: str) -> None:
         body = contract.canonical({"state": state, "session": self._number}).encode()
@@ -196,11 +203,22 @@ class Link:
         reason = await session.publish(self._topic("record"), jws.encode(), 1, False)
         self._count("sent")
         if reason and name in self._flying:
-            denied = reason >= mqtt.FAILURE
-            self._complain("denied " + hex(reason) if denied else "nobody listens")
-            self._count("denied" if denied else "nobody_listens")
-            pause_ms = DENIED_MS if denied else NOBODY_MS
+            pause_ms = self._unheard(reason)
             self._flying[name] = (record.hash8, record.place, self._up_ms() + pause_ms)
+
+    def _unheard(self, reason: int) -> int:
+        """Complain of a publish that reached nobody; return how long to wait before the next."""
+        if reason >= mqtt.FAILURE:
+            self._count("denied")
+            self._complain("denied " + hex(reason), DENIED)
+            return DENIED_MS
+        self._count("nobody_listens")
+        if self._unheard_ms is None:
+            self._unheard_ms = self._up_ms()
+        # A gateway that starts anew is away for seconds; only a longer silence is worth an alarm.
+        lasting = self._up_ms() - self._unheard_ms >= LASTING_MS
+        self._complain(*(("nobody listens still", UNHEARD) if lasting else ("nobody listens",)))
+        return NOBODY_MS
 
     # --- down
 
@@ -221,6 +239,7 @@ class Link:
             entry = self._flying.get((epoch, seq))
             if entry is not None and entry[0] == hash8:
                 del self._flying[(epoch, seq)]
+                self._unheard_ms = None
                 self._count("recorded")
 
     def _settled(self, jws: bytes) -> None:

@@ -6,31 +6,50 @@ connection breaks is sent again from the journal. One publish is in flight at a 
 
 import asyncio
 
-from firmware import mqtt
+from firmware import mqtt, trust
 from firmware.errors import LinkFault
 
 REPLY_MS = 10000  # the longest wait for an answer of the broker
 KEEP_ALIVE_S = 60
+DENIED = "link_denied"  # the display's word for reason code 0x87
+SILENT = "no answer from the broker"
 IPPROTO_TCP, TCP_NODELAY = 6, 1  # without it a broker's answer waits 40 ms for more to send
 
 
-async def connect(host: str, port: int, on_message, client: tuple, will: tuple) -> "Session":
-    """Return an open session; client = (id, user or None, password or None).
+async def connect(address: tuple, tls, on_message, client: tuple, will: tuple) -> "Session":
+    """Return an open session; address = (host, port), client = (id, user or None, password or
+    None). `tls` is a trust.Papers, or None on a network that needs none.
 
     `on_message(Message)` runs before the message is acknowledged and must not wait. Raises
     LinkFault with the broker's reason.
     """
-    try:
-        stream = (await asyncio.open_connection(host, port))[0]
-    except OSError as error:
-        raise LinkFault(repr(error))
-    session = Session(stream, on_message)
+    session = Session(await _open(address, tls), on_message)
     try:
         await session.hello(client, will)
-    except LinkFault:
+    except LinkFault as fault:
         await session.close(False)
-        raise
+        if tls is not None and str(fault) != SILENT and not fault.word:
+            # A broker that does not take our certificate hangs up without a word.
+            fault.word = trust.REFUSED
+        raise fault
     return session
+
+
+async def _open(address: tuple, tls):
+    """Return a stream to the broker. TLS is laid over the open socket here, since it would hide it
+    before TCP_NODELAY could be set on it."""
+    try:
+        stream = (await asyncio.wait_for_ms(asyncio.open_connection(*address), REPLY_MS))[0]
+    except asyncio.TimeoutError:
+        raise LinkFault("the broker does not answer")
+    except OSError as error:
+        raise LinkFault(repr(error))
+    try:
+        stream.s.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
+        return stream if tls is None else tls.over(stream.s, address[0])
+    except (OSError, ValueError) as error:
+        stream.s.close()
+        raise trust.fault(error)
 
 
 class Session:
@@ -55,14 +74,11 @@ class Session:
     async def hello(self, client: tuple, will: tuple) -> None:
         """Send CONNECT and wait for the broker's yes."""
         name, user, password = client
-        try:
-            self._stream.s.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
-        except OSError as error:
-            raise LinkFault(repr(error))
         await self._send(mqtt.connect(name, KEEP_ALIVE_S, user, password, will))
         kind, _, body = await self._timed(self._packet())
         if kind != mqtt.CONNACK or len(body) < 2 or body[1] != 0:
-            raise LinkFault("connection refused " + hex(body[1] if len(body) > 1 else 0))
+            code = hex(body[1] if len(body) > 1 else 0)
+            raise LinkFault("connection refused " + code, trust.REFUSED)
 
     async def subscribe(self, topic: str) -> None:
         """Subscribe at QoS 1."""
@@ -71,7 +87,7 @@ class Session:
             packet = mqtt.subscribe(packet_id, topic)
             reason = await self._ask(packet, (mqtt.SUBACK, packet_id))
         if reason >= mqtt.FAILURE:
-            raise LinkFault("subscription refused " + hex(reason))
+            raise LinkFault("subscription refused " + hex(reason), DENIED)
 
     async def publish(self, topic: str, payload: bytes, qos: int, retain: bool) -> int:
         """Publish and return the broker's reason code: 0 is well, 0x10 nobody listens."""
@@ -146,7 +162,7 @@ class Session:
         try:
             return await asyncio.wait_for_ms(waiting, REPLY_MS)
         except asyncio.TimeoutError:
-            raise LinkFault("no answer from the broker")
+            raise LinkFault(SILENT)
 
     async def _packet(self) -> tuple:
         try:
@@ -154,21 +170,31 @@ class Session:
             raw = b""
             while not raw or raw[-1] & 0x80:
                 raw += await self._stream.readexactly(1)
-            length = mqtt.read_length(raw, 0)[0]
-            if length > mqtt.LARGEST:
-                raise LinkFault("packet too large")
+            length = _length(raw)
             return first >> 4, first & 15, await self._stream.readexactly(length)
-        except (OSError, EOFError, ValueError) as error:
-            raise LinkFault(repr(error))
+        except EOFError:
+            raise LinkFault("the broker hung up")
+        except (OSError, ValueError) as error:
+            raise trust.fault(error)
 
     async def _send(self, packet: bytes) -> None:
         async with self._sending:
             try:
                 self._stream.write(packet)
                 await self._stream.drain()
-            except OSError as error:
-                raise LinkFault(repr(error))
+            except (OSError, ValueError) as error:
+                raise trust.fault(error)
 
     def _next_id(self) -> int:
         self._packet_id = self._packet_id % 65535 + 1
         return self._packet_id
+
+
+def _length(raw: bytes) -> int:
+    try:
+        length = mqtt.read_length(raw, 0)[0]
+    except ValueError:
+        raise LinkFault("malformed packet")
+    if length > mqtt.LARGEST:
+        raise LinkFault("packet too large")
+    return length

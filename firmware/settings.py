@@ -1,7 +1,8 @@
 """What differs from bin to bin, read once at the start and checked whole.
 
 A JSON file beside the program on the device's own flash, never in the repository:
-device, key (64 hex digits), key_number, fractions, host, port, user, password,
+device, key (64 hex digits), key_number, fractions, host, port,
+ca, certificate, private_key (DER in hex: with them the link is TLS) or user, password,
 calibration {number, cells [[zero, counts, grams], ...]}, e_g, min_g, max_g; and what may be left
 out: language (en, ar, fr), own_digits (the language's instead of 0 to 9), scale, reader (mfrc522 or
 pn532).
@@ -13,6 +14,7 @@ import json
 from firmware import contract
 from firmware.errors import SettingsFault
 from firmware.scale.calibration import calibration
+from firmware.trust import Papers
 
 READERS = ("mfrc522", "pn532")
 LANGUAGES = ("en", "ar", "fr")  # of firmware/frames
@@ -27,6 +29,7 @@ class Settings:
             self.fractions = values["fractions"]
             self.host = values["host"]
             self.port = values["port"]
+            self.papers = _papers(values)
             self.user = values.get("user")
             self.password = values.get("password")
             self.calibration = calibration(**values["calibration"])
@@ -50,6 +53,15 @@ class Settings:
             raise SettingsFault("reader")
         if self.language not in LANGUAGES:
             raise SettingsFault("language is one of " + ", ".join(LANGUAGES))
+
+
+def _papers(values: dict) -> "Papers | None":
+    if "ca" not in values:
+        return None
+    names = ("ca", "certificate", "private_key")
+    papers = Papers(*[binascii.unhexlify(values[name]) for name in names])
+    papers.context()  # what cannot be read now would be found out in the street
+    return papers
 
 
 def load(path: str) -> Settings:

@@ -6,6 +6,7 @@ record; one minor unit for every ten grams.
 
 import os
 import threading
+from pathlib import Path
 from typing import Any
 
 import paho.mqtt.client as mqtt
@@ -21,10 +22,19 @@ def encrypt(key: bytes, iv: bytes, padded: bytes) -> bytes:
 
 
 class Town:
-    """Collects bodies by name; settles a record that comes the `settles_at`-th time, if at all."""
+    """Collects bodies by name; settles a record that comes the `settles_at`-th time, if at all.
+
+    It shows the broker the password `word`, or the certificate in the folder `papers`.
+    """
 
     def __init__(
-        self, port: int, key: bytes, word: str, settles: bool = True, settles_at: int = 1
+        self,
+        port: int,
+        key: bytes,
+        word: str = "",
+        settles: bool = True,
+        settles_at: int = 1,
+        papers: Path | None = None,
     ) -> None:
         self.key = key
         self.settles = settles
@@ -41,11 +51,15 @@ class Town:
         self.client = mqtt.Client(
             CallbackAPIVersion.VERSION2, "gateway", protocol=MQTTProtocolVersion.MQTTv5
         )
-        self.client.username_pw_set("gateway", word)
+        if papers is not None:
+            files = (str(papers / name) for name in ("ca.crt", "gateway.crt", "gateway.key"))
+            self.client.tls_set(*files)
+        else:
+            self.client.username_pw_set("gateway", word)
         self.client.on_connect = self._connected
         self.client.on_subscribe = lambda *_: self.ready.set()
         self.client.on_message = self._message
-        self.client.connect("127.0.0.1", port)
+        self.client.connect("localhost" if papers else "127.0.0.1", port)
         self.client.loop_start()
         assert self.ready.wait(10)
 

@@ -1,0 +1,158 @@
+"""TLS between a bin under real MicroPython and a real Mosquitto: who is let in, and who is told."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from backend.devices import certificates
+from backend.devices.certificates import Authority, Identity
+from farz.broker import Broker
+from firmware.journal import read_image
+from tests.firmware.test_simulated_bin import assert_weighed, assert_whole, visits
+from tests.firmware.town import Town
+from tests.fixtures.micropython import KEY, Bin
+
+DAY_S = 86_400
+GAVE_UP = 3
+MakeBin = Callable[..., Bin]
+
+
+@pytest.fixture
+def town(tls_mosquitto: Broker, authority: Authority, tmp_path: Path) -> Iterator[Town]:
+    gateway = certificates.identity(authority, "gateway", now_s())
+    (tmp_path / "ca.crt").write_text(certificates.pem(gateway.authority_der))
+    (tmp_path / "gateway.crt").write_text(certificates.pem(gateway.certificate_der))
+    (tmp_path / "gateway.key").write_text(certificates.pem(gateway.key_der, "EC PRIVATE KEY"))
+    made = Town(tls_mosquitto.port, KEY, papers=tmp_path)
+    yield made
+    made.close()
+
+
+def now_s() -> int:
+    return int(time.time())
+
+
+def why(bin_: Bin) -> list[str]:
+    return [row["why"] for row in bin_.lines("link") if "why" in row]
+
+
+def turned_away(bin_: Bin, broker: Broker, papers: Identity, host: str = "localhost") -> list[str]:
+    """Run a bin of one visit that finds no way in; return the words of its display."""
+    settings = {**papers.settings(), "host": host}
+    bin_.set_up(broker.port, visits(500), papers=settings, give_up_s=2, patience_s=1)
+
+    assert bin_.run() == GAVE_UP, bin_.console()
+
+    assert {state for _, _, state in read_image(bin_.image())} == {"unsettled"}
+    return bin_.shown()
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+def test_bin_with_its_certificate_is_let_in_under_its_own_name(
+    make_bin: MakeBin, tls_mosquitto: Broker, authority: Authority, town: Town, host: str
+) -> None:
+    bin_ = make_bin()
+    papers = {**certificates.identity(authority, "bin-01", now_s()).settings(), "host": host}
+    bin_.set_up(tls_mosquitto.port, visits(500, 600), papers=papers)
+
+    assert bin_.run(heapsize="256k") == 0, bin_.console()
+
+    assert_weighed(town, [500, 600])
+    assert_whole(bin_, town)
+    log = (tls_mosquitto.directory / "broker.log").read_text()
+    assert "error" not in log.lower().replace("log_type error", "")
+
+
+def test_broker_of_another_authority_is_not_believed(
+    make_bin: MakeBin, tls_mosquitto: Broker, authority: Authority
+) -> None:
+    stranger = certificates.found("Somebody else", now_s())
+    mine = certificates.identity(authority, "bin-01", now_s())
+    bin_ = make_bin()
+
+    shown = turned_away(bin_, tls_mosquitto, Identity(stranger.der, *mine_of(mine)))
+
+    assert "broker_unknown" in shown
+    assert any("not correctly signed by the trusted CA" in each for each in why(bin_))
+
+
+def mine_of(identity: Identity) -> tuple[bytes, bytes]:
+    return identity.certificate_der, identity.key_der
+
+
+def test_broker_under_another_name_is_not_believed(
+    make_bin: MakeBin, tmp_path: Path, authority: Authority
+) -> None:
+    elsewhere = certificates.broker_identity(authority, ["broker.example"], now_s())
+    nobody = certificates.revocation_list(authority, [], now_s())
+    with Broker(
+        tmp_path / "elsewhere", {}, kind="mosquitto", tls=elsewhere, revoked=nobody
+    ) as broker:
+        bin_ = make_bin()
+        papers = certificates.identity(authority, "bin-01", now_s())
+
+        shown = turned_away(bin_, broker, papers)
+
+    assert "broker_unknown" in shown
+    assert any("does not match" in each for each in why(bin_))
+
+
+def test_broker_whose_certificate_has_run_out_is_not_believed(
+    make_bin: MakeBin, tmp_path: Path, authority: Authority
+) -> None:
+    old = certificates.broker_identity(authority, ["localhost"], now_s() - 900 * DAY_S)
+    nobody = certificates.revocation_list(authority, [], now_s())
+    with Broker(tmp_path / "old", {}, kind="mosquitto", tls=old, revoked=nobody) as broker:
+        bin_ = make_bin()
+
+        shown = turned_away(bin_, broker, certificates.identity(authority, "bin-01", now_s()))
+
+    assert "broker_unknown" in shown
+    assert any("expired" in each for each in why(bin_))
+
+
+@pytest.mark.parametrize("fault", ["expired", "revoked", "of another authority"])
+def test_bin_whose_certificate_is_no_good_is_turned_away_and_says_so(
+    make_bin: MakeBin, tls_mosquitto: Broker, authority: Authority, town: Town, fault: str
+) -> None:
+    issued_s = now_s() - (900 * DAY_S if fault == "expired" else 0)
+    issuer = authority
+    if fault == "of another authority":
+        issuer = certificates.found("Somebody else", now_s())
+    papers = certificates.identity(issuer, "bin-01", issued_s)
+    if fault == "revoked":
+        serial = certificates.read(papers.certificate_der).serial_number
+        tls_mosquitto.revoke(certificates.revocation_list(authority, [(serial, now_s())], now_s()))
+    bin_ = make_bin()
+
+    shown = turned_away(bin_, tls_mosquitto, Identity(authority.der, *mine_of(papers)))
+
+    assert "broker_refuses" in shown
+    assert "saved" in shown
+    assert not town.births
+    alarms = [body["what"] for body, _, _ in read_image(bin_.image()) if body["kind"] == "alarm"]
+    assert alarms == ["broker_refuses"]
+
+
+def test_certificate_of_another_device_opens_no_topic_of_this_one(
+    make_bin: MakeBin, tls_mosquitto: Broker, authority: Authority, town: Town
+) -> None:
+    bin_ = make_bin()
+
+    shown = turned_away(bin_, tls_mosquitto, certificates.identity(authority, "bin-02", now_s()))
+
+    assert "link_denied" in shown
+    assert any("0x87" in each for each in why(bin_))
+    assert not town.births
+    assert not town.records
+
+
+def test_bin_refuses_papers_that_nobody_can_read(make_bin: MakeBin, authority: Authority) -> None:
+    papers = certificates.identity(authority, "bin-01", now_s()).settings()
+    bin_ = make_bin()
+    bin_.set_up(1, visits(500), papers={**papers, "certificate": "00"})
+
+    assert bin_.run() not in (0, GAVE_UP)
+    assert "SettingsFault" in bin_.console()
