@@ -369,7 +369,7 @@ staff = Table(
     _number("id"),
     Column("login", String(64), nullable=False),
     Column("name", String(120), nullable=False),
-    Column("role", String(16), nullable=False),
+    Column("role", String(32), nullable=False),
     Column("password_hash", String(160), nullable=False),
     Column("closed", Boolean, nullable=False),
     _number("created_s"),

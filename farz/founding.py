@@ -16,7 +16,12 @@ from backend.towns import service as towns
 from farz.village import COMPOST_PER_KG, CURRENCY, TARIFF_PER_KG, Village
 
 DAY_S = 86_400
-STAFF = ("administrator", "officer", "clerk", "technician")
+STAFF = {
+    "administrator": "administrator",
+    "officer": "municipal_officer",
+    "clerk": "counter_clerk",
+    "technician": "field_technician",
+}  # login: role
 BUDGET = 10**9  # minor units for the period: more than any demo mints
 STOCK_G = 5_000_000
 
@@ -26,7 +31,7 @@ class Founded:
     """What a person needs to look around; none of it exists outside this one demo."""
 
     gateway_key: str
-    passwords: dict[str, str]  # by login, which is the role's name
+    passwords: dict[str, str]  # by login
     residents: tuple[tuple[str, str], ...]  # card number and PIN, in the order of the people
     product_id: int
 
@@ -34,17 +39,17 @@ class Founded:
 def found(services: Services, village: Village, public_key: bytes, start_s: int) -> Founded:
     """Found the village a day before `start_s` (Unix), so that everything is in force by then."""
     since_s = start_s - DAY_S
-    passwords = {role: secrets.token_urlsafe(9) for role in STAFF}
+    passwords = {login: secrets.token_urlsafe(9) for login in STAFF}
     with services.begin() as conn:
         town = services.ledger_id
         towns.found(conn, town, "Demo village (synthetic)", currency=CURRENCY, now_s=since_s)
-        for role, password in passwords.items():
+        for login, password in passwords.items():
             access.create_staff(
                 conn,
                 town,
-                login=role,
-                name=f"{role.capitalize()} (synthetic)",
-                role=role,
+                login=login,
+                name=f"{login.capitalize()} (synthetic)",
+                role=STAFF[login],
                 password=password,
                 now_s=since_s,
             )
@@ -71,7 +76,7 @@ def _put_tariff_in_force(services: Services, since_s: int) -> None:
         draft = tariffs.draft(
             conn, town, TARIFF_PER_KG, from_s=since_s, drafted_by="founding", now_s=since_s
         )
-        approvers = [who for who in access.staff(conn, town) if who.role in STAFF[:2]]
+        approvers = [who for who in access.staff(conn, town) if who.may("tariffs:approve")]
         for who in approvers:
             tariffs.approve(conn, town, draft.id, staff_id=who.id, now_s=since_s)
 

@@ -13,12 +13,14 @@ app = typer.Typer(no_args_is_help=True, help="Who works for the town.")
 @app.command()
 def add(
     login: Annotated[str, typer.Argument(help="What they sign in with.")],
-    role: Annotated[str, typer.Option(help="administrator, officer, clerk or technician")],
+    role: Annotated[
+        str, typer.Option(help="counter_clerk, municipal_officer …; a wrong one lists all")
+    ],
     name: Annotated[str, typer.Option(help="Their name, as others see it.")] = "",
 ) -> None:
     """Add a colleague, asking for their password.
 
-    Example:  farz staff add salma --role officer --name "Salma"
+    Example:  farz staff add salma --role municipal_officer --name "Salma"
     """
     from backend.access import service as access
 

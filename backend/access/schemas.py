@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from backend.access.scopes import ROLES
+from backend.access.scopes import STAFF_ROLES
 from backend.schemas import Name, Strict
 
 
@@ -28,7 +28,7 @@ class WhoOut(BaseModel):
 class StaffIn(Strict):
     login: Annotated[str, Field(pattern=r"^[a-z0-9._-]{1,64}$")]
     name: Name
-    role: Annotated[str, Field(max_length=16, json_schema_extra={"enum": sorted(ROLES)})]
+    role: Annotated[str, Field(max_length=32, json_schema_extra={"enum": sorted(STAFF_ROLES)})]
     password: Annotated[str, Field(max_length=256)]
 
 

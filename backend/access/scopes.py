@@ -1,11 +1,41 @@
 """Roles and what each may do: one table, read by the routes and by the test of every route.
 
-A scope is `noun:verb`. Residents have none of these: they may see what is their own, which is
-checked on the object.
+A scope is `noun:verb`. Staff reach the whole town with theirs. A resident reaches what is their
+own, and a delegate what is a holder's, within the scopes that the holder gave them: those are
+asked of the object. `REACH_OWN` names these two; nobody of the staff has them.
 """
 
 ROLES: dict[str, frozenset[str]] = {
-    "officer": frozenset(
+    "resident": frozenset(
+        {"people:find", "balances:read", "statements:read", "cards:block", "payments:make"}
+    ),
+    "delegate": frozenset({"people:find", "balances:read", "statements:read", "cards:block"}),
+    "counter_clerk": frozenset(
+        {
+            "people:enrol",
+            "people:find",
+            "balances:read",
+            "cards:issue",
+            "cards:block",
+            "compost:read",
+            "compost:receive",
+            "redemptions:make",
+        }
+    ),
+    "cooperative_manager": frozenset(
+        {
+            "people:find",
+            "balances:read",
+            "compost:read",
+            "compost:write",
+            "compost:receive",
+            "redemptions:make",
+        }
+    ),
+    # Where the bins stand and how they are; never whose waste is in them.
+    "collector": frozenset({"devices:read"}),
+    "field_technician": frozenset({"devices:read", "devices:write", "epochs:confirm"}),
+    "municipal_officer": frozenset(
         {
             "reports:read",
             "deposits:resolve",
@@ -23,18 +53,8 @@ ROLES: dict[str, frozenset[str]] = {
             "compost:read",
         }
     ),
-    "clerk": frozenset(
-        {
-            "people:enrol",
-            "people:find",
-            "balances:read",
-            "cards:issue",
-            "cards:block",
-            "compost:read",
-            "compost:receive",
-            "redemptions:make",
-        }
-    ),
+    # Decides on what others have drafted, and drafts nothing.
+    "approver": frozenset({"reports:read", "tariffs:read", "tariffs:approve"}),
     # Sees what money did and what devices said, and changes nothing.
     "auditor": frozenset(
         {
@@ -46,9 +66,9 @@ ROLES: dict[str, frozenset[str]] = {
             "devices:read",
         }
     ),
-    "technician": frozenset({"devices:read", "devices:write", "epochs:confirm"}),
 }
-ROLES["administrator"] = frozenset().union(
-    *ROLES.values(), {"staff:write", "gateways:write", "compost:write", "money:write"}
-)
+REACH_OWN = ("resident", "delegate")
+_WORK = (scopes for role, scopes in ROLES.items() if role not in REACH_OWN)
+ROLES["administrator"] = frozenset().union(*_WORK, {"staff:write", "gateways:write", "money:write"})
+STAFF_ROLES = {role: scopes for role, scopes in ROLES.items() if role not in REACH_OWN}
 SCOPES = ROLES["administrator"]

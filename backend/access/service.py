@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Connection, insert, select, update
 from backend import rows
 from backend import tables as t
 from backend.access.passwords import hash_password, matches
-from backend.access.scopes import ROLES
+from backend.access.scopes import STAFF_ROLES
 from backend.access.sessions import Sessions
 from backend.cards import service as cards
 from backend.errors import (
@@ -43,7 +43,7 @@ class Who:
     role: str
 
     def may(self, scope: str) -> bool:
-        return scope in ROLES.get(self.role, frozenset())
+        return scope in STAFF_ROLES.get(self.role, frozenset())
 
     def require(self, scope: str) -> None:
         """Raises Forbidden."""
@@ -110,8 +110,8 @@ def create_staff(
     now_s: int,
 ) -> Who:
     """Add a member of staff. Raises UnknownRole, WeakPassword, Taken."""
-    if role not in ROLES:
-        raise UnknownRole(f"There is no role {role!r}. Roles: {', '.join(sorted(ROLES))}.")
+    if role not in STAFF_ROLES:
+        raise UnknownRole(f"There is no role {role!r}. Roles: {', '.join(sorted(STAFF_ROLES))}.")
     password_hash = hash_password(password)
     rows.require_free(
         conn, t.staff, f"The name {login} is taken.", ledger_id=ledger_id, login=login

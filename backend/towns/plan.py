@@ -15,7 +15,7 @@ from zoneinfo import available_timezones
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from backend.access.scopes import ROLES
+from backend.access.scopes import STAFF_ROLES
 from backend.errors import BadTownFile
 from backend.schemas import LARGEST, Name, Words
 from backend.tariffs.service import DEAREST, GRADE
@@ -194,8 +194,8 @@ def _check(plan: Plan) -> Found:
     for i, device in enumerate(plan.devices):
         yield from _device(("devices", i), device, points)
     for i, who in enumerate(plan.staff):
-        if who.role not in ROLES:
-            yield ("staff", i, "role"), f"No role is called {who.role}.", _choose(ROLES)
+        if who.role not in STAFF_ROLES:
+            yield ("staff", i, "role"), f"No role is called {who.role}.", _choose(STAFF_ROLES)
     if not any(who.role == "administrator" for who in plan.staff):
         yield ("staff", 0), "Nobody is administrator.", "Give one of the staff this role."
     yield from _tariffs(plan, points)

@@ -8,7 +8,7 @@ from sqlalchemy.exc import DatabaseError
 from backend import db, migrations
 from backend.ledger import accounts
 from backend.ledger import rule_tables as r
-from backend.tables import APPEND_ONLY
+from backend.tables import APPEND_ONLY, staff
 
 
 def test_migrations_make_exactly_the_models(database_url: str) -> None:
@@ -82,4 +82,21 @@ def test_an_approved_rate_cannot_be_changed_in_the_database(database_url: str) -
 
     with pytest.raises(DatabaseError, match="append-only"), db.begin(engine) as conn:
         conn.execute(text("UPDATE tariff SET from_s = 5"))
+    engine.dispose()
+
+
+def test_staff_keep_their_work_when_roles_are_renamed(database_url: str) -> None:
+    engine = db.create_engine(database_url)
+    before = ["clerk", "officer", "technician", "auditor", "administrator"]
+    with db.begin(engine) as conn:
+        command.upgrade(migrations._config(conn), "0008")
+        for n, role in enumerate(before):
+            values = f"1, {n}, 'login {n}', 'Name', '{role}', 'hash', false, 5"
+            conn.execute(text(f"INSERT INTO staff VALUES ({values})"))
+
+    migrations.upgrade_engine(engine)
+
+    with db.read(engine) as conn:
+        roles = conn.scalars(select(staff.c.role).order_by(staff.c.id)).all()
+    assert roles == ["counter_clerk", "municipal_officer", "field_technician", *before[3:]]
     engine.dispose()

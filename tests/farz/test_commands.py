@@ -84,8 +84,12 @@ def test_a_file_with_mistakes_makes_nothing(farz: Shell, tmp_path: Path) -> None
 
 
 def test_a_tariff_needs_two_different_people(founded: Shell) -> None:
-    founded.done("staff", "add", "salma", "--role", "officer", typed="a password for salma\n")
-    founded.done("staff", "add", "noor", "--role", "officer", typed="a password for noor\n")
+    founded.done(
+        "staff", "add", "salma", "--role", "municipal_officer", typed="a password for salma\n"
+    )
+    founded.done(
+        "staff", "add", "noor", "--role", "municipal_officer", typed="a password for noor\n"
+    )
     since = "2099-01-01T00:00+02:00"
     founded.done("tariff", "draft", "organic=25", "--since", since, "--by", "noor")
     own = ("tariff", "approve", "1", "--login", "noor", "--password", "a password for noor")

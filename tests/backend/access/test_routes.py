@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 from fastapi.routing import APIRoute
 
-from backend.access.scopes import ROLES
-from tests.backend.village import ROLES as STAFF
-from tests.backend.village import Town
+from backend.access.scopes import REACH_OWN, ROLES, STAFF_ROLES
+from tests.backend.village import MORE_ROLES, Town
+from tests.backend.village import ROLES as FIRST_ROLES
 
+STAFF = FIRST_ROLES | MORE_ROLES
 PUBLIC, GATEWAY, SIGNED_IN = "public", "gateway", "signed in"
 
 # (method, path): who may: PUBLIC, GATEWAY, SIGNED_IN, a scope, "own or <scope>", or
@@ -108,7 +109,12 @@ BODIES: dict[str, dict[str, Any]] = {
     "/v1/points": {"name": "New point"},
     "/v1/sessions/staff": {"login": "x", "password": "x"},
     "/v1/sessions/resident": {"number": "1", "pin": "1"},
-    "/v1/staff": {"login": "new", "name": "New", "role": "clerk", "password": "long enough"},
+    "/v1/staff": {
+        "login": "new",
+        "name": "New",
+        "role": "counter_clerk",
+        "password": "long enough",
+    },
     "/v1/gateways": {"name": "gateway-9", "public_key": "aa" * 32},
     "/v1/people": {"name": "New"},
     "/v1/people/{person_id}/cards": {"uid": "04aabbcc", "pin": "1357"},
@@ -222,10 +228,14 @@ def _may(role: str | None, who: str) -> bool:
     if who == SIGNED_IN:
         return True
     if who == "payer":
-        return role == "amal" or "transfers:book" in ROLES.get(role, ())
-    if role in ROLES:
-        return who.split()[-1] in ROLES[role]
+        return role == "amal" or (role in STAFF and "transfers:book" in ROLES[STAFF[role]])
+    if role in STAFF:
+        return who.split()[-1] in ROLES[STAFF[role]]
     return who.startswith("theirs or ") or (who.startswith("own or ") and role == "amal")
+
+
+def test_every_role_of_staff_is_tried_and_none_reaches_only_its_own() -> None:
+    assert set(STAFF.values()) == set(STAFF_ROLES) == set(ROLES) - set(REACH_OWN)
 
 
 def test_a_resident_cannot_find_or_block_anothers_card(small_town: Town) -> None:

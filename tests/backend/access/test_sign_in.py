@@ -154,7 +154,7 @@ def test_short_passwords_and_unknown_roles_are_refused_in_words(small_town: Town
     given = {"login": "new", "name": "New", "now_s": START_S}
     with small_town.services.begin() as conn:
         with pytest.raises(WeakPassword, match="10 characters"):
-            access.create_staff(conn, 1, role="clerk", password="short", **given)
+            access.create_staff(conn, 1, role="counter_clerk", password="short", **given)
         with pytest.raises(UnknownRole, match="administrator"):
             access.create_staff(conn, 1, role="king", password=PASSWORD, **given)
 
