@@ -26,6 +26,7 @@ REASONS = {
     "overload": N_("The scale was overloaded."),
     "below_min": N_("The weight was below what this scale can weigh."),
     "unstable": N_("The scale did not come to rest."),
+    "uncalibrated": N_("The scale's calibration had ended or did not pass."),
     "lid_forced": N_("The lid was opened by force."),
     "interrupted": N_("The visit was interrupted before it was weighed to the end."),
     "no_gain": N_("Nothing was added to the bin."),

@@ -16,7 +16,7 @@ from firmware import contract
 from firmware.journal import read_image
 
 Name = tuple[str, str, int]  # device, epoch, seq: what names a record for ever
-DOUBTS = {"overload", "below_min", "unstable", "lid_forced"}
+DOUBTS = {"overload", "below_min", "unstable", "uncalibrated", "lid_forced"}
 
 
 @dataclass

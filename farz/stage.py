@@ -24,9 +24,11 @@ from farz.processes import ROOT, Part, free_port, python
 from farz.town import open_town
 from farz.village import Bin, Village
 from firmware import contract
+from firmware.scale.certificate import issue
+from firmware.twin import Twin
 
 HEAP = "2M"
-CALIBRATION = {"number": 1, "cells": [[84_213, 430, 10]]}
+CELLS, E_G, MIN_G, MAX_G = [[84_213, 430, 10]], 5, 100, 60_000
 READY_S = 40.0
 Say = Callable[[str], None]
 
@@ -171,10 +173,9 @@ class Stage:
             "port": self.broker.port,
             "user": bin_.device,
             "password": password,
-            "calibration": CALIBRATION,
-            "e_g": 5,
-            "min_g": 100,
-            "max_g": 60_000,
+            "e_g": E_G,
+            "min_g": MIN_G,
+            "max_g": MAX_G,
             "language": "en",
         }
         visits = [
@@ -189,7 +190,21 @@ class Stage:
             "give_up_s": self.pace.give_up_s,
             "reads_s": self.pace.reads_s,
             "visits": visits,
+            "cells": CELLS,
         }
+        calibration = {
+            "v": contract.VERSION,
+            "number": 1,
+            "cells": CELLS,
+            "fit": None,
+            "passed": True,
+            "limits": [E_G, MIN_G, MAX_G],
+            "from_s": self.pace.start_s,
+            "until_s": None,
+            "seal": "synthetic",
+            "by": "synthetic",
+        }
+        Twin(f"{folder}/calibration").write(issue(bin_.key, bin_.device, 1, calibration))
         (folder / "settings.json").write_text(json.dumps(settings))
         (folder / "world.json").write_text(json.dumps(world))
 

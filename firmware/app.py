@@ -10,11 +10,11 @@ from firmware import contract, fingerprint, journal, pictures, records, ring
 from firmware.cipher import decrypt
 from firmware.clock import Clock
 from firmware.display import SSD1306, Buzzer, Display
-from firmware.errors import LinkFault
+from firmware.errors import FlashFault, JournalFull, LinkFault
 from firmware.lid import Lid
 from firmware.link import Link
 from firmware.reader.watch import CardWatch
-from firmware.scale import calibration, hx711, platform, weighing
+from firmware.scale import calibration, certificate, hx711, platform, weighing
 from firmware.visits import Visits
 
 POLL_MS = 100  # how often card and lid are looked at
@@ -23,7 +23,7 @@ SYNC_S = 3600
 ALARM_AGAIN_MS = 24 * 3600 * 1000
 UNKNOWN = ("fill_pct", "battery_mv", "rssi_dbm", "raw_zero")  # not measured yet
 # The code whose hash a record carries: all that stands between the cell and the flash.
-WEIGHING = (hx711, weighing, platform, calibration, records, ring, journal, contract)
+WEIGHING = (hx711, weighing, platform, calibration, certificate, records, ring, journal, contract)
 
 
 class App:
@@ -33,15 +33,17 @@ class App:
         self._clock = Clock(board.ticks_ms)
         self._alarms = {}  # word of a trouble with the link: when it was last written down
         self._fw = fingerprint.fingerprint(WEIGHING)
+        self._certificate = certificate.Certificate(board.folder, settings, len(board.cells))
         who = journal.Identity(settings.device, settings.key_number, self._fw)
         self.journal = journal.Journal(board.flash, who, board.random, self._common)
         self._lid = Lid(board.lid_lock, board.lid_switch)
-        scale = platform.of_board(board, settings, self._clock.up_ms)
+        clock, current = self._clock, self._certificate.current
+        self._scale = platform.of_board(board, settings, current, clock.up_ms, clock.at_s)
         words = pictures.Pictures(pictures.path(settings.language), settings.own_digits)
         sound = Buzzer(board.buzzer)
         display = Display(SSD1306(board.i2c), words, settings.scale, self._say, sound)
         self.visits = Visits(
-            scale, self.journal, self._lid, display, settings, board.temp_c10, self._saved
+            self._scale, self.journal, self._lid, display, settings, board.temp_c10, self._saved
         )
         reader = _reader(board, settings.reader)
         self._cards = CardWatch(reader, self._clock.up_ms, self.visits.put, self.visits.alarm)
@@ -57,6 +59,7 @@ class App:
 
     async def run(self) -> None:
         """Run all tasks for ever; the first that fails ends them all, and the board starts anew."""
+        self._note_calibration()
         await asyncio.gather(
             self.visits.run(),
             self.visits.rest(),
@@ -71,19 +74,41 @@ class App:
 
     def _common(self) -> dict:
         clock = self._clock
-        number = self._settings.calibration.number
         body = {"at_s": clock.at_s(), "clock": clock.quality(), "up_ms": clock.up_ms()}
-        body.update(cal=number, flags=[])
+        body.update(cal=self._cal(), flags=[])
         return body
 
     def _about(self) -> dict:
         settings, clock = self._settings, self._clock
-        body = {"fw": self._fw, "cal": settings.calibration.number, "e_g": settings.e_g}
+        body = {"fw": self._fw, "cal": self._cal(), "e_g": settings.e_g}
         body.update(min_g=settings.min_g, max_g=settings.max_g, fractions=settings.fractions)
         body.update(at_s=clock.at_s(), clock=clock.quality())
         return body
 
+    def _cal(self) -> int:
+        """Return the number of the calibration in force; 0 is none."""
+        current = self._certificate.current
+        return 0 if current is None else current.number
+
+    def calibrate(self, args: dict) -> str:
+        """Put in force what a command carries; return what to tell, or raise CalibrationRefused."""
+        settings = self._settings
+        jws = certificate.assemble(args, settings.device, settings.key_number)
+        self._scale.calibrate(self._certificate.take(jws))
+        self._note_calibration()
+        return "calibration " + str(self._cal()) + " is in force"
+
     # --- what happened
+
+    def _note_calibration(self) -> None:
+        """Write a change of calibration into the journal, once; after a cut perhaps once more."""
+        fields = self._certificate.unnoted()
+        if fields is not None:
+            try:
+                self._saved(self.journal.append("calibration", fields))
+                self._certificate.note(self._cal())
+            except (JournalFull, FlashFault, OSError):
+                pass  # it is noted at the next start
 
     def _saved(self, record) -> None:
         facts = {"kind": record.body["kind"], "epoch": record.epoch, "seq": record.seq}

@@ -37,7 +37,8 @@ CHANNELS = {
     "command": ("down", 1, False),
     "settings": ("down", 1, True),
 }
-FLAGS = ("overload", "below_min", "unstable", "lid_forced", "low_battery", "journal_near_full")
+FLAGS = ("overload", "below_min", "unstable", "uncalibrated", "lid_forced")
+FLAGS += ("low_battery", "journal_near_full")
 CLOCKS = ("synced", "holdover", "unset")
 # `noted` settles a record that moves no money: an emptying, a calibration, an opened epoch.
 OUTCOMES = ("credited", "held", "suspended", "queued", "quarantined", "noted")

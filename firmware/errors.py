@@ -5,6 +5,7 @@ FirmwareError
 ├── JournalFull    every sector holds records that nobody has settled yet
 ├── SettingsFault  settings that would make a bin weigh or sign wrongly
 ├── PictureFault   a word whose picture is not on the flash
+├── CalibrationRefused  a record of calibration that may not be put in force; the old one stays
 ├── ReaderFault    the card reader's chip does not answer as its data sheet says
 │   ├── ReaderDead it is not there, also after a reset
 │   ├── CardGone   a card was taken away while it was read
@@ -30,6 +31,10 @@ class SettingsFault(FirmwareError):
 
 
 class PictureFault(FirmwareError):
+    pass
+
+
+class CalibrationRefused(FirmwareError):
     pass
 
 

@@ -3,9 +3,8 @@
 A JSON file beside the program on the device's own flash, never in the repository:
 device, key (64 hex digits), key_number, fractions, host, port,
 ca, certificate, private_key (DER in hex: with them the link is TLS) or user, password,
-calibration {number, cells [[zero, counts, grams], ...]}, e_g, min_g, max_g; and what may be left
-out: language (en, ar, fr), own_digits (the language's instead of 0 to 9), scale, reader (mfrc522 or
-pn532).
+e_g, min_g, max_g; and what may be left out: language (en, ar, fr), own_digits (the language's
+instead of 0 to 9), scale, reader (mfrc522 or pn532). The calibration is a signed record of its own.
 """
 
 import binascii
@@ -13,7 +12,6 @@ import json
 
 from firmware import contract
 from firmware.errors import SettingsFault
-from firmware.scale.calibration import calibration
 from firmware.trust import Papers
 
 READERS = ("mfrc522", "pn532")
@@ -32,7 +30,6 @@ class Settings:
             self.papers = _papers(values)
             self.user = values.get("user")
             self.password = values.get("password")
-            self.calibration = calibration(**values["calibration"])
             self.e_g = values["e_g"]
             self.min_g = values["min_g"]
             self.max_g = values["max_g"]

@@ -108,7 +108,8 @@ def _flags(before, after, limits: Limits) -> list:
 
 
 def _saved(state: State, event: tuple, limits: Limits):
-    word = "saved_unstable" if "unstable" in event[3] else "saved"
+    doubts = [flag for flag in ("unstable", "uncalibrated") if flag in event[3]]
+    word = "saved_" + doubts[0] if doubts else "saved"
     saved = _but(state, phase="saved", name=event[1])
     return saved, [("show", word, (event[2],)), ("wake", SAVED_S)]
 
@@ -135,6 +136,7 @@ RULES = {
     ("idle", "wake"): _done,
     ("saved", "card"): _card,
     ("before", "weight"): _before,
+    ("before", "refused"): _refused,
     ("opening", "opened"): _opened,
     ("opening", "refused"): _refused,
     ("unlocked", "lid"): _lid_moved,

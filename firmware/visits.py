@@ -68,6 +68,9 @@ class Visits:
         self._display.show(word, values)
 
     def _do_weigh(self) -> None:
+        if self._scale.calibration is None:
+            self.put(("refused", "not_calibrated"))
+            return
         after = self._state.phase == "after"
         self._weighing = asyncio.create_task(self._weigh(after))
 
@@ -84,6 +87,8 @@ class Visits:
     def _do_close(self, before, after, flags: list) -> None:
         if self._scale.restless and "unstable" not in flags:
             flags = flags + ["unstable"]
+        if self._scale.doubt:
+            flags = flags + ["uncalibrated"]
         if self._journal.near_full():
             flags = flags + ["journal_near_full"]
         fields = {"after_g": after.grams, "p2p_g": after.p2p_g, "n": after.n, "flags": flags}
@@ -126,10 +131,13 @@ class Visits:
 
     async def rest(self) -> None:
         """Weigh now and then while nobody is there, for ever."""
-        turn = 0
+        turn, doubt = 0, None
         while True:
             await asyncio.sleep(RESTS_S[min(turn, len(RESTS_S) - 1)])
             turn += 1
+            if self._scale.doubt != doubt:
+                doubt = self._scale.doubt
+                self.alarm("calibration " + (doubt or "in force"))
             if self._alone():
                 before = self._scale.restless
                 await self._scale.rest(self._alone)

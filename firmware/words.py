@@ -37,6 +37,12 @@ WORDS = {
     ),
     "saved": ("check", "Saved|{g} g", "حُفظ|{g} غ", "Enregistré|{g} g"),
     "saved_unstable": ("check", "Saved to check|{g} g", "حُفظ للتدقيق|{g} غ", "À vérifier|{g} g"),
+    "saved_uncalibrated": (
+        "check",
+        "Saved to check|Calibrate scale",
+        "حُفظ للتدقيق|الميزان غير معاير",
+        "À vérifier|Balance à régler",
+    ),
     "saved_for_help": (
         "help",
         "Saved. Ask help|Weight unclear",
@@ -123,6 +129,12 @@ WORDS = {
         "Scale is silent|Out of order",
         "الميزان لا يعمل|خارج الخدمة",
         "Balance muette|Hors service",
+    ),
+    "not_calibrated": (
+        "cross",
+        "Not calibrated|Out of order",
+        "الميزان غير معاير|خارج الخدمة",
+        "Balance à régler|Hors service",
     ),
     "two_cards": (
         "cross",

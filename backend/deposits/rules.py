@@ -15,7 +15,7 @@ from backend.tariffs.service import Rate
 SLACK_S = 300  # how far two honest clocks may be apart
 DEVICE, REBUILT, RECEIVED = "device", "rebuilt", "received"
 # A weighing with one of these flags is not good enough to be paid without a look.
-DOUBTS = ("overload", "below_min", "unstable", "lid_forced")
+DOUBTS = ("overload", "below_min", "unstable", "uncalibrated", "lid_forced")
 
 Body = Mapping[str, Any]
 

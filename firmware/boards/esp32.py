@@ -61,6 +61,7 @@ class Esp32Board:
         self.ticks_ms, self.ticks_us = time.ticks_ms, time.ticks_us
         self.ticks_diff = time.ticks_diff
         self.random = os.urandom
+        self.folder = ""  # of settings and calibration
         self._wifi = wifi
         self._station = network.WLAN(network.STA_IF)
 

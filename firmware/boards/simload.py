@@ -25,6 +25,7 @@ class Load:
         self.creep_s = 300.0  # ... with this time constant
         self.temp_c = 20.0
         self.zero_g_c = 0.0  # grams per degree
+        self.span_ppm_c = 0.0  # parts per million of the load per degree
         self.wobble_g, self.wobble_hz = 0.0, 3.7
         self.spikes = 0.0  # part of the conversions that are spikes, of up to 30 kg
         self.fixed = None  # counts that the converter says whatever happens
@@ -61,8 +62,9 @@ class Load:
         now_s = self._now_s()
         since_s = now_s - self._dropped_s
         swing = -self._drop_g * math.exp(-since_s / SWING_S) * math.cos(since_s * 6.283 * SWING_HZ)
-        seen = self.grams + swing + self._creeping() + self.drift_g_s * now_s
-        seen += self.zero_g_c * (self.temp_c - 20)
+        seen = self.grams + swing + self._creeping()
+        seen *= 1 + self.span_ppm_c * (self.temp_c - 20) / 1000000
+        seen += self.zero_g_c * (self.temp_c - 20) + self.drift_g_s * now_s
         if self.wobble_g:
             pace = 6.2832 * self.wobble_hz
             mean = math.cos(pace * (now_s - CONVERSION_S)) - math.cos(pace * now_s)

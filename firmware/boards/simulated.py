@@ -27,11 +27,12 @@ class SimBoard:
 
     def __init__(self, folder: str, plan: dict, settings) -> None:
         self._plan = plan
+        self.folder = folder
         self._out_path = folder + "/out.jsonl"
         self.clock = SimClock(self._rate)
         self.clock.install()
         load_g = settings.max_g * 9 // 10
-        self.world = World(self.clock, folder, plan, settings.calibration, load_g, self.note)
+        self.world = World(self.clock, folder, plan, load_g, self.note)
         sectors = plan.get("flash_sectors", SECTORS)
         self.flash = SimFlash(folder + "/flash.bin", sectors, self.world.cuts)
         chips = [SimHX711(self.clock, load.raw) for load in self.world.loads]

@@ -20,11 +20,13 @@ from firmware.journal import Identity, Journal
 from firmware.lid import Lid
 from firmware.pictures import Pictures, path
 from firmware.scale import platform
+from firmware.scale.calibration import calibration
 from firmware.scale.limits import permissible_mg
 from firmware.settings import Settings
 from firmware.visits import Visits
 
 VISITS, E_G = 3, 10
+CALIBRATION = calibration(1, [[8000, 20, 1]])
 SETTINGS = {
     "device": "bin-01",
     "key": "00" * 32,
@@ -32,7 +34,6 @@ SETTINGS = {
     "fractions": ["organic"],
     "host": "",
     "port": 0,
-    "calibration": {"number": 1, "cells": [[8000, 20, 1]]},
     "e_g": E_G,
     "min_g": 200,
     "max_g": 60000,
@@ -160,14 +161,14 @@ class Bench:
         self.clock = SimClock(lambda: 0)
         self.clock.install()
         settings = Settings(SETTINGS)
-        self.load = Load(self.clock, settings.calibration.cells[0])
+        self.load = Load(self.clock, CALIBRATION.cells[0])
         self.chip = SimHX711(self.clock, self.load.raw)
         self.dout, self.lag = self.chip.dout, None
         self.cells = [(lambda: self.dout(), self._sck)]
         self.ticks_us, self.ticks_diff = self.clock.ticks_us, self.clock.ticks_diff
         self.load.grams = random.randrange(20000)
         FAULTS[fault](self, random)
-        self.scale = platform.of_board(self, settings, self._up_ms)
+        self.scale = platform.of_board(self, settings, CALIBRATION, self._up_ms, lambda: None)
         identity = Identity("bin-01", 1, "0123456789abcdef")
         self.journal = Journal(RamFlash(4), identity, _numbers, self._common)
         self.lid_open, self.unlocked = False, Pin(0)
@@ -176,13 +177,16 @@ class Bench:
         display = Display(SSD1306(SimSSD1306()), words, 2, self._say)
         self.said = []
         self.visits = Visits(
-            self.scale, self.journal, lid, display, settings, lambda: 200, self._saved
+            self.scale, self.journal, lid, display, settings, self.temp_c10, self._saved
         )
         self.result = {"fault": fault, "visits": 0, "refused": 0, "flagged": 0, "interrupted": 0}
         self.result.update(right=0, wrong=0, lost=0, doubled=0, errors_mg=[], samples=[])
 
     def lock(self) -> int:
         return 0
+
+    def temp_c10(self) -> int:
+        return 200
 
     def unlock(self, state: int) -> None:
         pass

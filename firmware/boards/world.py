@@ -11,16 +11,18 @@ import random
 
 from firmware.boards.simcard import Field, SimCard
 from firmware.boards.simload import Load
+from firmware.scale.calibration import calibration
 
 DAWN_S = 20  # what a start takes before the first visit after it
 AT_LID_S, READS_S, LEAVES_S = 15, 10, 30  # patience at a locked lid; reading; at most
+CELLS = [[8000, 20, 1]]  # what the cells do, whatever the calibration says of them
 RESTLESS_G = 300  # swing of a platform that never comes to rest
 
 
 class World:
     """`empties_at_g`: from this load on the truck comes before the next visit."""
 
-    def __init__(self, clock, folder: str, plan: dict, calibration, empties_at_g: int, note):
+    def __init__(self, clock, folder: str, plan: dict, empties_at_g: int, note):
         self._clock = clock
         self._path = folder + "/progress.json"
         self._plan = plan
@@ -34,10 +36,12 @@ class World:
         }
         self._dice = random
         self._dice.seed(plan.get("seed", 0) * 65537 + self._progress["visits"])
-        share = 1 / len(calibration.cells)
-        self.loads = [Load(clock, cell, share) for cell in calibration.cells]
+        cells = calibration(1, plan.get("cells", CELLS)).cells
+        self.loads = [Load(clock, cell, 1 / len(cells)) for cell in cells]
         for load in self.loads:
             load.noise = plan.get("noise_counts", load.noise)
+            load.temp_c = plan.get("temp_c", load.temp_c)
+            load.span_ppm_c = plan.get("span_ppm_c", load.span_ppm_c)
             load.grams = self._progress["load_g"]
         self._base_ms = self._progress["now_ms"] + DAWN_S * 1000 * (self._progress["now_ms"] > 0)
         self.field = Field()

@@ -2,32 +2,43 @@
 
 import asyncio
 
-from firmware.errors import SettingsFault
-from firmware.scale.calibration import mg_of
+from firmware.scale.calibration import doubt, mg_of
 from firmware.scale.hx711 import HX711
 from firmware.scale.weighing import Rest, Weighing
 
 
-def of_board(board, settings, up_ms):
-    """Return the platform on a board's converters; SettingsFault unless each is calibrated."""
+def of_board(board, settings, calibration, up_ms, at_s):
+    """Return the platform on a board's converters; `calibration` may be None until there is one."""
     guard = (board.lock, board.unlock, board.ticks_us, board.ticks_diff)
     converters = [HX711(dout, sck, *guard) for dout, sck in board.cells]
-    if len(converters) != len(settings.calibration.cells):
-        raise SettingsFault("calibration of " + str(len(converters)) + " cells")
-    return Platform(converters, settings.calibration, settings.e_g, up_ms)
+    limits = (settings.e_g, settings.min_g, settings.max_g)
+    return Platform(converters, calibration, limits, up_ms, at_s, board.temp_c10)
 
 
 class Platform:
-    """`converters` are read together, one for each cell of the calibration."""
+    """`converters` are read together, one for each cell of the calibration; limits are
+    (e_g, min_g, max_g); `at_s()` is Unix time or None, `temp_c10()` the cells' temperature in
+    tenths of a degree or None."""
 
-    def __init__(self, converters: list, calibration, interval_g: int, up_ms) -> None:
+    def __init__(self, converters: list, calibration, limits: tuple, up_ms, at_s, temp_c10) -> None:
         self._converters = converters
-        self._calibration = calibration
-        self._interval_g = interval_g
+        self._limits = limits
         self._up_ms = up_ms
+        self._at_s = at_s
+        self._temp_c10 = temp_c10
         self._turn = asyncio.Lock()
-        self._rest = Rest(interval_g)
         self.taken = 0  # readings of the last weighing
+        self.calibrate(calibration)
+
+    def calibrate(self, calibration) -> None:
+        """Weigh by another calibration from now on; the tracked zero starts again."""
+        self.calibration = calibration
+        self._rest = Rest(self._limits[0])
+
+    @property
+    def doubt(self) -> "str | None":
+        """The word for why the calibration locks crediting at this moment, or None."""
+        return doubt(self.calibration, self._limits, self._at_s(), self._temp_c10())
 
     @property
     def restless(self) -> bool:
@@ -60,15 +71,21 @@ class Platform:
 
     async def _weigh(self, wanted):
         async with self._turn:
-            weighing = Weighing(self._interval_g)
+            weighing = Weighing(self._limits[0])
             while wanted() and not weighing.add(await self._read()):
                 pass  # the converters' own pace
             self.taken = weighing.taken
         return weighing.result()
 
     async def _read(self) -> "int | None":
-        raws = await asyncio.gather(*[converter.read() for converter in self._converters])
-        return None if None in raws else mg_of(self._calibration, raws) - self._rest.offset_mg
+        raws = await self.raws()
+        if self.calibration is None or None in raws:
+            return None
+        return mg_of(self.calibration, raws, self._temp_c10()) - self._rest.offset_mg
+
+    async def raws(self) -> list:
+        """Read every converter once: counts, or None where there was no reading to trust."""
+        return await asyncio.gather(*[converter.read() for converter in self._converters])
 
 
 def _always() -> bool:

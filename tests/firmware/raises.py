@@ -1,4 +1,6 @@
-"""pytest.raises for test functions that also run on MicroPython."""
+"""What pytest has, for test functions that also run on MicroPython."""
+
+import os
 
 
 def raises(error, call, *arguments):
@@ -8,3 +10,12 @@ def raises(error, call, *arguments):
     except error as raised:
         return raised
     raise AssertionError("nothing was raised")
+
+
+def remove(*paths):
+    """Remove files, there or not."""
+    for path in paths:
+        try:
+            os.remove(path)
+        except OSError:
+            continue

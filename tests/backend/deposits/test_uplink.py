@@ -106,7 +106,9 @@ def test_issuing_a_card_claims_what_was_brought_with_it(town: Town) -> None:
     assert town.balance(town.bassam) == 50
 
 
-@pytest.mark.parametrize("flag", ["overload", "below_min", "unstable", "lid_forced"])
+@pytest.mark.parametrize(
+    "flag", ["overload", "below_min", "unstable", "uncalibrated", "lid_forced"]
+)
 def test_doubtful_weighing_is_held(small_town: Town, flag: str) -> None:
     assert small_town.outcome(small_town.bin.deposit(flags=[flag])) == ("held", flag)
     assert small_town.balance(small_town.amal) == 0

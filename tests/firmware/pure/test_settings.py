@@ -11,7 +11,6 @@ GOOD = {
     "fractions": ["organic"],
     "host": "127.0.0.1",
     "port": 1883,
-    "calibration": {"number": 1, "cells": [[0, 20, 1]]},
     "e_g": 10,
     "min_g": 200,
     "max_g": 60000,
@@ -26,7 +25,7 @@ def changed(**values):
 
 def test_good_settings_are_taken():
     settings = Settings(GOOD)
-    assert (settings.key, settings.calibration.cells[0].counts) == (bytes(32), 20)
+    assert (settings.key, settings.e_g) == (bytes(32), 10)
 
 
 def test_each_wrong_value_is_refused():
@@ -38,8 +37,6 @@ def test_each_wrong_value_is_refused():
         {"fractions": ["gold"]},
         {"e_g": 0},
         {"min_g": 70000},
-        {"calibration": {"number": 1}},
-        {"calibration": None},
         {"reader": "rdm6300"},
     ):
         raises(SettingsFault, Settings, changed(**wrong))
