@@ -2,6 +2,8 @@
 
 pytest_plugins = [
     "tests.fixtures.databases",
+    "tests.fixtures.passwords",
     "tests.fixtures.brokers",
     "tests.fixtures.micropython",
+    "tests.fixtures.passwords",
 ]

@@ -1,6 +1,7 @@
 """Signing in: what is kept, how long it lasts, when it is refused."""
 
 import pytest
+from argon2 import PasswordHasher, Type
 from sqlalchemy import select
 
 from backend import db
@@ -166,3 +167,9 @@ def test_a_blocked_card_signs_nobody_in(small_town: Town) -> None:
 
     with pytest.raises(BadLogin, match="blocked"):
         access.sign_in_resident(small_town.services, number, PIN, "10.0.0.1")
+
+
+def test_passwords_cost_whoever_guesses_what_owasp_asks(quick_hashes: PasswordHasher) -> None:
+    # https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html
+    assert (quick_hashes.memory_cost, quick_hashes.time_cost) == (19 * 1024, 2)
+    assert quick_hashes.type is Type.ID
