@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.concurrency import run_in_threadpool
 
 from backend import db, migrations, problems
@@ -22,11 +22,15 @@ from backend.compost import endpoints as compost
 from backend.deposits import endpoints as deposits
 from backend.deposits.facts import Facts
 from backend.devices import endpoints as devices
+from backend.errors import NotReady
 from backend.housekeeping import Housekeeping
 from backend.kinds import endpoints as kinds
 from backend.ledger.poster import Poster
 from backend.people import endpoints as people
 from backend.proofs import endpoints as proofs
+from backend.recovery import endpoints as recovery
+from backend.recovery.guard import refuse_in_recovery
+from backend.recovery.service import Guard
 from backend.reports import endpoints as reports
 from backend.services import Services
 from backend.settings import Settings
@@ -49,6 +53,7 @@ ROUTERS = (
     kinds,
     people,
     proofs,
+    recovery,
     reports,
     tariffs,
     towns,
@@ -63,8 +68,10 @@ def now_us() -> int:
 def build_services(settings: Settings, clock_us: Callable[[], int] = now_us) -> Services:
     """Open everything that a running backend needs; the tables are brought up to date first.
 
-    Raises SecretMissing, db.DatabaseInUse.
+    Raises SecretMissing, NotReady, db.DatabaseInUse.
     """
+    if (settings.data_dir / "restoring").exists():
+        raise NotReady("A restore has not come to its end. Run it again: farz restore")
     vault = Vault(settings.town_secret())
     engine = db.create_engine(settings.books_url)
     migrations.upgrade_engine(engine)
@@ -77,6 +84,7 @@ def build_services(settings: Settings, clock_us: Callable[[], int] = now_us) -> 
         sessions=Sessions(db.create_engine(settings.sessions_url)),
         facts=Facts(vault, settings.ledger_id),
         telemetry=open_series(settings),
+        recovery=Guard(engine, settings.ledger_id),
         now_s=lambda: clock_us() // 1_000_000,
     )
 
@@ -107,6 +115,7 @@ def create_app(settings: Settings, clock_us: Callable[[], int] = now_us) -> Fast
         version=VERSION,
         description="From a kilogram of sorted waste to a community's currency.",
         lifespan=lifespan,
+        dependencies=[Depends(refuse_in_recovery)],
         # A person's page must not depend on another host for its scripts.
         docs_url=None,
         redoc_url=None,

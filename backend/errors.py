@@ -8,10 +8,10 @@ BackendError
 ├── Forbidden 403           BadAttestation · CrossSite
 ├── NotFound 404
 ├── Conflict 409            Taken · SameApprover · Backdated · Overlap · AlreadyFounded
-│                           AlreadyDecided
+│                           AlreadyDecided · StillMissing
 ├── TooLarge 413
 ├── LockedOut 429
-└── NotReady 503            SecretMissing · NotFounded
+└── NotReady 503            SecretMissing · NotFounded · Recovering
 """
 
 from typing import ClassVar
@@ -118,6 +118,10 @@ class AlreadyDecided(Conflict):
     code = "already_decided"
 
 
+class StillMissing(Conflict):
+    code = "still_missing"
+
+
 class TooLarge(BackendError):
     status, code, title = 413, "too_large", "Too large"
 
@@ -140,3 +144,8 @@ class SecretMissing(NotReady):
 
 class NotFounded(NotReady):
     code = "not_founded"
+
+
+class Recovering(NotReady):
+    code, title = "recovering", "The town is being restored"
+    retry_after_s = 60

@@ -19,6 +19,7 @@ from backend.ledger import tables as t
 from backend.ledger.holds import DUE, ExpireHolds
 from backend.ledger.resolve import PayClaims
 from backend.proofs import service as proofs
+from backend.recovery import service as recovery
 from backend.services import Services
 
 logger = logging.getLogger(__name__)
@@ -27,11 +28,14 @@ _TICK_S = 1.0
 
 
 class Chore(NamedTuple):
-    """`do` is called about every `every_s` seconds."""
+    """`do` is called about every `every_s` seconds; some only while a town recovers, others
+    only while it does not: then its books are not complete, and no decision may rest on them.
+    """
 
     name: str
     every_s: float
     do: Callable[[Services], None]
+    recovering: bool = False
 
 
 def end_holds(services: Services) -> None:
@@ -95,7 +99,13 @@ def keep_coverage(services: Services) -> None:
     coverage.keep_today(services)
 
 
+def ask_bins(services: Services) -> None:
+    """What a restored town's books miss is asked of the bins."""
+    recovery.ask_bins(services)
+
+
 CHORES = (
+    Chore("ask bins", 10, ask_bins, recovering=True),
     Chore("end holds", 5, end_holds),
     Chore("sign log", 60, sign_log),
     Chore("pay claims", 60, pay_claims),
@@ -140,6 +150,8 @@ class Housekeeping:
                 continue
             self._due[place] = (self._clock_s() + chore.every_s, chore)
             try:
+                if chore.recovering != (self._services.recovery.now() is not None):
+                    continue
                 chore.do(self._services)
             except Exception:
                 logger.exception("The chore %r failed and will come round again.", chore.name)

@@ -15,6 +15,7 @@ from backend.access.sessions import Sessions
 from backend.counts import Counts
 from backend.deposits.facts import Facts
 from backend.ledger.poster import Poster
+from backend.recovery.service import Guard
 from backend.settings import Settings
 from backend.telemetry import TimeSeries
 from backend.towns import service as towns
@@ -31,6 +32,7 @@ class Services:
     sessions: Sessions
     facts: Facts
     telemetry: TimeSeries
+    recovery: Guard
     now_s: Callable[[], int]
     # What this process has answered since it started, by outcome or refusal.
     answered: Counts = field(default_factory=Counts)

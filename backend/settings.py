@@ -25,6 +25,7 @@ class Settings(BaseSettings):
     ledger_id: int = 1  # the town that this process serves
     cookie_secure: bool = False  # True behind HTTPS
     session_hours: int = 12
+    backup_dir: Path | None = None  # where `farz backup` puts them, best on another disk
     synthetic: bool = False  # True for made-up towns: every page says so
     influx_url: str = ""  # empty: the embedded time series
     influx_org: str = ""

@@ -23,6 +23,7 @@ class Vault:
         self._logs = _purpose(town_secret, b"log keys")
         self._cards = _purpose(town_secret, b"cards")
         self._names = _purpose(town_secret, b"sign-in names")
+        self._mark = _purpose(town_secret, b"fingerprint")[:8]
 
     def seal(self, key: bytes, bound_to: str) -> bytes:
         return encrypt(self._cipher, key, bound_to)
@@ -47,6 +48,10 @@ class Vault:
     def card_hash(self, uid: bytes) -> bytes:
         """Return the 32 bytes by which a card's UID is known; the UID itself is kept nowhere."""
         return hmac.digest(self._cards, uid, sha256)
+
+    def fingerprint(self) -> str:
+        """Return what tells this town's secret from another's, and nothing else of it."""
+        return self._mark.hex()
 
     def name_hash(self, name: str) -> str:
         """Return the name under which wrong tries at a sign-in are counted."""

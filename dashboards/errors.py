@@ -39,6 +39,7 @@ WORDS = {
     "key_reused": N_("This form was sent before with other numbers. Please start again."),
     "in_progress": N_("This is being booked right now. Please wait a moment and try again."),
     "books_busy": N_("The books are busy. Nothing was booked. Please try again in a moment."),
+    "recovering": N_("These books are being restored. Please come back in a while."),
     "card_blocked": N_("This card is blocked."),
 }
 

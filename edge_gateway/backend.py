@@ -6,7 +6,7 @@ Bytes go up as they came. What comes back is checked before anything is believed
 import email.utils
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -42,6 +42,15 @@ class Row(BaseModel):
     reason: str | None = None
 
 
+class Again(BaseModel):
+    """A restored backend asks for what came or was answered at `since_s` or later."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: int
+    since_s: int
+
+
 class Answer(BaseModel):
     """What POST /v1/uplink answers: one row per record in order, and messages to devices."""
 
@@ -49,6 +58,15 @@ class Answer(BaseModel):
 
     results: list[Row]
     down: list[Down] = []
+    again: Again | None = None
+
+
+class Relayed(NamedTuple):
+    """The outcome of each item, what goes down, and what the backend asks for."""
+
+    results: list[Result]
+    down: list[Down]
+    again: Again | None
 
 
 class Backend:
@@ -65,19 +83,26 @@ class Backend:
         self._http.close()
 
     def uplink(
-        self, items: Sequence[Item], delivered: Sequence[int]
-    ) -> tuple[list[Result], list[Down]]:
-        """Relay a batch; return the outcome of each item and what goes down.
+        self,
+        items: Sequence[Item],
+        delivered: Sequence[int],
+        again: dict[str, int] | None = None,
+    ) -> Relayed:
+        """Relay a batch; `again` tells how far relaying again has come.
 
         Raises each UplinkError; nothing of a batch that raised may be taken for relayed.
         """
         records = [item for item in items if item.channel == "record"]
         messages = [item for item in items if item.channel != "record"]
-        answer = self._answer(self._post("/v1/uplink", self._body(records, messages, delivered)))
+        body = self._body(records, messages, delivered)
+        if again is not None:
+            body["again"] = again
+        answer = self._answer(self._post("/v1/uplink", body))
         if len(answer.results) != len(records):
             raise BadAnswer(f"{len(records)} records went up, {len(answer.results)} came back")
         results = [_match(item, row) for item, row in zip(records, answer.results, strict=True)]
-        return results + [Result(item, "posted", "") for item in messages], answer.down
+        results += [Result(item, "posted", "") for item in messages]
+        return Relayed(results, answer.down, answer.again)
 
     def telemetry(self, reports: dict[str, list[dict[str, Any]]]) -> None:
         self._post("/v1/telemetry", reports)

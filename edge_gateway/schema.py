@@ -52,6 +52,12 @@ CREATE TABLE IF NOT EXISTS dead (
 ) STRICT;
 CREATE INDEX IF NOT EXISTS dead_of_device ON dead (device, id);
 
+-- What restored backends have asked for, each once, and how many rows were found for it.
+CREATE TABLE IF NOT EXISTS again (
+    id INTEGER PRIMARY KEY,
+    found INTEGER NOT NULL
+) STRICT;
+
 CREATE TABLE IF NOT EXISTS tally (
     name TEXT PRIMARY KEY,
     n INTEGER NOT NULL

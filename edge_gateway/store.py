@@ -238,6 +238,35 @@ class Store:
             again = f"UPDATE record SET state = 0 WHERE state = 1 AND received_s >= ?{only}"
             return db.execute(again, (since_s,)).rowcount
 
+    def relay_for(self, again_id: int, since_s: int) -> int:
+        """Relay once more, once for each id, what a restored backend has not seen.
+
+        That is all that came or was answered at `since_s` or later, asks left out, and the
+        newest birth of every device, which says how far its journal goes. Returns the rows.
+        """
+        with self._transaction() as db:
+            known = db.execute("SELECT found FROM again WHERE id = ?", (again_id,)).fetchone()
+            if known:
+                return int(known[0])
+            recent = "state > 0 AND (posted_s >= ? OR received_s >= ?)"
+            both = (since_s, since_s)
+            found = db.execute(f"UPDATE record SET state = 0 WHERE {recent}", both).rowcount
+            newest = "id IN (SELECT max(id) FROM message WHERE channel = 'birth' GROUP BY device)"
+            found += db.execute(
+                f"UPDATE message SET state = 0 WHERE channel <> 'ask' AND ({recent}"
+                f" OR state > 0 AND {newest})",
+                both,
+            ).rowcount
+            db.execute("INSERT INTO again (id, found) VALUES (?, ?)", (again_id, found))
+        return found
+
+    def waiting(self) -> int:
+        """How many rows have not been answered yet."""
+        with self._lock, _translated():
+            both = "SELECT (SELECT count(*) FROM record WHERE state = 0)"
+            both += " + (SELECT count(*) FROM message WHERE state = 0)"
+            return int(self._db.execute(both).fetchone()[0])
+
     def relay_latest(self, window_s: int) -> int:
         """Send up once more what was answered within `window_s` of the last answer.
 

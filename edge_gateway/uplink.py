@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from edge_gateway.backend import Backend
+from edge_gateway.backend import Again, Backend
 from edge_gateway.errors import (
     BackendBusy,
     BackendFault,
@@ -57,6 +57,7 @@ class Uplink:
         self._lock = threading.Lock()
         self._telemetry_s = self._expire_s = float("-inf")
         self._resumed = False
+        self._asked: Again | None = None
         self._news = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="uplink", daemon=True)
@@ -145,16 +146,31 @@ class Uplink:
     def _post(self, items: Sequence[Item]) -> None:
         with self._lock:
             delivered = sorted(self._delivered)
-        results, downs = self._backend.uplink(items, delivered)
+        relayed = self._backend.uplink(items, delivered, self._again())
         with self._lock:
             self._delivered.difference_update(delivered)
         now_s = int(self._clock_s())
         # A person waits for the answer, nobody for its note; unnoted, it is only asked for again.
-        self._pass_down(downs, now_s)
-        if results:
-            self._store.settle(results, now_s)
+        self._pass_down(relayed.down, now_s)
+        if relayed.results:
+            self._store.settle(relayed.results, now_s)
+        self._take_request(relayed.again)
         self.batches += 1
         self.last_success_s = now_s
+
+    def _again(self) -> dict[str, int] | None:
+        """What to tell a backend that has asked to relay again."""
+        if self._asked is None:
+            return None
+        found = self._store.relay_for(self._asked.id, self._asked.since_s)
+        return {"id": self._asked.id, "found": found, "waiting": self._store.waiting()}
+
+    def _take_request(self, again: Again | None) -> None:
+        """A restored backend asks until it has what it misses; each request is met once."""
+        if again is not None and again != self._asked:
+            found = self._store.relay_for(again.id, again.since_s)
+            log.warning("the backend was restored: %d messages are relayed again", found)
+        self._asked = again
 
     def _park(self, item: Item, error: BatchRefused | BackendFault) -> None:
         """Put one row aside, but only if the backend understands us when it is left out."""

@@ -155,7 +155,8 @@ def drill(
     runs: Annotated[int, typer.Option(min=1)] = 3,
     seed: Seed = 1,
     engine: Annotated[
-        Literal["sqlite", "postgresql"], typer.Option(help="kill, failpoint: where the books are.")
+        Literal["sqlite", "postgresql"],
+        typer.Option(help="kill, failpoint, lost-day: where the books are."),
     ] = "sqlite",
     as_json: Json = False,
 ) -> None:
@@ -187,25 +188,92 @@ def doctor(as_json: Json = False) -> None:
 
 
 @app.command()
-def backup(target: Annotated[Path, typer.Argument(help="A file that does not exist yet.")]) -> None:
-    """Copy the books (SQLite) into one file while the backend goes on serving.
+def backup(
+    target: Annotated[
+        Path | None,
+        typer.Argument(help="A new folder; with --every the folder of all backups."),
+    ] = None,
+    every: Annotated[str, typer.Option(help="Go on, one each 15m, 1h …, until stopped.")] = "",
+    keep: Annotated[int, typer.Option(min=1, help="Newest to keep, beside one a day.")] = 96,
+    telemetry: Annotated[bool, typer.Option(help="The bins' time series too.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Copy the books into a folder while the backend goes on serving, and check the copy.
 
-    Example:  farz backup /media/usb/farz-2026-11-23.sqlite
+    Without TARGET backups go to FARZ_BACKUP_DIR. The town's secret is left out: keep it apart.
+    Examples:  farz backup /media/usb/before-the-update        farz backup /backups --every 15m
     """
-    from farz.backups import backup as run
+    from dataclasses import asdict
 
-    typer.echo(run(target))
+    from backend.settings import Settings
+    from farz import backups
+
+    folder = Settings().backup_dir if target is None else target
+    if folder is None:
+        raise FarzError("Name a folder, or set FARZ_BACKUP_DIR. Example: farz backup /media/usb/b1")
+    if every:
+        backups.keep_backing_up(folder, backups.seconds(every), keep, telemetry=telemetry)
+        return
+    if target is None:
+        made = backups.new_in(folder, telemetry=telemetry)
+    else:
+        made = target, backups.backup(target, telemetry=telemetry)
+    if as_json:
+        _print({"folder": str(made[0]), **asdict(made[1])}, as_json)
+    else:
+        typer.echo(backups.describe(made))
 
 
 @app.command()
-def restore(source: Annotated[Path, typer.Argument(help="A file made by `farz backup`.")]) -> None:
+def restore(
+    source: Annotated[Path, typer.Argument(help="A folder made by `farz backup`.")],
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="The newest published checkpoint that you have a copy of.")
+    ] = None,
+) -> None:
     """Put a backup in place of the books, after its ledger has been verified.
 
-    The backend must be stopped. The town's secret is not in a backup: keep it apart.
+    The backend must be stopped, and the town's secret in its place. Afterwards start the backend:
+    it only reads until gateways and bins have brought what the backup does not have.
+    Follow it with `farz recovery`; `farz recovery --end` opens the town again.
     """
-    from farz.backups import restore as run
+    from datetime import datetime
 
-    typer.echo(run(source))
+    from farz.restoring import restore as run
+
+    done = run(source, checkpoint)
+    moment = datetime.fromtimestamp(done.manifest.taken_s).astimezone().isoformat(" ", "seconds")
+    typer.echo(f"{done.manifest.town} is as at {moment}: {done.manifest.transfers} transfers.")
+    if done.kept:
+        typer.echo(f"What was there is kept as {done.kept}.")
+    if done.new_log:
+        typer.echo(f"A new log was opened, {done.new_log}: tell those who keep its checkpoints.")
+    typer.echo(
+        "It only reads until gateways and bins have brought what is missing. Next: farz serve, "
+        "then farz recovery.\nWhat people decided since (cards, tariffs, hand-overs, erasures) "
+        "is not in bins: do it again from paper."
+    )
+
+
+@app.command()
+def recovery(
+    end: Annotated[bool, typer.Option("--end", help="Open the town again.")] = False,
+    anyway: Annotated[
+        bool, typer.Option(help="End it although somebody still owes something.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """What gateways and bins still owe a restored town. Exit code 1 while they owe anything.
+
+    With SQLite, --end needs the backend stopped; the administrator may end it over HTTP instead.
+    """
+    from farz.recovering import end as stop
+    from farz.recovering import show
+
+    if end:
+        typer.echo(stop(anyway=anyway))
+        return
+    raise typer.Exit(show(as_json))
 
 
 def _print(report: dict[str, Any], as_json: bool) -> None:

@@ -1,83 +1,221 @@
-"""`farz backup` and `farz restore` for the embedded books: one file, copied while serving.
+"""`farz backup`: the books and what belongs to them, copied while the backend serves.
 
-SQLite's own online backup takes the copy; a restore verifies the ledger in the file before it
-puts it in place, and keeps what was there beside it. PostgreSQL has tools of its own.
+A backup is a folder that is whole or not there: the books, the audit log where it is a file of
+its own, the checkpoint published last, and a manifest with the hash of each file. Left out on
+purpose: the town's secret (kept apart, so that a stolen backup opens nothing), sign-ins (people
+sign in again), telemetry (unless it is asked for; it is lossy and no money hangs on it).
 """
 
-import os
-import sqlite3
+import hashlib
+import json
+import re
+import shutil
+import sys
+import threading
 import time
-from contextlib import closing
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from farz import copies
 from farz.errors import FarzError
-from farz.town import verify_file
+from farz.town import open_books
+
+if TYPE_CHECKING:
+    from backend.settings import Settings
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+BOOKS = {"sqlite": "books.sqlite", "postgresql": "books.dump"}
+AUDIT, TELEMETRY, CHECKPOINT = "audit.sqlite", "telemetry.sqlite", "checkpoint"
+NAME = "%Y-%m-%dT%H%M%SZ"
+KEEP_DAYS = 30
+DAY_S = 86_400
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": DAY_S}
 
 
-def _books() -> Path:
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a backup is of. `secret` tells one town's secret from another's, and nothing of it."""
+
+    format: int
+    taken_s: int
+    engine: str
+    ledger_id: int
+    town: str
+    transfers: int
+    secret: str
+    files: dict[str, str]  # SHA-256 in hex by name
+
+
+def backup(target: Path, *, telemetry: bool = False) -> Manifest:
+    """Make one backup as a new folder. Raises FarzError, and leaves nothing half made."""
+    from backend.settings import Settings
+
+    if target.exists():
+        raise FarzError(f"{target} is there already; name a new folder.")
+    settings = Settings()
+    part = target.with_name(f".{target.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True, mode=0o700)
+    try:
+        made = _fill(part, settings, telemetry)
+        part.rename(target)
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
+    copies.on_disk(target.parent)
+    return made
+
+
+def keep_backing_up(folder: Path, every_s: int, keep: int, *, telemetry: bool = False) -> None:
+    """Make a backup every so many seconds until SIGTERM, and take old ones away.
+
+    Nothing is copied while nothing has changed. A backup that fails is told and tried again.
+    """
+    import signal
+
+    over = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: over.set())
+    last: Any = None
+    while not over.is_set():
+        try:
+            change = _change()
+            if change != last:
+                _say(describe(new_in(folder, telemetry=telemetry)))
+                last = change
+            for old in to_remove(there(folder), keep):
+                shutil.rmtree(folder / old)
+        except Exception as error:
+            # Whatever it was, the next one may succeed; doctor tells how old the newest is.
+            _say(f"this backup failed and is tried again: {error}")
+        over.wait(every_s)
+
+
+def new_in(folder: Path, *, telemetry: bool = False) -> tuple[Path, Manifest]:
+    """Make a backup in a folder of backups, named by its moment."""
+    target = folder / datetime.now(UTC).strftime(NAME)
+    return target, backup(target, telemetry=telemetry)
+
+
+def describe(made: tuple[Path, Manifest]) -> str:
+    target, manifest = made
+    size = sum((target / name).stat().st_size for name in manifest.files)
+    return (
+        f"{target}: {manifest.transfers} transfers, {size} bytes. The town's secret is not in it: "
+        "keep it apart."
+    )
+
+
+def there(folder: Path) -> list[str]:
+    """Return the names of the whole backups in a folder, oldest first."""
+    return sorted(each.parent.name for each in folder.glob(f"[0-9]*Z/{MANIFEST}"))
+
+
+def newest_s(folder: Path) -> int | None:
+    """Return when the newest backup in a folder was taken; None if there is none."""
+    names = there(folder)
+    return read_manifest(folder / names[-1]).taken_s if names else None
+
+
+def to_remove(names: Iterable[str], keep: int, days: int = KEEP_DAYS) -> list[str]:
+    """Return what may go: all but the newest `keep`, and the last one of each of `days` days."""
+    ordered = sorted(names)
+    last_of_day = {name[:10]: name for name in ordered}
+    kept = {*ordered[-keep:], *[last_of_day[day] for day in sorted(last_of_day)[-days:]]}
+    return [name for name in ordered if name not in kept]
+
+
+def seconds(text: str) -> int:
+    """Read "90s", "15m", "1h" or "1d". Raises FarzError."""
+    found = re.fullmatch(r"(\d{1,6})([smhd])", text)
+    if found is None or not int(found[1]):
+        raise FarzError(f"{text!r} is no length of time. Write it like 15m, 1h or 90s.")
+    return int(found[1]) * _UNITS[found[2]]
+
+
+def read_manifest(source: Path) -> Manifest:
+    """Read what a backup is of, and check that its files are as they were. Raises FarzError."""
+    try:
+        raw = json.loads((source / MANIFEST).read_text())
+        found = Manifest(**raw)
+    except (OSError, ValueError, TypeError) as error:
+        raise FarzError(f"{source} is no backup that `farz backup` has made: {error}") from None
+    if found.format != FORMAT:
+        raise FarzError(f"{source} has format {found.format}; this program reads {FORMAT}.")
+    return found
+
+
+def check_files(source: Path, manifest: Manifest) -> None:
+    """Raises FarzError unless every file is there and as it was written."""
+    for name, digest in manifest.files.items():
+        path = source / name
+        if not path.is_file():
+            raise FarzError(f"{path} is missing. Take another backup.")
+        if _hash(path) != digest:
+            raise FarzError(f"{path} is not as it was written. Take another backup.")
+
+
+def _fill(part: Path, settings: "Settings", telemetry: bool) -> Manifest:
+    from backend.vault import Vault
+
+    taken_s = int(time.time())  # before the copy: what comes meanwhile is asked for again
+    secret = Vault(settings.town_secret()).fingerprint()
+    kind = copies.engine_of(settings.books_url)
+    name, transfers = _town_and_size()
+    if kind == "sqlite":
+        copies.copy_sqlite(copies.file_of(settings.books_url), part / BOOKS[kind])
+    else:
+        copies.dump_postgresql(settings.books_url, part / BOOKS[kind])
+    for file in (AUDIT, *([TELEMETRY] if telemetry else [])):
+        if (settings.data_dir / file).exists():
+            copies.copy_sqlite(settings.data_dir / file, part / file)
+    published = settings.data_dir / "published" / CHECKPOINT
+    if published.exists():
+        shutil.copy(published, part / CHECKPOINT)
+    files = {each.name: _hash(each) for each in sorted(part.iterdir())}
+    manifest = Manifest(FORMAT, taken_s, kind, settings.ledger_id, name, transfers, secret, files)
+    path = part / MANIFEST
+    path.write_text(json.dumps(asdict(manifest), indent=1, ensure_ascii=False) + "\n")
+    copies.on_disk(path)
+    copies.on_disk(part)
+    return manifest
+
+
+def _town_and_size() -> tuple[str, int]:
+    from backend import db
+    from backend.ledger import tiles
+    from backend.towns import service as towns
+
+    with open_books() as (engine, ledger_id), db.read(engine) as conn:
+        return towns.town(conn, ledger_id).name, tiles.size(conn, ledger_id)
+
+
+def _change() -> Any:
+    """What is another after every write: sizes and times of the files, or the server's count."""
+    from backend import db
     from backend.settings import Settings
 
     url = Settings().books_url
-    if not url.startswith("sqlite:///"):
-        raise FarzError(
-            "These books are in PostgreSQL; back them up with pg_dump or pg_basebackup."
-        )
-    return Path(url.removeprefix("sqlite:///"))
+    if copies.engine_of(url) == "sqlite":
+        path = copies.file_of(url)
+        files = (path, path.with_name(path.name + "-wal"), Settings().data_dir / AUDIT)
+        stats = [each.stat() for each in files if each.exists()]
+        return [(each.st_size, each.st_mtime_ns) for each in stats]
+    with open_books() as (engine, _), db.read(engine) as conn:
+        # The newest position in the write-ahead log: every commit moves it.
+        return conn.exec_driver_sql("SELECT pg_current_wal_lsn()").scalar_one()
 
 
-def backup(target: Path) -> str:
-    """Copy the books to `target`; refuses to write over a file."""
-    books = _books()
-    if not books.exists():
-        raise FarzError(f"There are no books at {books}. Run: farz init")
-    if target.exists():
-        raise FarzError(f"{target} is there already; name a new file.")
-    part = target.with_name(target.name + ".part")
-    with (
-        closing(sqlite3.connect(f"file:{books}?mode=ro", uri=True)) as source,
-        closing(sqlite3.connect(part)) as copy,
-    ):
-        source.backup(copy)
-    _on_disk(part)
-    part.rename(target)
-    _on_disk(target.parent)
-    return f"{target}: {target.stat().st_size} bytes"
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def restore(source: Path) -> str:
-    """Put a verified backup in place of the books; db.DatabaseInUse while a backend serves."""
-    from backend import db
-
-    books = _books()
-    if not source.exists():
-        raise FarzError(f"{source} does not exist.")
-    engine = db.create_engine(f"sqlite:///{books}")  # takes the lock of the one backend process
-    try:
-        return _replace(books, source)
-    finally:
-        engine.dispose()
-
-
-def _replace(books: Path, source: Path) -> str:
-    fresh = books.with_name(books.name + ".restoring")
-    with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(fresh)) as new:
-        old.backup(new)
-    verify_file(fresh)
-    kept = ""
-    if books.exists():
-        aside = books.with_name(f"{books.name}.before-{int(time.time())}")
-        for suffix in ("", "-wal", "-shm"):
-            if (part := books.with_name(books.name + suffix)).exists():
-                part.rename(aside.with_name(aside.name + suffix))
-        kept = f"; what was there is kept as {aside.name}"
-    fresh.rename(books)
-    _on_disk(books.parent)
-    return f"{books} restored from {source}{kept}"
-
-
-def _on_disk(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def _say(words: str) -> None:
+    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    sys.stderr.write(f"{now} {words}\n")
+    sys.stderr.flush()

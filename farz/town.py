@@ -60,22 +60,6 @@ def open_books() -> Iterator[tuple["Engine", int]]:
         engine.dispose()
 
 
-def verify_file(path: Path) -> None:
-    """FarzError unless the ledger in an SQLite file holds every invariant."""
-    from backend import db
-    from backend.ledger.verify import verify
-    from backend.settings import Settings
-
-    engine = db.create_engine(f"sqlite:///{path}", exclusive=False)
-    try:
-        with db.read(engine) as conn:
-            report = verify(conn, Settings().ledger_id)
-    finally:
-        engine.dispose()
-    if not report.ok:
-        raise FarzError(f"The ledger in {path} is not right: {report.problems[0]}")
-
-
 def found(name: str, currency: str, login: str) -> None:
     """Found a town with its first administrator, asking for a password twice."""
     from backend.access import service as access

@@ -22,6 +22,7 @@ from backend.access.schemas import (
 )
 from backend.access.service import SignIn, Who
 from backend.problems import problems
+from backend.recovery.guard import open_in_recovery
 from backend.schemas import RowId
 from backend.settings import Settings
 
@@ -43,6 +44,7 @@ def set_cookie(response: Response, settings: Settings, sign_in: SignIn) -> None:
 
 
 @router.post("/sessions/staff", responses=problems(401, 403, 422, 429, 503))
+@open_in_recovery
 def sign_in_staff(
     body: StaffSignIn, services: WithServices, request: Request, response: Response
 ) -> WhoOut:
@@ -53,6 +55,7 @@ def sign_in_staff(
 
 
 @router.post("/sessions/resident", responses=problems(401, 403, 422, 429, 503))
+@open_in_recovery
 def sign_in_resident(
     body: ResidentSignIn, services: WithServices, request: Request, response: Response
 ) -> WhoOut:
@@ -70,6 +73,7 @@ def who_am_i(who: SignedIn) -> WhoOut:
 @router.delete(
     "/sessions/mine", status_code=status.HTTP_204_NO_CONTENT, responses=problems(401, 403, 503)
 )
+@open_in_recovery
 def sign_out(_who: SignedIn, services: WithServices, request: Request, response: Response) -> None:
     service.sign_out(services, request.cookies[COOKIE])
     response.delete_cookie(COOKIE)
@@ -112,6 +116,7 @@ def close_staff(staff_id: RowId, who: Manager, services: WithServices) -> None:
 @router.post(
     "/gateways", status_code=status.HTTP_201_CREATED, responses=problems(401, 403, 409, 422, 503)
 )
+@open_in_recovery
 def create_gateway(body: GatewayIn, who: GatewayKeeper, services: WithServices) -> GatewayOut:
     """Register a gateway by its public key; answers the API key, this once."""
     with services.begin() as conn:
@@ -130,6 +135,7 @@ def create_gateway(body: GatewayIn, who: GatewayKeeper, services: WithServices) 
     status_code=status.HTTP_204_NO_CONTENT,
     responses=problems(401, 403, 404, 422, 503),
 )
+@open_in_recovery
 def revoke_gateway(gateway_id: RowId, who: GatewayKeeper, services: WithServices) -> None:
     with services.begin() as conn:
         service.revoke_gateway(conn, who.ledger_id, gateway_id, now_s=services.now_s())

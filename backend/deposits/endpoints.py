@@ -19,6 +19,7 @@ from backend.deposits.schemas import (
 )
 from backend.deposits.service import Deposit
 from backend.problems import problems
+from backend.recovery.guard import open_in_recovery
 from backend.schemas import After, DevicePath, EpochPath, PageSize, RowId
 
 router = APIRouter(prefix="/v1", tags=["deposits"])
@@ -27,6 +28,7 @@ Resolver = Annotated[Who, Depends(staff_with("deposits:resolve"))]
 
 
 @router.post("/uplink", responses=problems(401, 403, 413, 422, 503))
+@open_in_recovery
 async def take_uplink(
     batch: UplinkIn, gateway: CallingGateway, services: WithServices
 ) -> UplinkOut:
@@ -46,6 +48,7 @@ async def take_uplink(
     status_code=status.HTTP_204_NO_CONTENT,
     responses=problems(401, 403, 413, 422, 503),
 )
+@open_in_recovery
 def take_telemetry(body: TelemetryIn, _gateway: CallingGateway, services: WithServices) -> None:
     """Take measurements and states; what is lost here costs nobody money."""
     telemetry.take(services, body)

@@ -19,6 +19,7 @@ from backend.deposits.receipts import Down
 from backend.deposits.rules import SLACK_S
 from backend.deposits.schemas import MessageIn, RecordIn, UplinkIn
 from backend.devices import service as devices
+from backend.recovery import service as recovery
 from backend.services import Services
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def keep(
     signature: bytes,
 ) -> int | None:
     """Store what the batch brought; return the attestation's id (None without records)."""
-    if not (batch.records or batch.messages or batch.delivered):
+    if not (batch.records or batch.messages or batch.delivered or batch.again):
         return None
     ledger_id, now_s = services.ledger_id, services.now_s()
     with services.begin() as conn:
@@ -52,6 +53,16 @@ def keep(
         _messages(conn, ledger_id, batch.messages, opened.messages)
         _seen(conn, gateway, [*opened.records, *opened.messages])
         delivered(conn, ledger_id, gateway.id, batch.delivered, now_s)
+        if said := batch.again:
+            recovery.told(
+                conn,
+                ledger_id,
+                gateway.id,
+                said.id,
+                found=said.found,
+                waiting=said.waiting,
+                now_s=now_s,
+            )
     return attestation_id
 
 

@@ -27,11 +27,20 @@ class MessageIn(Strict):
     jws: Jws
 
 
+class AgainIn(Strict):
+    """What a gateway says when it was asked to relay again: of `found` rows `waiting` are left."""
+
+    id: RowNumber
+    found: RowNumber
+    waiting: RowNumber
+
+
 class UplinkIn(Strict):
     attestation: Annotated[str, Field(max_length=128)] = ""
     records: list[RecordIn] = Field(default_factory=list, max_length=RECORDS_MOST)
     messages: list[MessageIn] = Field(default_factory=list, max_length=RECORDS_MOST)
     delivered: list[RowNumber] = Field(default_factory=list, max_length=RECORDS_MOST)
+    again: AgainIn | None = None
 
 
 class ResultOut(BaseModel):
@@ -53,9 +62,19 @@ class DownOut(BaseModel):
     expires_s: int | None
 
 
+class AgainOut(BaseModel):
+    """Relay once more, once per `id`, all that was answered or came in at `since_s` or later."""
+
+    id: int
+    since_s: int
+
+
 class UplinkOut(BaseModel):
+    """`again` while the town recovers from a backup."""
+
     results: list[ResultOut]
     down: list[DownOut]
+    again: AgainOut | None = None
 
 
 class PointIn(Strict):

@@ -15,7 +15,7 @@ from backend.access.service import Gateway
 from backend.deposits import judging, keeping, receipts
 from backend.deposits.envelope import Name, Signed, Unsigned, name_of, open_signed
 from backend.deposits.receipts import Down, Settled
-from backend.deposits.schemas import DownOut, ResultOut, UplinkIn, UplinkOut
+from backend.deposits.schemas import AgainOut, DownOut, ResultOut, UplinkIn, UplinkOut
 from backend.errors import BadAttestation
 from backend.ledger import balances
 from backend.ledger.errors import LedgerError, NotNow
@@ -100,7 +100,7 @@ def answered(
         *judging.replies(services, prepared.opened.messages),
         *keeping.waiting(services, gateway),
     ]
-    return UplinkOut(results=results, down=[_down(each) for each in down])
+    return UplinkOut(results=results, down=[_down(each) for each in down], again=_again(services))
 
 
 def _open(services: Services, batch: UplinkIn) -> Opened:
@@ -168,6 +168,11 @@ def _settled(services: Services, rows: Sequence[tuple[Entry, Signed, Outcome]]) 
         net_g = entry.net_g or 0
         made.append(Settled(signed, outcome.outcome, net_g, credit, balance, outcome.reason))
     return made
+
+
+def _again(services: Services) -> AgainOut | None:
+    found = services.recovery.now()
+    return AgainOut(id=found.id, since_s=found.since_s) if found else None
 
 
 def _down(each: Down) -> DownOut:

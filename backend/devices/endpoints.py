@@ -21,6 +21,7 @@ from backend.devices.schemas import (
     RequeuedOut,
 )
 from backend.problems import problems
+from backend.recovery.guard import open_in_recovery
 from backend.schemas import DevicePath, EpochPath
 
 router = APIRouter(prefix="/v1/devices", tags=["devices"])
@@ -119,6 +120,7 @@ def requeue(device: DevicePath, _who: Writer, services: WithServices) -> Requeue
     status_code=status.HTTP_202_ACCEPTED,
     responses=problems(401, 403, 404, 409, 422, 503),
 )
+@open_in_recovery
 def send_command(
     device: DevicePath, body: CommandIn, who: Writer, services: WithServices
 ) -> CommandOut:

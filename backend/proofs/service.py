@@ -82,25 +82,31 @@ def begin_anew(services: Services, reason: str) -> Origin:
     For after a restore that lost what had been signed. The old log's checkpoints stay, and the
     note that was published last is kept beside the new one.
     """
-    if not reason.strip():
-        raise BadInput("Say why the log begins anew: it is kept for ever.")
     with services.begin() as conn:
-        old = log.origin(conn, services.ledger_id)
-        number = old.number + 1
-        name = f"{old.name.removesuffix(f'/log-{old.number}')}/log-{number}"
-        conn.execute(
-            insert(t.log_origin).values(
-                ledger_id=services.ledger_id,
-                number=number,
-                name=name,
-                salt=old.salt,
-                recorded_us=services.now_s() * 1_000_000,
-                reason=reason.strip(),
-            )
-        )
+        made = open_log(conn, services.ledger_id, reason, services.now_s())
     path = published_path(services)
     if path.exists():
-        path.rename(path.with_name(f"checkpoint-{old.number}"))
+        path.rename(path.with_name(f"checkpoint-{made.number - 1}"))
+    return made
+
+
+def open_log(conn: Connection, ledger_id: int, reason: str, now_s: int, beyond: int = 0) -> Origin:
+    """Write a new origin down; its number is above `beyond`, which books that are lost had."""
+    if not reason.strip():
+        raise BadInput("Say why the log begins anew: it is kept for ever.")
+    old = log.origin(conn, ledger_id)
+    number = max(old.number, beyond) + 1
+    name = f"{old.name.removesuffix(f'/log-{old.number}')}/log-{number}"
+    conn.execute(
+        insert(t.log_origin).values(
+            ledger_id=ledger_id,
+            number=number,
+            name=name,
+            salt=old.salt,
+            recorded_us=now_s * 1_000_000,
+            reason=reason.strip(),
+        )
+    )
     return Origin(number, name, old.salt)
 
 

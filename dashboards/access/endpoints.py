@@ -10,6 +10,7 @@ from backend.access.dependencies import COOKIE, address_of
 from backend.access.endpoints import set_cookie
 from backend.access.service import SignIn, Who
 from backend.errors import BadLogin, LockedOut
+from backend.recovery.guard import open_in_recovery
 from dashboards.page import AnyPage, Page, page_router
 
 router = page_router()
@@ -28,6 +29,7 @@ def show_staff_form(page: AnyPage) -> Response:
 
 
 @router.post("/sign-in")
+@open_in_recovery
 def sign_in_resident(page: AnyPage, number: Name, pin: Secret) -> Response:
     address = address_of(page.request)
     return _enter(
@@ -39,6 +41,7 @@ def sign_in_resident(page: AnyPage, number: Name, pin: Secret) -> Response:
 
 
 @router.post("/staff/sign-in")
+@open_in_recovery
 def sign_in_staff(page: AnyPage, login: Name, password: Secret) -> Response:
     address = address_of(page.request)
     return _enter(
@@ -50,6 +53,7 @@ def sign_in_staff(page: AnyPage, login: Name, password: Secret) -> Response:
 
 
 @router.post("/sign-out")
+@open_in_recovery
 def sign_out(page: AnyPage) -> Response:
     token = page.request.cookies.get(COOKIE)
     if token:

@@ -15,10 +15,11 @@ DRILLS = {
     "restart": "every part of a village is killed in the middle",
     "kill": "the books' server, and PostgreSQL itself, are killed under a mixed load",
     "failpoint": "the poster fails before or after each of its statements in turn",
+    "lost-day": "all is lost but a backup of yesterday; gateways bring the day back",
     "power-cut": "a bin's power fails at every flash operation of many visits, and at random",
     "scale": "load cell and converter fail in all the ways they are known to",
 }
-ON_BOOKS = ("kill", "failpoint")  # they take an engine
+ON_BOOKS = ("kill", "failpoint", "lost-day")  # they take an engine
 
 
 def drill(name: str, runs: int, seed: int, engine: Engine = "sqlite") -> dict[str, Any]:

@@ -198,3 +198,26 @@ def test_waiting_records_are_never_dropped_by_age(store: Store) -> None:
 
     assert store.depths()["records_pending"] == 1
     assert store.unpark() == 1
+
+
+def test_a_restored_backend_gets_what_came_since_each_request_once(store: Store) -> None:
+    store.commit(records(record(1)), 500)
+    store.commit(records(record(2)), 600)
+    settle_all(store, 700)
+    store.commit(records(record(3)), 1_000)
+    settle_all(store, 1_000)
+
+    assert store.relay_for(77, 900) == 1
+    assert [item.seq for item in store.pending(10)] == [3]
+    assert store.waiting() == 1
+    settle_all(store, 1_000)
+    assert store.relay_for(77, 900) == 1, "it is told again, and nothing is sent again"
+    assert store.waiting() == 0
+    assert store.relay_for(78, 0) == 3
+
+
+def test_what_waited_for_long_and_was_answered_lately_goes_up_again(store: Store) -> None:
+    store.commit(records(record(1)), 10)
+    settle_all(store, 1_000)
+
+    assert store.relay_for(77, 900) == 1

@@ -1,43 +1,12 @@
 """The command line as a town's technician types it, from founding to a restored backup."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from backend import db
 from farz.processes import ROOT
-
-
-class Shell:
-    """Runs `farz` on one town; a password is typed on standard input."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def __call__(self, *words: str, typed: str = "") -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "farz", "--data-dir", str(self.folder), *words]
-        return subprocess.run(
-            command, input=typed, cwd=ROOT, capture_output=True, text=True, timeout=60
-        )
-
-    def done(self, *words: str, typed: str = "") -> str:
-        ended = self(*words, typed=typed)
-        assert ended.returncode == 0, ended.stderr
-        return ended.stdout
-
-
-@pytest.fixture
-def farz(tmp_path: Path) -> Shell:
-    return Shell(tmp_path / "town")
-
-
-@pytest.fixture
-def founded(farz: Shell) -> Shell:
-    farz.done("init", "Test village (synthetic)", typed="a password for the first\n")
-    return farz
+from tests.farz.shell import Shell
 
 
 def test_a_weak_password_founds_nothing(farz: Shell) -> None:
@@ -106,47 +75,12 @@ def test_a_tariff_needs_two_different_people(founded: Shell) -> None:
     assert picture.read_text().startswith("<svg")
 
 
-def test_books_are_verified_backed_up_and_restored(founded: Shell, tmp_path: Path) -> None:
-    copy = tmp_path / "copy.sqlite"
-    founded.done("backup", str(copy))
-    founded.done("device", "provision", "bin-1", "--point", "School")
-    assert "bin-1" in founded.done("device", "list")
-
-    founded.done("restore", str(copy))
-
-    assert "bin-1" not in founded.done("device", "list")
-    assert json.loads(founded.done("ledger", "verify", "--json"))["ok"] is True
-    assert copy.stat().st_mode & 0o077 == 0
-
-
-def test_books_that_are_served_are_not_replaced(founded: Shell, tmp_path: Path) -> None:
-    copy = tmp_path / "copy.sqlite"
-    founded.done("backup", str(copy))
-    serving = db.create_engine(f"sqlite:///{founded.folder}/books.sqlite")
-
-    ended = founded("restore", str(copy))
-    serving.dispose()
-
-    assert ended.returncode == 1
-    assert "in use by another backend process" in ended.stderr
-
-
 @pytest.mark.parametrize("words", [("ledger", "verify"), ("report", "streams")])
 def test_without_a_town_the_cure_is_named(farz: Shell, words: tuple[str, ...]) -> None:
     ended = farz(*words)
 
     assert ended.returncode == 1
     assert "farz init" in ended.stderr
-
-
-def test_junk_is_not_restored(founded: Shell, tmp_path: Path) -> None:
-    junk = tmp_path / "junk"
-    junk.write_text("no database at all, " * 100)
-
-    ended = founded("restore", str(junk))
-
-    assert ended.returncode == 1
-    assert "Traceback" not in ended.stderr
 
 
 def test_doctor_names_what_is_missing_and_its_cure(farz: Shell) -> None:

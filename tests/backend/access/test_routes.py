@@ -95,6 +95,8 @@ WHO_MAY = {
     ("GET", "/v1/notices"): "reports:read",
     ("GET", "/v1/people/{person_id}/accounts"): "own or balances:read",
     ("POST", "/v1/people/{person_id}/accounts"): "people:enrol",
+    ("GET", "/v1/recovery"): "reports:read",
+    ("POST", "/v1/recovery/end"): "recovery:end",
     ("GET", "/v1/log"): PUBLIC,
     ("GET", "/v1/log/checkpoint"): PUBLIC,
     ("GET", "/v1/log/checkpoints/{size}"): PUBLIC,
@@ -142,6 +144,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "/v1/accounts/{account_id}/merchant": {"kind": None},
     "/v1/accounts/{account_id}/limits": {},
     "/v1/people/{person_id}/accounts": {"currency": "credit"},
+    "/v1/recovery/end": {},
     "/v1/uplink": {},
     "/v1/telemetry": {},
 }

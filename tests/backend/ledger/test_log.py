@@ -64,6 +64,15 @@ def test_nothing_new_is_not_signed_again(town: Town) -> None:
     assert done(town.poster.submit(log.SignLog(KEY))) is None
 
 
+def test_a_town_that_was_signed_before_its_first_transfer_is_right(town: Town) -> None:
+    done(town.poster.submit(log.SignLog(KEY)))
+    deposits(town, 0, 3)
+
+    with db.read(town.engine) as conn:
+        report = verify(conn, TOWN)
+    assert (report.ok, report.checkpoints) == (True, 1), report.problems
+
+
 def test_books_that_contradict_a_checkpoint_are_not_signed(town: Town) -> None:
     town.spoiled = True
     deposits(town, 0, 300)

@@ -1,0 +1,179 @@
+"""A backup is whole or not there; a restore looks at everything before it replaces anything."""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from backend import db
+from farz import backups
+from farz.errors import FarzError
+from farz.processes import await_until
+from tests.farz.shell import Shell
+
+
+@pytest.fixture
+def taken(founded: Shell, tmp_path: Path) -> Path:
+    """A backup of a town that has a bin."""
+    founded.done("device", "provision", "bin-1", "--point", "School")
+    target = tmp_path / "elsewhere" / "first"
+    founded.done("backup", str(target))
+    return target
+
+
+def test_a_backup_tells_what_it_is_of_and_keeps_secrets_out(founded: Shell, taken: Path) -> None:
+    manifest = json.loads((taken / "manifest.json").read_text())
+    names = {each.name for each in taken.iterdir()}
+
+    assert names == {"books.sqlite", "manifest.json"}
+    assert manifest["town"] == "Test village (synthetic)"
+    assert (manifest["engine"], manifest["transfers"]) == ("sqlite", 0)
+    secret = (founded.folder / "town.secret").read_text().strip()
+    assert all(bytes.fromhex(secret) not in each.read_bytes() for each in taken.iterdir())
+    assert manifest["secret"] not in secret
+    assert taken.stat().st_mode & 0o077 == 0
+
+
+def test_a_restored_town_is_as_it_was_and_only_reads_until_it_is_told(
+    founded: Shell, taken: Path
+) -> None:
+    founded.done("device", "provision", "bin-2", "--point", "School")
+
+    told = founded.done("restore", str(taken))
+
+    assert "What was there is kept as books.sqlite.before-" in told
+    assert "A new log was opened" in told  # nobody can know what was signed since
+    assert "bin-1" in (devices := founded.done("device", "list"))
+    assert "bin-2" not in devices
+    assert json.loads(founded.done("ledger", "verify", "--json"))["ok"] is True
+    assert json.loads(founded.done("recovery", "--json"))["complete"] is True
+    assert "open again" in founded.done("recovery", "--end")
+    assert founded("recovery").returncode == 1
+
+
+def test_a_checkpoint_that_fits_needs_no_new_log(founded: Shell, tmp_path: Path) -> None:
+    founded.done("ledger", "checkpoint", "--sign")
+    founded.done("backup", str(tmp_path / "b"))
+
+    assert "new log" not in founded.done("restore", str(tmp_path / "b"))
+
+    (founded.folder / "published" / "checkpoint").write_text("farz.example/1\n9\nAAAA\n\n— x y\n")
+    assert "A new log was opened" in founded.done("restore", str(tmp_path / "b"))
+
+
+def test_a_second_restore_never_opens_a_log_of_a_name_that_was_used(
+    founded: Shell, tmp_path: Path
+) -> None:
+    founded.done("backup", str(tmp_path / "b"))
+    for reason in ("first", "second"):
+        founded.done("ledger", "new-log", reason)
+    founded.done("ledger", "checkpoint", "--sign")
+
+    told = founded.done("restore", str(tmp_path / "b"))
+
+    assert "/log-4:" in told
+
+
+def test_nothing_is_replaced_by_what_is_not_whole(founded: Shell, taken: Path) -> None:
+    before = (founded.folder / "books.sqlite").read_bytes()
+    books = taken / "books.sqlite"
+    books.write_bytes(books.read_bytes()[:-1] + b"x")
+
+    changed = founded("restore", str(taken))
+    books.unlink()
+    missing = founded("restore", str(taken))
+    junk = founded("restore", str(taken.parent))
+
+    assert "not as it was written" in changed.stderr
+    assert "is missing" in missing.stderr
+    assert "no backup" in junk.stderr
+    assert {each.returncode for each in (changed, missing, junk)} == {1}
+    assert "Traceback" not in changed.stderr + missing.stderr + junk.stderr
+    assert (founded.folder / "books.sqlite").read_bytes() == before
+
+
+def test_a_backup_opens_nothing_without_its_own_secret(founded: Shell, taken: Path) -> None:
+    (founded.folder / "town.secret").write_text("ab" * 32 + "\n")
+
+    ended = founded("restore", str(taken))
+
+    assert ended.returncode == 1
+    assert "is not this town's" in ended.stderr
+    (founded.folder / "town.secret").unlink()
+    assert "There is no town secret" in founded("restore", str(taken)).stderr
+
+
+def test_books_that_are_wrong_are_not_restored(founded: Shell, taken: Path) -> None:
+    books = taken / "books.sqlite"
+    with sqlite3.connect(books) as wrong:
+        wrong.execute("UPDATE ledger_head SET next_id = 5")
+    wrong.close()
+    manifest = json.loads((taken / "manifest.json").read_text())
+    manifest["files"]["books.sqlite"] = backups._hash(books)
+    (taken / "manifest.json").write_text(json.dumps(manifest))
+
+    ended = founded("restore", str(taken))
+
+    assert "The ledger in this backup is not right" in ended.stderr
+    assert "bin-1" in founded.done("device", "list")
+    assert founded("recovery").returncode == 1
+
+
+def test_books_that_are_served_are_not_replaced(founded: Shell, taken: Path) -> None:
+    serving = db.create_engine(f"sqlite:///{founded.folder}/books.sqlite")
+
+    ended = founded("restore", str(taken))
+    serving.dispose()
+
+    assert ended.returncode == 1
+    assert "in use by another backend process" in ended.stderr
+
+
+def test_a_backup_is_never_written_over(founded: Shell, taken: Path) -> None:
+    assert "is there already" in founded("backup", str(taken)).stderr
+    assert "FARZ_BACKUP_DIR" in founded("backup").stderr
+    assert "Write it like 15m" in founded("backup", str(taken), "--every", "soon").stderr
+
+
+@pytest.fixture
+def keeper(founded: Shell, tmp_path: Path) -> Iterator[Path]:
+    """`farz backup --every 1s` at work."""
+    folder = tmp_path / "kept"
+    part = founded.start("backup", str(folder), "--every", "1s", "--keep", "2")
+    yield folder
+    part.stop()
+    assert part.exit_code == 0
+
+
+def test_backups_go_on_while_something_changes(founded: Shell, keeper: Path) -> None:
+    await_until(lambda: len(backups.there(keeper)) == 1, 60, "the first backup")
+    founded.done("device", "provision", "bin-1", "--point", "School")
+
+    await_until(lambda: len(backups.there(keeper)) >= 2, 60, "the second backup")
+
+    assert not list(keeper.glob(".*.part"))
+
+
+def test_old_backups_go_but_one_a_day_is_kept() -> None:
+    names = [f"2026-11-{day:02}T{hour:02}0000Z" for day in range(1, 28) for hour in (1, 9, 17)]
+
+    gone = backups.to_remove(names, keep=4, days=10)
+    kept = sorted(set(names) - set(gone))
+
+    assert kept[-4:] == sorted(names)[-4:]
+    assert kept[:9] == [f"2026-11-{day}T170000Z" for day in range(18, 27)]
+    assert len(kept) == 9 + 3
+    assert backups.to_remove(names[:3], keep=4) == []
+
+
+@pytest.mark.parametrize(("text", "length_s"), [("90s", 90), ("15m", 900), ("2h", 7200)])
+def test_lengths_of_time_are_read(text: str, length_s: int) -> None:
+    assert backups.seconds(text) == length_s
+
+
+@pytest.mark.parametrize("text", ["", "15", "m", "0m", "-5m", "1.5h", "15 m"])
+def test_what_is_no_length_of_time_is_refused(text: str) -> None:
+    with pytest.raises(FarzError):
+        backups.seconds(text)

@@ -1,0 +1,20 @@
+"""Yesterday's backup is all that is left: bins and gateways bring the lost day back, once."""
+
+import pytest
+
+from farz.drills import Engine
+from farz.drills.lost_day import agree, lose_a_day
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
+def test_a_lost_day_comes_back_from_the_gateway(engine: Engine) -> None:
+    done = lose_a_day(5, engine, deposits=20)
+
+    assert done.books is not None
+    assert done.in_backup < done.before == done.truth.made == 20
+    assert done.refused == "recovering"
+    assert done.relayed >= done.before - done.in_backup
+    assert done.truth.names == done.books.names
+    assert agree(done)
+    assert done.restored is not None
+    assert done.restored.new_log.endswith("/log-2")
