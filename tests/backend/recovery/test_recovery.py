@@ -30,7 +30,7 @@ def _tell(town: Town, recovery_id: int, found: int, waiting: int) -> dict[str, A
 
 
 def test_nothing_is_written_but_what_bins_and_gateways_bring(town: Town) -> None:
-    officer = town.browser("municipal_officer")
+    officer = town.browser("officer")
     found = _begin(town)
 
     refused = officer.post("/v1/people", json={"name": "Too early"})
@@ -61,7 +61,7 @@ def test_it_ends_once_every_gateway_has_relayed_all(town: Town) -> None:
 
     assert administrator.get("/v1/recovery").status_code == 404
     assert town.gateway.post({}).json()["again"] is None
-    assert town.browser("counter_clerk").post("/v1/people", json={"name": "In time"}).status_code == 201
+    assert town.browser("clerk").post("/v1/people", json={"name": "In time"}).status_code == 201
 
 
 def test_what_a_gateway_says_of_another_recovery_counts_for_nothing(town: Town) -> None:
@@ -80,7 +80,7 @@ def test_only_an_administrator_ends_it_and_may_do_so_anyway(small_town: Town) ->
     town = small_town
     found = _begin(town)
 
-    assert town.browser("municipal_officer").post("/v1/recovery/end", json={}).status_code == 403
+    assert town.browser("officer").post("/v1/recovery/end", json={}).status_code == 403
     with pytest.raises(StillMissing, match="gateway-1"):
         service.end(town.services, ended_by="staff:1", anyway=False)
     assert service.end(town.services, ended_by="staff:1", anyway=True).id == found.id
