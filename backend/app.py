@@ -16,6 +16,7 @@ from backend.access import endpoints as access
 from backend.access.same_site import SameSite
 from backend.access.sessions import Sessions
 from backend.accounts import endpoints as accounts
+from backend.alerts import endpoints as alerts
 from backend.budgets import endpoints as budgets
 from backend.cards import endpoints as cards
 from backend.compost import endpoints as compost
@@ -36,7 +37,7 @@ from backend.services import Services
 from backend.settings import Settings
 from backend.size import BodyLimit
 from backend.tariffs import endpoints as tariffs
-from backend.telemetry import open_series
+from backend.telemetry_stores import open_series
 from backend.towns import endpoints as towns
 from backend.transfers import endpoints as transfers
 from backend.vault import Vault
@@ -45,6 +46,7 @@ VERSION = "1"
 ROUTERS = (
     access,
     accounts,
+    alerts,
     budgets,
     cards,
     compost,

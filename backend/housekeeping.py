@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from sqlalchemy import select
 
+from backend.alerts import service as alerts
 from backend.budgets import coverage
 from backend.devices import gaps
 from backend.ledger import repeats, totals
@@ -21,6 +22,7 @@ from backend.ledger.resolve import PayClaims
 from backend.proofs import service as proofs
 from backend.recovery import service as recovery
 from backend.services import Services
+from backend.telemetry import HOUR_S
 
 logger = logging.getLogger(__name__)
 
@@ -104,6 +106,17 @@ def ask_bins(services: Services) -> None:
     recovery.ask_bins(services)
 
 
+def watch_devices(services: Services) -> None:
+    """Devices that fell silent get an alert, which ends once they are heard again."""
+    alerts.watch(services)
+
+
+def fold_telemetry(services: Services) -> None:
+    """The full hours of the last two days become one sample each; what came late is in it."""
+    until_s = services.now_s() // HOUR_S * HOUR_S
+    services.telemetry.store.fold(until_s - 48 * HOUR_S, until_s)
+
+
 CHORES = (
     Chore("ask bins", 10, ask_bins, recovering=True),
     Chore("end holds", 5, end_holds),
@@ -111,6 +124,8 @@ CHORES = (
     Chore("pay claims", 60, pay_claims),
     Chore("sum days", 300, sum_days),
     Chore("keep coverage", 600, keep_coverage),
+    Chore("watch devices", 60, watch_devices),
+    Chore("fold telemetry", 3_600, fold_telemetry),
     Chore("look for gaps", 3_600, look_for_gaps),
     Chore("forget keys", 86_400, forget_keys),
 )

@@ -17,7 +17,7 @@ from backend.deposits.facts import Facts
 from backend.ledger.poster import Poster
 from backend.recovery.service import Guard
 from backend.settings import Settings
-from backend.telemetry import TimeSeries
+from backend.telemetry import Series
 from backend.towns import service as towns
 from backend.vault import Vault
 
@@ -31,7 +31,7 @@ class Services:
     vault: Vault
     sessions: Sessions
     facts: Facts
-    telemetry: TimeSeries
+    telemetry: Series
     recovery: Guard
     now_s: Callable[[], int]
     # What this process has answered since it started, by outcome or refusal.

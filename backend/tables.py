@@ -22,6 +22,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+from backend.alerts.tables import alert as alert
 from backend.ledger.tables import metadata
 from backend.noun_tables import APPEND_ONLY as _IN_FOLDERS
 from backend.transfers.tables import booking as booking

@@ -54,11 +54,13 @@ make_venv() {
     say "going on without Mosquitto: the demo uses the embedded broker instead"
 }
 
-# Mosquitto and a browser are what the tests need beyond Python packages.
+# Mosquitto, a browser and two time series servers are what the tests need beyond Python packages.
 servers() {
   local missing=()
   [ -x /usr/sbin/mosquitto ] || command -v mosquitto >/dev/null || missing+=(mosquitto)
   [ -x /usr/bin/chromium ] || missing+=(chromium fonts-noto-core)
+  command -v influxd >/dev/null || missing+=(influxdb)
+  command -v victoria-metrics >/dev/null || missing+=(victoria-metrics)
   [ ${#missing[@]} = 0 ] && return 0
   say "installing ${missing[*]} for the tests"
   apt_install "${missing[@]}"

@@ -12,6 +12,8 @@ from farz.town import open_books, open_town
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from backend.telemetry import Sample, Store
+
 app = typer.Typer(no_args_is_help=True, help="Bins and counters, their keys and places.")
 Device = Annotated[str, typer.Argument(help="Device id: a-z, 0-9 and hyphens.")]
 
@@ -65,14 +67,69 @@ def gateway(
 
 
 @app.command(name="list")
-def show() -> None:
-    """Every device: where it stands and when it was last heard of."""
+def show(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+    """Every device, the worst first: how it is, when it was last heard of, and why. Reads only.
+
+    A device is ok, attention, stale (no report for 45 minutes), offline or never_seen.
+    Example:  farz device list --json
+    """
+    from backend import db
+    from backend.alerts import service as alerts
+    from backend.alerts.conditions import WORST_FIRST
     from backend.devices import service as devices
 
-    with open_town() as services, services.read() as conn:
-        for found in devices.devices(conn, services.ledger_id):
-            seen = "never seen" if found.seen_s is None else time.ctime(found.seen_s)
-            typer.echo(f"{found.id:<24} point {found.point_id or '-'}  {seen}")
+    now_s = int(time.time())
+    newest = _newest()
+    with open_books() as (engine, ledger_id), db.read(engine) as conn:
+        found = devices.devices(conn, ledger_id)
+        judged = alerts.conditions(conn, ledger_id, found, newest, now_s)
+    pairs = sorted(
+        zip(found, judged, strict=True), key=lambda pair: WORST_FIRST.index(pair[1].state)
+    )
+    if as_json:
+        typer.echo(
+            json.dumps(
+                [
+                    {"device": each.id, "point_id": each.point_id}
+                    | now._asdict()
+                    | {"reasons": [asdict(reason) for reason in now.reasons]}
+                    for each, now in pairs
+                ]
+            )
+        )
+        return
+    for each, now in pairs:
+        age = "" if now.age_s is None else f"heard {now.age_s // 60} min ago"
+        typer.echo(f"{each.id:<24} {now.state:<10} point {each.point_id or '-'}  {age}")
+        for reason in now.reasons:
+            measured = "" if reason.value is None else f" ({reason.value} {reason.unit})"
+            typer.echo(f"  {reason.words}{measured}")
+
+
+@app.command(name="alerts")
+def show_alerts(
+    resolved: Annotated[bool, typer.Option(help="Also those that are over.")] = False,
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+) -> None:
+    """What is wrong with devices, the newest first. Reads only.
+
+    An alert ends when the device reports that it is well, never because it fell silent.
+    Example:  farz device alerts --resolved --json
+    """
+    from backend import db
+    from backend.alerts import service as alerts
+
+    with open_books() as (engine, ledger_id), db.read(engine) as conn:
+        found = alerts.alerts(conn, ledger_id, resolved=resolved)
+    if as_json:
+        typer.echo(json.dumps([asdict(each) for each in found]))
+        return
+    for each in found:
+        until = "" if each.resolved_s is None else f", until {time.ctime(each.resolved_s)}"
+        typer.echo(
+            f"{each.device:<24} {each.words} ({each.opened_value} {each.unit})"
+            f" since {time.ctime(each.opened_s)}{until}"
+        )
 
 
 @app.command()
@@ -111,6 +168,30 @@ def gaps(device: Device, as_json: Annotated[bool, typer.Option("--json")] = Fals
         typer.echo(f"journal {each.epoch}  {upto}, last {each.highest}, missing {each.missing}")
         for gap in each.gaps:
             typer.echo(f"  {gap.first} to {gap.last}")
+
+
+def _newest() -> "dict[str, Sample]":
+    """The newest samples beside a backend that serves; none if there is no telemetry yet."""
+    from backend.settings import Settings
+    from backend.telemetry import StoreFault
+    from backend.telemetry_stores import Embedded, Influx
+
+    settings = Settings()
+    if not settings.influx_url and not settings.telemetry_path.exists():
+        return {}
+    store: Store = (
+        Influx(settings)
+        if settings.influx_url
+        else Embedded(settings.telemetry_path, reads_only=True)
+    )
+    try:
+        return store.newest()
+    except StoreFault as fault:
+        words = "telemetry could not be read, so ages may be too great"
+        typer.echo(f"farz: {words}: {fault}", err=True)
+        return {}
+    finally:
+        store.close()
 
 
 def _point(conn: "Connection", ledger_id: int, name: str) -> int:

@@ -5,5 +5,5 @@ pytest_plugins = [
     "tests.fixtures.passwords",
     "tests.fixtures.brokers",
     "tests.fixtures.micropython",
-    "tests.fixtures.passwords",
+    "tests.fixtures.time_series",
 ]

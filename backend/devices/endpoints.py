@@ -1,11 +1,14 @@
 """Routes of the technician: devices, where they stand, their keys, journals and orders."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, status
+from fastapi import APIRouter, Depends, Query, status
+from sqlalchemy import Connection
 
 from backend.access.dependencies import WithServices, staff_with
 from backend.access.service import Who
+from backend.alerts import service as alerts
+from backend.alerts.conditions import Condition
 from backend.deposits import resolving
 from backend.devices import gaps, service
 from backend.devices.gaps import Journal
@@ -20,11 +23,15 @@ from backend.devices.schemas import (
     ReleasedOut,
     RequeuedOut,
 )
+from backend.errors import NotReady
 from backend.problems import problems
 from backend.recovery.guard import open_in_recovery
 from backend.schemas import DevicePath, EpochPath
+from backend.services import Services
+from backend.telemetry import HOUR, RAW, Sample, StoreFault
 
 router = APIRouter(prefix="/v1/devices", tags=["devices"])
+Moment = Annotated[int, Query(ge=0, le=2**40)]
 Reader = Annotated[Who, Depends(staff_with("devices:read"))]
 Writer = Annotated[Who, Depends(staff_with("devices:write"))]
 Confirmer = Annotated[Who, Depends(staff_with("epochs:confirm"))]
@@ -32,14 +39,35 @@ Confirmer = Annotated[Who, Depends(staff_with("epochs:confirm"))]
 
 @router.get("", responses=problems(401, 403, 503))
 def list_devices(who: Reader, services: WithServices) -> list[DeviceOut]:
+    """Every device with its condition, in the order of names."""
     with services.read() as conn:
-        return [_device(each) for each in service.devices(conn, who.ledger_id)]
+        return _devices(services, conn, service.devices(conn, who.ledger_id))
 
 
 @router.get("/{device}", responses=problems(401, 403, 404, 422, 503))
 def read_device(device: DevicePath, who: Reader, services: WithServices) -> DeviceOut:
     with services.read() as conn:
-        return _device(service.device(conn, who.ledger_id, device))
+        return _devices(services, conn, [service.device(conn, who.ledger_id, device)])[0]
+
+
+@router.get("/{device}/telemetry", responses=problems(401, 403, 404, 422, 503))
+def read_telemetry(
+    device: DevicePath,
+    who: Reader,
+    services: WithServices,
+    since_s: Moment = 0,
+    until_s: Moment = 2**40,
+    by: Literal["sample", "hour"] = "sample",
+    limit: Annotated[int, Query(ge=1, le=5_000)] = 1_000,
+) -> list[Sample]:
+    """What the device measured in [since_s, until_s), in the order of time."""
+    with services.read() as conn:
+        service.device(conn, who.ledger_id, device)
+    measurement = {"sample": RAW, "hour": HOUR}[by]
+    try:
+        return services.telemetry.store.samples(device, since_s, until_s, measurement, limit)
+    except StoreFault as fault:
+        raise NotReady(f"The time series cannot be read now: {fault}") from fault
 
 
 @router.get("/{device}/gaps", responses=problems(401, 403, 404, 422, 503))
@@ -94,7 +122,7 @@ def assign(
     """Stand a device at a point from a moment on."""
     with services.begin() as conn:
         service.assign(conn, who.ledger_id, device, body.point_id, from_s=body.from_s)
-        return _device(service.device(conn, who.ledger_id, device))
+        return _devices(services, conn, [service.device(conn, who.ledger_id, device)])[0]
 
 
 @router.post(
@@ -138,7 +166,13 @@ def send_command(
     return CommandOut(id=down_id)
 
 
-def _device(found: service.Device) -> DeviceOut:
+def _devices(services: Services, conn: Connection, found: list[service.Device]) -> list[DeviceOut]:
+    newest, now_s = services.telemetry.newest(), services.now_s()
+    judged = alerts.conditions(conn, services.ledger_id, found, newest, now_s)
+    return [_device(each, now) for each, now in zip(found, judged, strict=True)]
+
+
+def _device(found: service.Device, now: Condition) -> DeviceOut:
     return DeviceOut(
         id=found.id,
         point_id=found.point_id,
@@ -147,4 +181,8 @@ def _device(found: service.Device) -> DeviceOut:
         birth=dict(found.birth) if found.birth else None,
         birth_s=found.birth_s,
         epochs=list(found.epochs),
+        condition=now.state,
+        heard_s=now.heard_s,
+        age_s=now.age_s,
+        reasons=list(now.reasons),
     )

@@ -1,9 +1,10 @@
 """Devices as JSON."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
+from backend.alerts.conditions import Reason
 from backend.devices.service import Epoch
 from backend.schemas import LARGEST, Seconds, Strict
 
@@ -26,7 +27,10 @@ class KeyIn(Strict):
 
 
 class DeviceOut(BaseModel):
-    """`birth` is what the device last said of itself."""
+    """`state` is the broker's word; `condition` is ok, attention, stale, offline or never_seen.
+
+    `reasons` say why, the worst first. `birth` is what the device last said of itself.
+    """
 
     id: str
     point_id: int | None
@@ -35,6 +39,10 @@ class DeviceOut(BaseModel):
     birth: dict[str, Any] | None
     birth_s: int | None
     epochs: list[Epoch]
+    condition: Literal["ok", "attention", "stale", "offline", "never_seen"]
+    heard_s: int | None
+    age_s: int | None
+    reasons: list[Reason]
 
 
 class AssignmentIn(Strict):

@@ -314,6 +314,11 @@ def devices(conn: Connection, ledger_id: int) -> list[Device]:
     return [device(conn, ledger_id, name) for name in conn.scalars(query)]
 
 
+def names(conn: Connection, ledger_id: int) -> frozenset[str]:
+    """Return what the town's devices are called."""
+    return frozenset(conn.scalars(select(t.device.c.id).where(t.device.c.ledger_id == ledger_id)))
+
+
 def assignments(conn: Connection, ledger_id: int, device_id: str) -> list[tuple[int, int]]:
     """Return (from_s, point_id) in the order of time."""
     places = t.assignment

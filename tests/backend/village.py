@@ -253,9 +253,9 @@ class Town:
 
 
 @contextmanager
-def town(tmp_path: Path, url: str) -> Iterator[Town]:
-    """A town that has been founded, with its server running."""
-    settings = Settings(data_dir=tmp_path, database_url=url)
+def town(tmp_path: Path, url: str, **more: Any) -> Iterator[Town]:
+    """A town that has been founded, with its server running; `more` are further settings."""
+    settings = Settings(data_dir=tmp_path, database_url=url, **more)
     settings.create_secret()
     clock = Clock()
     app = create_app(settings, clock)

@@ -54,6 +54,8 @@ WHO_MAY = {
     ("POST", "/v1/devices/{device}/requeue"): "devices:write",
     ("POST", "/v1/devices/{device}/commands"): "devices:write",
     ("GET", "/v1/devices/{device}/gaps"): "devices:read",
+    ("GET", "/v1/devices/{device}/telemetry"): "devices:read",
+    ("GET", "/v1/alerts"): "devices:read",
     ("GET", "/v1/quarantine"): "records:read",
     ("GET", "/v1/tariffs"): "tariffs:read",
     ("POST", "/v1/tariffs"): "tariffs:draft",
