@@ -190,6 +190,8 @@ class Lane:
         many = case.name.endswith("issuers") or case.name == "one_issuer"
         self._members = found(self.engine, 2 * MEMBERS if many else MEMBERS)
         self._last_id = self._last_us = 0
+        limits = Limits(queue=10**6, batch=case.batch, log=case.log)
+        self._poster = Poster(self.engine, LEDGER, now_us, limits)
         self._prepare(unlimited=many)
         self._before = size_of(self.engine)
         for raw_url in raw_urls:
@@ -201,13 +203,13 @@ class Lane:
     def _prepare(self, *, unlimited: bool) -> None:
         """A budget that never ends; funds for payers, or no minimum for issuers."""
         now_s = now_us() // 1_000_000
-        with self._poster() as poster:
-            poster.submit(SetBudget(now_s - 10, now_s + 10**6, 10**15, "bench")).result()
-            if self._case.make is mixed:
-                source = self._open_source()
-                for at in range(0, MEMBERS, 50):
-                    legs = [Leg(source, m, FUNDS, Code.PAY) for m in self._members[at : at + 50]]
-                    poster.submit(Group(tuple(legs), now_s)).result()
+        self._poster.start()
+        self._poster.submit(SetBudget(now_s - 10, now_s + 10**6, 10**15, "bench")).result()
+        if self._case.make is mixed:
+            source = self._open_source()
+            for at in range(0, MEMBERS, 50):
+                legs = [Leg(source, m, FUNDS, Code.PAY) for m in self._members[at : at + 50]]
+                self._poster.submit(Group(tuple(legs), now_s)).result()
         if unlimited:
             with db.begin(self.engine) as conn:
                 self._members[:MEMBERS] = [_unlimited(conn) for _ in range(MEMBERS)]
@@ -217,25 +219,16 @@ class Lane:
         with db.begin(self.engine) as conn:
             return _unlimited(conn)
 
-    @contextmanager
-    def _poster(self) -> Iterator[Poster]:
-        limits = Limits(queue=10**6, batch=self._case.batch, log=self._case.log)
-        poster = Poster(self.engine, LEDGER, now_us, limits)
-        poster.start()
-        yield poster
-        poster.close()  # what waits to be folded is folded first
-
     def round(self, first: int, count: int, measured: Measured) -> None:
         asked = self._case.make(self._members, first, count)
         size = self._case.batch
         gc.collect()
         gc.freeze()  # what the bench itself holds is no work of the poster's
-        with self._poster() as poster:
-            start_s = time.perf_counter()
-            futures = [poster.submit_all(asked[at : at + size]) for at in range(0, count, size)]
-            answers = [answer for future in futures for answer in future.result()]
-            poster.close()
-            measured.ours_s.append(time.perf_counter() - start_s)
+        start_s = time.perf_counter()
+        futures = [self._poster.submit_all(asked[at : at + size]) for at in range(0, count, size)]
+        answers = [answer for future in futures for answer in future.result()]
+        self._poster.rest()  # until what waits to be folded is folded
+        measured.ours_s.append(time.perf_counter() - start_s)
         refused = [answer for answer in answers if isinstance(answer, Exception)]
         if refused:
             raise FarzError(f"The books refused {len(refused)} requests: {refused[0]}")
@@ -271,6 +264,7 @@ class Lane:
         """Bytes that a transfer takes on disk. FarzError if the books do not fit."""
         for raw in self._raws:
             raw.close()
+        self._poster.close()
         poster = Poster(self.engine, LEDGER, now_us)
         poster.start()  # a log that was off catches up
         poster.close()

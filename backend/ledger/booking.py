@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from backend.ledger.accounts import CREDIT, ISSUER, SUSPENSE
-from backend.ledger.errors import BadCorrection, BadGroup, BadTime, LedgerError, UnknownTransfer
+from backend.ledger.corrections import Left, correct
+from backend.ledger.errors import BadGroup, BadTime, LedgerError
 from backend.ledger.repeats import Replay, remember, replayed
 from backend.ledger.rules import Rules, check
 from backend.ledger.tiles import TileRow
@@ -27,7 +28,6 @@ from backend.ledger.transfers import (
     Group,
     Hold,
     HoldTerms,
-    Leg,
     Note,
     Outcome,
     Posted,
@@ -124,6 +124,9 @@ class Sheet:
     budgets: list[Budget] = field(default_factory=list)
     tiles: list[TileRow] = field(default_factory=list)
     rows: "list[tuple[Table, dict[str, Any]]]" = field(default_factory=list)
+    # How many of the transfers and records are being written already.
+    transfers_ahead: int = 0
+    records_ahead: int = 0
 
     def __bool__(self) -> bool:
         """Whether there is anything to write."""
@@ -142,7 +145,7 @@ class Books:
     budget: Budget | None = None
     budgets: list[Budget] = field(default_factory=list)
     due: list[ClaimDue] = field(default_factory=list)
-    corrected: dict[int, tuple[int, int, int]] = field(default_factory=dict)
+    corrected: dict[int, Left] = field(default_factory=dict)
     due_more: bool = False
     claims_wait: bool = False
     minted: int = 0
@@ -175,16 +178,18 @@ def book_group(books: Books, group: Group) -> Posted:
     posted = replayed(books, group.idempotency, Posted)
     if posted is not None:
         return posted
+    left: dict[int, Left] = {}
     for leg in group.legs:
         if leg.debit == ISSUER:
             raise BadGroup("Credits are minted from signed records alone.")
         if leg.hold is not None:
             _check_hold(books, leg.hold)
         if leg.corrects_id is not None:
-            _check_correction(books, leg)
+            correct(left, books.corrected, leg)
     if len(group.legs) > 1 or books.rules.restricted:
         check(books, group)
     book_legs(books.purses, group.legs)
+    books.corrected.update(left)
     group_id, recorded_us = books.next_id, books.clock_us + 1
     ids = tuple(
         write_transfer(
@@ -209,19 +214,6 @@ def _check_hold(books: Books, terms: HoldTerms) -> None:
         raise BadTime(
             "A hold ends in the future, within two years; "
             f"this one would end {'in' if ahead_s > 0 else 'before'} {abs(ahead_s)} s."
-        )
-
-
-def _check_correction(books: Books, leg: Leg) -> None:
-    """A correction goes the other way than what it corrects, and takes back no more."""
-    corrected = books.corrected.get(leg.corrects_id or 0)
-    if corrected is None:
-        raise UnknownTransfer(f"There is no transfer {leg.corrects_id} in this ledger.")
-    debit, credit, amount = corrected
-    if (leg.debit, leg.credit) != (credit, debit) or leg.amount > amount:
-        raise BadCorrection(
-            f"Transfer {leg.corrects_id} moved {amount} from {debit} to {credit}; "
-            "a correction goes the other way, up to that amount."
         )
 
 

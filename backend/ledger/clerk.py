@@ -7,6 +7,7 @@ between: then the head row under the lock is the very one that this clerk wrote 
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +19,7 @@ from backend import db
 from backend.ledger import booking, holds, loading, log, notices, repeats, resolve, rules, tiles
 from backend.ledger import tables as t
 from backend.ledger.accounts import ISSUER, SUSPENSE
+from backend.ledger.ahead import writing_ahead
 from backend.ledger.booking import Books, Budget
 from backend.ledger.errors import ClockLeap, LedgerError, UnknownAccount
 from backend.ledger.holds import ExpireHolds, Settle, Void
@@ -57,6 +59,10 @@ class Limits:
     fold: int = 256
     # Accounts whose terms and money are kept between batches.
     accounts: int = 200_000
+    # Requests that are decided before the rows of the earlier ones begin to be written, and the
+    # rows of such a write (as many as suit the engine, if not said).
+    part: int = 64
+    block: int | None = None
     # Whether tiles of the log are written with the transfers; else at the next start.
     log: bool = True
 
@@ -89,6 +95,7 @@ class Clerk:
         self._long: set[int] = set()
         self._issuer_tail = 0
         self._driver_error = engine.dialect.loaded_dbapi.Error
+        self._writer = self._new_writer()
 
     def open(self) -> None:
         """Reads what waits to be folded, and brings the log up to date."""
@@ -98,6 +105,15 @@ class Clerk:
         self._long = {a for a, count in self._tails.items() if count > self._bound(a)}
         with suppress(UnknownAccount), db.begin(self._engine) as conn:
             self._open_log(conn, self._store.lock(conn))
+
+    def close(self) -> None:
+        """Ends the writing thread; another one begins if there is more to book."""
+        self._writer.shutdown()
+        self._writer = self._new_writer()
+
+    def _new_writer(self) -> ThreadPoolExecutor:
+        """Its thread begins with the first block that is written ahead."""
+        return ThreadPoolExecutor(1, thread_name_prefix=f"poster-{self._ledger_id}-writes")
 
     def _open_log(self, conn: Connection, head: Head) -> None:
         """Writes the tiles of transfers that were booked while the log was off."""
@@ -122,13 +138,15 @@ class Clerk:
                 if self._appender is not None:
                     self._appender.forget()
             books = self._load(conn, kept, requests)
-            answers = [self._decide(conn, books, request) for request in requests]
+            if self._appender is not None:
+                self._appender.begin(conn, books.next_id - 1)
+            answers = self._decide_all(conn, books, requests)
             if books.purses.soft:
                 notices.note(books)
             if books.sheet:
                 books.tick()  # the head is another one after each batch that wrote
                 if self._appender is not None:
-                    books.sheet.tiles = self._appender.extend(conn, books.sheet.transfers)
+                    books.sheet.tiles = self._appender.made(conn)
                 self._store.write(conn, books)
         if books.sheet:
             self._keep(kept, books)
@@ -146,6 +164,24 @@ class Clerk:
         if len(kept.purses.terms) > self._limits.accounts:
             kept.purses = Purses()
         self._count_tails(books)
+
+    def _decide_all(self, conn: Connection, books: Books, requests: Sequence[Request]) -> list[Any]:
+        """An answer or a LedgerError for each request, in order.
+
+        Rows of the first are written while the later ones are decided: what reads the database
+        to decide is booked alone.
+        """
+        answers: list[Any] = []
+        part, hashed = self._limits.part, 0
+        with writing_ahead(self._writer, self._store, conn, self._limits.block) as ahead:
+            for first in range(0, len(requests), part):
+                for request in requests[first : first + part]:
+                    answers.append(self._decide(conn, books, request))
+                ahead.hand_over(books.sheet)
+                if self._appender is not None:
+                    self._appender.add(books.sheet.transfers[hashed:])
+                    hashed = len(books.sheet.transfers)
+        return answers
 
     def _decide(self, conn: Connection, books: Books, request: Request) -> Any:
         try:

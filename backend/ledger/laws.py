@@ -101,6 +101,22 @@ LAWS = (
         WHERE h.ledger_id = :l AND (x.id IS NULL OR y.id IS NOT NULL)""",
     ),
     Law(
+        "I4",
+        "a correction does not go back the way of what it corrects",
+        """SELECT x.id, x.corrects_id FROM transfer x
+        LEFT JOIN transfer y ON y.ledger_id = x.ledger_id AND y.id = x.corrects_id AND y.id < x.id
+          AND y.debit = x.credit AND y.credit = x.debit
+        WHERE x.ledger_id = :l AND x.corrects_id IS NOT NULL AND x.source_id IS NULL
+        AND y.id IS NULL""",
+    ),
+    Law(
+        "I4",
+        "more was taken back of a transfer than it moved",
+        """SELECT y.id, y.amount FROM transfer y WHERE y.ledger_id = :l AND y.amount < (
+        SELECT coalesce(sum(x.amount), 0) FROM transfer x WHERE x.ledger_id = :l
+        AND x.corrects_id = y.id AND x.source_id IS NULL)""",
+    ),
+    Law(
         "I9",
         "a record's amount is not its weight times its tariff",
         """SELECT source_id, epoch, seq, amount FROM record

@@ -11,6 +11,7 @@ from backend.ledger import tables as t
 from backend.ledger.accounts import ISSUER
 from backend.ledger.balances import MOVES, NOT_MINTED, balance_query, by_side
 from backend.ledger.booking import Budget, ClaimDue, RecordName, Waiting
+from backend.ledger.corrections import Left
 from backend.ledger.errors import Refused, restored
 from backend.ledger.holds import DUE, OpenHold, Settle, Void
 from backend.ledger.repeats import Replay
@@ -143,17 +144,21 @@ def _holds(ledger_id: int) -> Select[Any]:
     )
 
 
-def corrected(
-    conn: Connection, ledger_id: int, transfer_ids: Collection[int]
-) -> dict[int, tuple[int, int, int]]:
-    """(debit, credit, amount) of transfers that somebody wants corrected."""
-    row = t.transfer.c
-    found: dict[int, tuple[int, int, int]] = {}
+def corrected(conn: Connection, ledger_id: int, transfer_ids: Collection[int]) -> dict[int, Left]:
+    """What is left of the transfers that somebody wants corrected."""
+    row, back = t.transfer.c, t.transfer.alias().c
+    taken = (
+        select(func.coalesce(func.sum(back.amount), 0))
+        .where(back.ledger_id == row.ledger_id, back.corrects_id == row.id, back.state.in_(MOVES))
+        .scalar_subquery()
+    )
+    found: dict[int, Left] = {}
     for chunk in chunks(transfer_ids):
-        asked = select(row.id, row.debit, row.credit, row.amount).where(
+        asked = select(row.id, row.debit, row.credit, row.amount, taken).where(
             row.ledger_id == ledger_id, row.id.in_(chunk), row.state.in_(MOVES)
         )
-        found.update({each.id: (each[1], each[2], each[3]) for each in conn.execute(asked)})
+        for number, debit, credit, amount, back_ in conn.execute(asked):
+            found[number] = Left(debit, credit, amount - int(back_))
     return found
 
 
@@ -162,25 +167,20 @@ def replays(
 ) -> dict[tuple[str, str], Replay]:
     """What was answered before under the groups' idempotency keys."""
     table = t.idempotency.c
+    asked = {(a.client, a.key): group for group in groups if (a := group.idempotency) is not None}
     found: dict[tuple[str, str], Replay] = {}
-    for group in groups:
-        if (asked := group.idempotency) is None:
-            continue
-        row = conn.execute(
-            select(table.fingerprint, table.group_id, table.recorded_us, table.refusal).where(
-                table.ledger_id == ledger_id,
-                table.client == asked.client,
-                table.key == asked.key,
-            )
-        ).one_or_none()
-        if row is None:
-            continue
-        answer: Posted | Refused
-        if row.refusal is not None:
-            answer = restored(**json.loads(row.refusal))
-        else:
-            answer = _posted(conn, ledger_id, group, row.group_id, row.recorded_us)
-        found[asked.client, asked.key] = Replay(bytes(row.fingerprint), answer)
+    for chunk in chunks(asked):
+        query = select(t.idempotency).where(
+            table.ledger_id == ledger_id, tuple_(table.client, table.key).in_(chunk)
+        )
+        for row in conn.execute(query):
+            answer: Posted | Refused
+            if row.refusal is not None:
+                answer = restored(**json.loads(row.refusal))
+            else:
+                group = asked[row.client, row.key]
+                answer = _posted(conn, ledger_id, group, row.group_id, row.recorded_us)
+            found[row.client, row.key] = Replay(bytes(row.fingerprint), answer)
     return found
 
 

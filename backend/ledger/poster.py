@@ -65,6 +65,7 @@ class Poster:
         self._ready = threading.Condition()
         self._in_progress: set[tuple[str, str]] = set()
         self._open = False
+        self._resting = False
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -84,6 +85,12 @@ class Poster:
         if self._thread is not None:
             self._thread.join()
             self._thread = None
+        self._clerk.close()
+
+    def rest(self) -> None:
+        """Waits until nothing is asked and no long tail waits to be folded."""
+        with self._ready:
+            self._ready.wait_for(lambda: self._resting or not self._open)
 
     @property
     def depth(self) -> int:
@@ -129,7 +136,8 @@ class Poster:
             self._claim_keys(requests)
             self._queue.append(asked)
             self._depth += len(requests)
-            self._ready.notify()
+            self._resting = False
+            self._ready.notify_all()
         return asked.future
 
     def _claim_keys(self, requests: Sequence[Request]) -> None:
@@ -147,6 +155,9 @@ class Poster:
     def _take(self) -> list[_Asked]:
         """The next batch in order, waiting for one; empty when the poster is closed."""
         with self._ready:
+            if not self._queue:
+                self._resting = True
+                self._ready.notify_all()
             self._ready.wait_for(lambda: self._queue or not self._open)
             batch: list[_Asked] = []
             count = 0

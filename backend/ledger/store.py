@@ -101,6 +101,7 @@ class Store(ABC):
 
     MARK: str  # of a parameter, in the driver's SQL
     FOR_UPDATE = ""
+    BLOCK: int  # rows that are worth a write of their own while others are decided
 
     def __init__(self, ledger_id: int) -> None:
         self.ledger_id = ledger_id
@@ -192,7 +193,7 @@ class Store(ABC):
         for table, rows in _bulk_tables(sheet):
             if rows:
                 self.bulk(conn, table, rows)
-        for table, values in sheet.rows:
+        for table, values in _by_table(sheet.rows):
             conn.execute(insert(table), values)
         for ended in sheet.claims_ended:
             key = zip(t.claim_open.primary_key.columns, ended, strict=True)
@@ -225,11 +226,20 @@ class Store(ABC):
                 self.bulk(conn, t.budget, [(*period, *values)])
 
 
+def _by_table(rows: Sequence[tuple[Table, dict[str, Any]]]) -> Iterator[tuple[Table, list[Any]]]:
+    """The rows that callers added, those together that fill the same columns of a table."""
+    together: dict[tuple[Table, frozenset[str]], list[dict[str, Any]]] = {}
+    for table, values in rows:
+        together.setdefault((table, frozenset(values)), []).append(values)
+    for (table, _), values_of in together.items():
+        yield table, values_of
+
+
 def _bulk_tables(sheet: Sheet) -> tuple[tuple[Table, Sequence[Sequence[Any]]], ...]:
     """Each list of the sheet with its table, in an order that no foreign key minds."""
     return (
-        (t.transfer, sheet.transfers),
-        (t.record, sheet.records),
+        (t.transfer, sheet.transfers[sheet.transfers_ahead :]),
+        (t.record, sheet.records[sheet.records_ahead :]),
         (t.quarantine, sheet.quarantined),
         (t.claim, sheet.claims),
         (t.claim_open, sheet.claims_opened),
@@ -247,15 +257,15 @@ class SqliteStore(Store):
     """The driver's own cursor. Many rows a statement: each step of it gives the GIL away once."""
 
     MARK = "?"
-    ROWS = 256
+    BLOCK = 64
 
     def bulk(self, conn: Connection, table: Table, rows: Sequence[Sequence[Any]]) -> None:
         cursor: Any = conn.connection.cursor()
         one = f"({', '.join('?' * len(table.columns))})"
-        whole = len(rows) - len(rows) % self.ROWS
-        many = f"INSERT INTO {table.name} VALUES {', '.join([one] * self.ROWS)}" if whole else ""
-        for first in range(0, whole, self.ROWS):
-            cursor.execute(many, list(chain.from_iterable(rows[first : first + self.ROWS])))
+        whole = len(rows) - len(rows) % self.BLOCK
+        many = f"INSERT INTO {table.name} VALUES {', '.join([one] * self.BLOCK)}" if whole else ""
+        for first in range(0, whole, self.BLOCK):
+            cursor.execute(many, list(chain.from_iterable(rows[first : first + self.BLOCK])))
         cursor.executemany(f"INSERT INTO {table.name} VALUES {one}", rows[whole:])
 
     def probe(self, conn: Connection, wanted: Sequence[Run]) -> Iterator[tuple[Any, ...]]:
@@ -277,6 +287,7 @@ class PostgresStore(Store):
 
     MARK = "%s"
     FOR_UPDATE = " FOR UPDATE"
+    BLOCK = 256
 
     def bulk(self, conn: Connection, table: Table, rows: Sequence[Sequence[Any]]) -> None:
         names = ", ".join(f'"{column.name}"' for column in table.columns)

@@ -155,6 +155,14 @@ transfer = Table(
         sqlite_where=text("code <> 1"),
         postgresql_where=text("code <> 1"),
     ),
+    # What was corrected, and by how much.
+    Index(
+        "ix_transfer_corrects",
+        "ledger_id",
+        "corrects_id",
+        sqlite_where=text("corrects_id IS NOT NULL"),
+        postgresql_where=text("corrects_id IS NOT NULL"),
+    ),
     # A hold is settled at most once, whatever the code above believes.
     Index(
         "uq_transfer_pending",

@@ -88,13 +88,16 @@ class Appender:
     """Says which tiles a batch of transfers completes, while the ledger's lock is held.
 
     It keeps the unfinished tile's leaves as long as nobody else posts in between, and reads them
-    again otherwise. About 1.5 microseconds a transfer.
+    again otherwise. `begin`, then `add` what was decided, in order; at last `made`. Only `begin`
+    and `made` use the database. About 1.5 microseconds a transfer.
     """
 
     def __init__(self, ledger_id: int, secret: bytes) -> None:
         self._ledger_id = ledger_id
         self._secret = secret
+        self._n = 0
         self._open: list[bytes] = []
+        self._full: list[tuple[int, list[bytes]]] = []
         self._salts = b""
         self.forget()
 
@@ -102,27 +105,43 @@ class Appender:
         """What was handed over last has not been committed."""
         self._next = -1
 
-    def extend(self, conn: Connection, rows: Sequence[Sequence[Any]]) -> list[TileRow]:
-        """The rows of `log_tile` to write with these TransferRows, which follow one another."""
-        if not rows:
-            return []
-        first = rows[0][1] - 1
-        n = first // WIDTH
+    def begin(self, conn: Connection, first: int) -> None:
+        """The transfers of this batch follow leaf `first`, of which there are so many now."""
         if first != self._next:
-            self._open = _edge(conn, self._ledger_id, self._secret, n, first)
-            self._salts = salts(self._secret, n)
+            self._n = first // WIDTH
+            self._open = _edge(conn, self._ledger_id, self._secret, self._n, first)
+            self._salts = salts(self._secret, self._n)
+        self._full = []
         self.forget()
-        made: list[TileRow] = []
+
+    def add(self, rows: Sequence[Sequence[Any]]) -> None:
+        """Hashes TransferRows, which follow one another."""
         leaves, salt = self._open, self._salts
         at = len(leaves) * _SALT
         for row in rows:
             leaves.append(sha256(preimage(salt[at : at + _SALT], row)).digest())
             at += _SALT
             if at == WIDTH * _SALT:
-                self._complete(conn, n, leaves, made)
-                n, at, leaves, salt = n + 1, 0, [], salts(self._secret, n + 1)
-        self._open, self._salts, self._next = leaves, salt, first + len(rows)
+                self._full.append((self._n, leaves))
+                self._n += 1
+                at, leaves, salt = 0, [], salts(self._secret, self._n)
+        self._open, self._salts = leaves, salt
+
+    def made(self, conn: Connection) -> list[TileRow]:
+        """The rows of `log_tile` to write with the transfers that were added."""
+        made: list[TileRow] = []
+        for n, leaves in self._full:
+            self._complete(conn, n, leaves, made)
+        self._next = self._n * WIDTH + len(self._open)
         return made
+
+    def extend(self, conn: Connection, rows: Sequence[Sequence[Any]]) -> list[TileRow]:
+        """All three steps at once, for TransferRows that follow one another."""
+        if not rows:
+            return []
+        self.begin(conn, rows[0][1] - 1)
+        self.add(rows)
+        return self.made(conn)
 
     def _complete(self, conn: Connection, n: int, leaves: list[bytes], made: list[TileRow]) -> None:
         """Adds a full tile of leaves, and the tiles above that became full with it."""

@@ -22,7 +22,10 @@ How = Literal["error", "cut", "kill"]
 
 @dataclass(slots=True)
 class Failpoint:
-    """Strikes once, at statement number `at` (from 1) of one thread since it was armed."""
+    """Strikes once, at statement number `at` (from 1) since it was armed.
+
+    Counted are the statements of one thread and of those named after it: they take turns.
+    """
 
     thread: str
     at: int = 0
@@ -37,15 +40,19 @@ class Failpoint:
     def disarm(self) -> None:
         self.at = 0
 
+    def _counts(self) -> bool:
+        name = threading.current_thread().name
+        return name == self.thread or name.startswith(f"{self.thread}-")
+
     def begin(self, error: Callable[[bool], Exception]) -> None:
         """Counts a statement that is about to be sent."""
-        if threading.current_thread().name == self.thread:
+        if self._counts():
             self.count += 1
             self._strike("before", error)
 
     def end(self, error: Callable[[bool], Exception]) -> None:
         """The statement has been carried out."""
-        if threading.current_thread().name == self.thread:
+        if self._counts():
             self._strike("after", error)
 
     def _strike(self, when: When, error: Callable[[bool], Exception]) -> None:

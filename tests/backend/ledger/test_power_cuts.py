@@ -95,7 +95,7 @@ def _life(folder: Path, disk: LosingDisk, seed: int, synchronous: str = "") -> L
     if synchronous:
         _set(engine, f"synchronous={synchronous}")
     t.metadata.create_all(engine)
-    life = Life(Town(engine, Limits(tail=4, issuer_tail=16)), folder, dice)
+    life = Life(Town(engine, Limits(tail=4, issuer_tail=16, part=2, block=2)), folder, dice)
     life.members = [life.town.account(funds=100) for _ in range(MEMBERS)]
     done(life.town.poster.submit(SetBudget(NOW_S - 10, NOW_S + 10**6, 3_000, "council")))
 
