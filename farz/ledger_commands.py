@@ -53,11 +53,15 @@ def _report(export: Path | None, database: str, *, with_secret: bool) -> "Report
     from backend import db
     from backend.ledger.export import UnusableExport
     from backend.ledger.verify_export import verify_export
+    from backend.proofs import exported
     from backend.settings import Settings
 
     try:
         if export is not None:
-            return verify_export(export)
+            report = verify_export(export)
+            for problem in exported.problems(export):
+                report.add("I10", problem)
+            return report
         if not database:
             with open_books() as (engine, ledger_id), db.read(engine) as conn:
                 return _audited(conn, ledger_id, with_secret)
@@ -147,6 +151,7 @@ def export_books(
     from backend import db
     from backend.ledger import beancount
     from backend.ledger import export as files
+    from backend.proofs import exported
 
     if directory.exists() and any(directory.iterdir()):
         typer.echo(f"{directory} is not empty. Give a new directory.", err=True)
@@ -157,7 +162,8 @@ def export_books(
         text = directory / "ledger.beancount"
         with text.open("w", encoding="utf-8") as out:
             count = beancount.write(conn, ledger_id, out)
-        files.write_manifest(directory, ledger_id, [*made, text], with_salt=with_salt)
+        made += [text, exported.write(conn, ledger_id, directory)]
+        files.write_manifest(directory, ledger_id, made, with_salt=with_salt)
     typer.echo(f"{count} transfers are in {directory}.")
 
 

@@ -19,6 +19,7 @@ from backend.deposits.receipts import Down
 from backend.deposits.rules import SLACK_S
 from backend.deposits.schemas import MessageIn, RecordIn, UplinkIn
 from backend.devices import service as devices
+from backend.proofs import oaths
 from backend.recovery import service as recovery
 from backend.services import Services
 
@@ -144,6 +145,7 @@ def _attestation(
             received_s=now_s,
         )
     )
+    oaths.append(conn, gateway.ledger_id, attestation_id, digest, signature)
     return attestation_id
 
 

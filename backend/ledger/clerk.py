@@ -51,6 +51,8 @@ class Limits:
     # The clock may have stood still while the town's machine was off, but not for ever.
     max_forward_s: int = 90 * 86_400
     max_back_s: int = 300
+    # A clock that is stepped while the books are open is not believed beyond this.
+    max_leap_s: int = 600
     # Transfers that an account's balance is summed from before they are folded.
     tail: int = 64
     # The issuer is in every deposit and has no limit to check: folded rarely.
@@ -79,15 +81,25 @@ class _Kept:
 
 
 class Clerk:
-    """Books batches of a ledger. `now_us` is the wall clock, Unix time in microseconds."""
+    """Books batches of a ledger. `now_us` is the wall clock, Unix time in microseconds.
+
+    `steady_us` counts from anywhere and is never stepped; the wall clock is held against it.
+    """
 
     def __init__(
-        self, engine: Engine, ledger_id: int, now_us: Callable[[], int], limits: Limits
+        self,
+        engine: Engine,
+        ledger_id: int,
+        now_us: Callable[[], int],
+        limits: Limits,
+        steady_us: Callable[[], int] | None = None,
     ) -> None:
         self._engine = engine
         self._store = store_for(engine, ledger_id)
         self._ledger_id = ledger_id
         self._now_us = now_us
+        self._steady_us = steady_us
+        self._clocks: tuple[int, int] | None = None  # wall and steady, when they last agreed
         self._limits = limits
         self._kept: _Kept | None = None
         self._appender: Appender | None = None
@@ -207,7 +219,7 @@ class Clerk:
             case PayClaims():
                 return books.paid
             case SignLog():
-                return log.checkpoint(conn, self._ledger_id, request.key, books.clock_us)
+                return log.checkpoint(conn, self._ledger_id, request, books.clock_us)
             case Amend():
                 number = loading.terms_count(conn, self._ledger_id, request.account_id)
                 return resolve.amend(books, request, number)
@@ -296,6 +308,7 @@ class Clerk:
     def _clock_us(self, last_us: int) -> int:
         """The batch's time. Raises ClockLeap rather than record a wrong one for ever."""
         now_us = self._now_us()
+        self._check_step(now_us)
         ahead_s = (now_us - last_us) // 1_000_000
         if -self._limits.max_back_s <= ahead_s <= self._limits.max_forward_s:
             return max(now_us - 1, last_us)
@@ -303,6 +316,21 @@ class Clerk:
             f"This machine's clock is {abs(ahead_s)} s {'ahead of' if ahead_s > 0 else 'behind'} "
             "the last entry in the books. Set its date right; if it is right, allow the leap."
         )
+
+    def _check_step(self, now_us: int) -> None:
+        """Raises ClockLeap if the wall clock was stepped since the last batch."""
+        if self._steady_us is None:
+            return
+        now = (now_us, self._steady_us())
+        wall_us, steady_us = self._clocks or now
+        leap_s = ((now_us - wall_us) - (now[1] - steady_us)) // 1_000_000
+        if abs(leap_s) > self._limits.max_leap_s:
+            raise ClockLeap(
+                f"This machine's clock was set {'forward' if leap_s > 0 else 'back'} by "
+                f"{abs(leap_s)} s while the books were open. Set its date right; if it is right "
+                "now, start the backend again."
+            )
+        self._clocks = now
 
     def _count_tails(self, books: Books) -> None:
         touched: Counter[int] = Counter(row[2] for row in books.sheet.transfers)

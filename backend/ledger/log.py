@@ -27,6 +27,8 @@ class SignLog(NamedTuple):
     """Asks the poster for a checkpoint of the books; answers the note, or None."""
 
     key: Ed25519PrivateKey
+    # Further lines of the note: what else is committed to at this moment.
+    extensions: tuple[str, ...] = ()
 
 
 def origin(conn: Connection, ledger_id: int) -> Origin:
@@ -62,9 +64,7 @@ def _nodes(conn: Connection, ledger_id: int) -> Read:
     return reader(conn, ledger_id, origin(conn, ledger_id).salt)
 
 
-def checkpoint(
-    conn: Connection, ledger_id: int, key: Ed25519PrivateKey, recorded_us: int
-) -> str | None:
+def checkpoint(conn: Connection, ledger_id: int, asked: SignLog, recorded_us: int) -> str | None:
     """Signs the tree as it is and stores the note; None when nothing is new.
 
     Raises LogForked when an earlier checkpoint is no prefix of it: that is never signed.
@@ -83,7 +83,7 @@ def checkpoint(
         if last.size == tree_size:
             return None
     said = Checkpoint(log.name, tree_size, root_at(conn, ledger_id, tree_size))
-    note = sign(said, log.name, key)
+    note = sign(said, log.name, asked.key, asked.extensions)
     conn.execute(
         insert(t.checkpoint).values(
             ledger_id=ledger_id,

@@ -5,7 +5,7 @@ A note may carry further signature lines, of witnesses; they are kept and not ju
 
 import base64
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from cryptography.exceptions import InvalidSignature
@@ -34,9 +34,12 @@ def verifier_key(name: str, key: Ed25519PublicKey) -> str:
     return f"{name}+{_key_id(name, key).hex()}+{encoded}"
 
 
-def sign(said: Checkpoint, name: str, key: Ed25519PrivateKey) -> str:
-    """A C2SP checkpoint as a signed note."""
-    text = f"{said.origin}\n{said.size}\n{base64.b64encode(said.root).decode()}\n"
+def sign(
+    said: Checkpoint, name: str, key: Ed25519PrivateKey, extensions: Sequence[str] = ()
+) -> str:
+    """A C2SP checkpoint as a signed note; `extensions` are lines after the root."""
+    lines = (said.origin, str(said.size), base64.b64encode(said.root).decode(), *extensions)
+    text = "".join(f"{line}\n" for line in lines)
     signature = _key_id(name, key.public_key()) + key.sign(text.encode())
     return f"{text}\n— {name} {base64.b64encode(signature).decode()}\n"
 

@@ -47,7 +47,10 @@ class _Asked(NamedTuple):
 
 
 class Poster:
-    """The one writer of a ledger. `now_us` is the wall clock, Unix time in microseconds."""
+    """The one writer of a ledger. `now_us` is the wall clock, Unix time in microseconds.
+
+    With `steady_us`, which is never stepped, a wall clock that leaps is not believed.
+    """
 
     def __init__(
         self,
@@ -55,9 +58,10 @@ class Poster:
         ledger_id: int,
         now_us: Callable[[], int],
         limits: Limits | None = None,
+        steady_us: Callable[[], int] | None = None,
     ) -> None:
         self._limits = limits or Limits()
-        self._clerk = Clerk(engine, ledger_id, now_us, self._limits)
+        self._clerk = Clerk(engine, ledger_id, now_us, self._limits, steady_us)
         self._ledger_id = ledger_id
         self._driver = engine.dialect.loaded_dbapi
         self._queue: deque[_Asked] = deque()

@@ -17,6 +17,7 @@ from backend.ledger import tables as t
 from backend.ledger.errors import LogForked
 from backend.ledger.log import Origin, SignLog
 from backend.ledger.notes import Checkpoint
+from backend.proofs import oaths
 from backend.services import Services
 
 WAIT_S = 60
@@ -70,7 +71,9 @@ def sign(services: Services) -> str | None:
     `begin_anew`.
     """
     _check_published(services)
-    note = services.poster.submit(SignLog(_signing_key(services))).result(WAIT_S)
+    with services.read() as conn:
+        sworn = oaths.end(conn, services.ledger_id).line()
+    note = services.poster.submit(SignLog(_signing_key(services), (sworn,))).result(WAIT_S)
     if note is not None:
         _publish(published_path(services), note)
     return note

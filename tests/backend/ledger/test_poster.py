@@ -22,7 +22,7 @@ from backend.ledger import accounts, errors
 from backend.ledger import tables as t
 from backend.ledger.poster import Limits, Poster
 from backend.ledger.transfers import Code, Credit, Group, Hold, Leg, Note, Suspend
-from tests.backend.ledger.town import NOW_S, TOWN, Town, done, entry, pay, settled
+from tests.backend.ledger.town import NOW_S, TOWN, Clock, Town, done, entry, pay, settled
 
 
 def test_same_record_twice_credits_once(town: Town) -> None:
@@ -399,6 +399,30 @@ def test_a_clock_that_leaps_is_refused_not_recorded(town: Town, leap_s: int) -> 
     town.clock.now_us -= leap_s * 1_000_000
 
     assert done(town.poster.submit(entry(1, Credit(member, 1)))).outcome == "credited"
+
+
+@pytest.mark.parametrize("step_s", [700, -200, -700])
+def test_a_clock_that_is_set_while_the_books_are_open_is_held_against_a_steady_one(
+    engine: Engine, step_s: int
+) -> None:
+    town = Town(engine)
+    member = town.account()
+    town.close()
+    steady = Clock(77)
+    town.poster = Poster(engine, TOWN, town.clock, steady_us=steady)
+    town.poster.start()
+    for clock in (town.clock, steady):
+        clock.now_us += 3 * 86_400 * 1_000_000  # the town slept, and both clocks know it
+    assert done(town.poster.submit(entry(1, Credit(member, 1)))).outcome == "credited"
+    town.clock.now_us += step_s * 1_000_000
+
+    answer = settled([town.poster.submit(entry(2, Credit(member, 1)))])[0]
+
+    assert isinstance(answer, errors.ClockLeap) == (abs(step_s) > 600)
+    town.restart()
+    town.clock.now_us += 400 * 1_000_000
+    assert done(town.poster.submit(entry(2, Credit(member, 1)))).outcome == "credited"
+    town.close()
 
 
 def test_recorded_time_is_strict_though_the_clock_stands_still(town: Town) -> None:

@@ -42,6 +42,8 @@ def test_a_lived_town_is_right(lived: Town) -> None:
     [
         ("attestation", "SET signature = statement", "is not signed by its gateway"),
         ("attestation", "SET id = id + 1", "is not in the books"),
+        ("attestation", "SET id = id + 1", "is not in the chain"),
+        ("attestation_link", "SET number = number + 9", "not the next one of the chain"),
         ("record", "SET seq = seq + 100 WHERE seq = 1", "does not name the record"),
         ("record", "SET jws = substr(jws, 2) WHERE seq = 1", "is not signed by its device bin-1"),
         ("record", "SET amount_per_kg = 26 WHERE seq = 1", "rate is not its tariff's"),
