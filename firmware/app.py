@@ -6,7 +6,7 @@ A board gives pins, buses, flash, ticks and randomness; boards/esp32.py says whi
 import asyncio
 import gc
 
-from firmware import contract, fingerprint, journal, pictures, records, ring
+from firmware import contract, fill, fingerprint, journal, pictures, power, records, ring
 from firmware.cipher import decrypt
 from firmware.clock import Clock
 from firmware.display import SSD1306, Buzzer, Display
@@ -17,11 +17,11 @@ from firmware.reader.watch import CardWatch
 from firmware.scale import calibration, certificate, hx711, platform, weighing
 from firmware.visits import Visits
 
-POLL_MS = 100  # how often card and lid are looked at
+POLL_MS, TIRED_POLL_MS = 100, 400  # how often card and lid are looked at; on a low battery
+LOOK_S = 600  # between two looks at fill and battery
 TELEMETRY_S = 900
 SYNC_S = 3600
 ALARM_AGAIN_MS = 24 * 3600 * 1000
-UNKNOWN = ("fill_pct", "battery_mv", "rssi_dbm", "raw_zero")  # not measured yet
 # The code whose hash a record carries: all that stands between the cell and the flash.
 WEIGHING = (hx711, weighing, platform, calibration, certificate, records, ring, journal, contract)
 
@@ -36,7 +36,7 @@ class App:
         self._certificate = certificate.Certificate(board.folder, settings, len(board.cells))
         who = journal.Identity(settings.device, settings.key_number, self._fw)
         self.journal = journal.Journal(board.flash, who, board.random, self._common)
-        self._lid = Lid(board.lid_lock, board.lid_switch)
+        self._lid = Lid(board.lid_lock, board.lid_switch, settings.lid_safe)
         clock, current = self._clock, self._certificate.current
         self._scale = platform.of_board(board, settings, current, clock.up_ms, clock.at_s)
         words = pictures.Pictures(pictures.path(settings.language), settings.own_digits)
@@ -45,6 +45,13 @@ class App:
         self.visits = Visits(
             self._scale, self.journal, self._lid, display, settings, board.temp_c10, self._saved
         )
+        self._power = power.of_board(board, settings.battery)
+        self._fill = fill.of_board(board, settings.fill)
+        if self._power is not None:
+            self.visits.obstacles.append(self._power.obstacle)
+            self.visits.doubts.append(self._power.flag)
+        if self._fill is not None:
+            self.visits.obstacles.append(self._fill.obstacle)
         reader = _reader(board, settings.reader)
         self._cards = CardWatch(reader, self._clock.up_ms, self.visits.put, self.visits.alarm)
         self.link = Link(
@@ -64,6 +71,7 @@ class App:
             self.visits.run(),
             self.visits.rest(),
             self._watch(),
+            self._look_around(),
             self._keep_time(),
             self._report(),
             self.link.run(),
@@ -144,11 +152,29 @@ class App:
             if self._lid.is_open() != was_open:
                 was_open = not was_open
                 self.visits.put(("lid", was_open))
+                if was_open and not self._lid.may_open():
+                    self.visits.put(("forced",))
             if self.visits.takes_cards:
                 self._cards.look()
-                await self._board.doze(POLL_MS)
+                tired = self._power is not None and self._power.low
+                await self._board.doze(TIRED_POLL_MS if tired else POLL_MS)
             else:
                 await asyncio.sleep_ms(POLL_MS)
+
+    async def _look_around(self) -> None:
+        """Measure battery and fill now and then, while nobody is there."""
+        while True:
+            if self._power is not None:
+                self._power.measure()
+                self._board.save_power(self._power.low)
+            if self.visits.alone():
+                if self._fill is not None:
+                    await self._fill.measure()
+                if self._power is not None and self._power.obstacle():
+                    self._lid.rest()
+                elif self.visits.alone():
+                    self._lid.lock()
+            await asyncio.sleep(LOOK_S)
 
     async def _keep_time(self) -> None:
         while True:
@@ -161,7 +187,10 @@ class App:
         while True:
             await asyncio.sleep(TELEMETRY_S)
             gc.collect()
-            body: dict = dict.fromkeys(UNKNOWN)
+            body: dict = {"fill_pct": self._fill and self._fill.fill_pct}
+            body["battery_mv"] = self._power and self._power.battery_mv
+            body["solar_mv"] = self._power and self._power.solar_mv
+            body.update(raw_zero=self._scale.raw_zero, rssi_dbm=self._board.rssi_dbm())
             measured = {"heap_free": gc.mem_free(), "journal_depth": self.journal.depth()}
             body.update(measured, temp_c10=self._board.temp_c10())
             body["reader_resets"] = self._cards.resets

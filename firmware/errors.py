@@ -3,6 +3,7 @@
 FirmwareError
 ├── FlashFault     the flash did not keep what was written
 ├── JournalFull    every sector holds records that nobody has settled yet
+│   └── JournalBusy  a visit is open: nothing else may take its number
 ├── SettingsFault  settings that would make a bin weigh or sign wrongly
 ├── PictureFault   a word whose picture is not on the flash
 ├── CalibrationRefused  a record of calibration that may not be put in force; the old one stays
@@ -24,6 +25,10 @@ class FlashFault(FirmwareError):
 
 
 class JournalFull(FirmwareError):
+    pass
+
+
+class JournalBusy(JournalFull):
     pass
 
 

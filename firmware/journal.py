@@ -10,7 +10,7 @@ import hashlib
 from collections import namedtuple
 
 from firmware import contract, records
-from firmware.errors import JournalFull, SettingsFault
+from firmware.errors import JournalBusy, JournalFull, SettingsFault
 from firmware.ring import DONE, NOWHERE, SETTLED, START, Header, Ring, entry_bytes
 from firmware.survey import Survey, numbers
 
@@ -80,7 +80,9 @@ class Journal:
         return record
 
     def append(self, kind: str, fields: dict) -> Record:
-        """Write a record outside a visit; JournalFull if there is no room for it."""
+        """Write a record; JournalFull if there is no room, JournalBusy while a visit is open."""
+        if self._visit:
+            raise JournalBusy()
         self._insist_on_order()
         return self._commit(kind, records.pack(kind, self._stamped(fields)))
 

@@ -4,7 +4,9 @@ A JSON file beside the program on the device's own flash, never in the repositor
 device, key (64 hex digits), key_number, fractions, host, port,
 ca, certificate, private_key (DER in hex: with them the link is TLS) or user, password,
 e_g, min_g, max_g; and what may be left out: language (en, ar, fr), own_digits (the language's
-instead of 0 to 9), scale, reader (mfrc522 or pn532). The calibration is a signed record of its own.
+instead of 0 to 9), scale, reader (mfrc522 or pn532), lid_safe (how the lock falls without power:
+locked, unlocked), dark (the idle display may go dark), battery {ratio_x1000, low_mv, least_mv},
+fill {empty_mm, full_mm}. The calibration is a signed record of its own.
 """
 
 import binascii
@@ -12,6 +14,7 @@ import json
 
 from firmware import contract
 from firmware.errors import SettingsFault
+from firmware.lid import SAFE
 from firmware.trust import Papers
 
 READERS = ("mfrc522", "pn532")
@@ -37,6 +40,10 @@ class Settings:
             self.own_digits = values.get("own_digits", False)
             self.scale = values.get("scale", 2)  # decimals of the town's credit
             self.reader = values.get("reader", "mfrc522")
+            self.lid_safe = values.get("lid_safe", "locked")
+            self.dark = values.get("dark", False)
+            self.battery = _part(values.get("battery"), "ratio_x1000 low_mv least_mv")
+            self.fill = _part(values.get("fill"), "empty_mm full_mm")
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise SettingsFault(repr(error))
         self._check()
@@ -50,6 +57,18 @@ class Settings:
             raise SettingsFault("reader")
         if self.language not in LANGUAGES:
             raise SettingsFault("language is one of " + ", ".join(LANGUAGES))
+        if self.lid_safe not in SAFE:
+            raise SettingsFault("lid_safe is one of " + ", ".join(SAFE))
+        battery, fill = self.battery, self.fill
+        if battery and not 0 < battery["least_mv"] <= battery["low_mv"]:
+            raise SettingsFault("battery: 0 < least_mv <= low_mv")
+        if fill and not 0 < fill["full_mm"] < fill["empty_mm"]:
+            raise SettingsFault("fill: 0 < full_mm < empty_mm")
+
+
+def _part(values: "dict | None", names: str) -> "dict | None":
+    """Return the numbers of a part that a bin may have; KeyError or TypeError if they are none."""
+    return None if values is None else {name: values[name] + 0 for name in names.split()}
 
 
 def _papers(values: dict) -> "Papers | None":

@@ -6,21 +6,23 @@ before anything is shown as saved.
 
 Inputs:  ("card", card) ("weight", Weight|None) ("opened", name) ("refused", word)
          ("saved", name, net_g, flags) ("lid", is_open) ("settled", name, outcome, body) ("wake",)
-         ("trouble", word)
+         ("trouble", word) ("blocked", word) ("forced",) ("balance", amount)
 Actions: ("show", word, values) ("weigh",) ("open", card, before) ("close", before, after, flags)
-         ("interrupt",) ("unlock",) ("lock",) ("wake", seconds or None to cancel)
+         ("interrupt",) ("unlock",) ("lock",) ("tamper", what) ("dark",)
+         ("wake", seconds or None to cancel)
 A `name` is (epoch, seq) of the visit's record.
 """
 
 from collections import namedtuple
 
-FIELDS = ("phase", "lid_open", "before", "name", "waited")
+FIELDS = ("phase", "lid_open", "before", "name", "waited", "forced")
 State = namedtuple("State", FIELDS)
 Limits = namedtuple("Limits", "min_g max_g")
 
-IDLE = State("idle", False, None, None, False)
+IDLE = State("idle", False, None, None, False, False)
 OPEN_S, DROP_S = 20, 60  # to open the lid, and to shut it again
 SAVED_S, SHOW_S = 20, 5  # to read what was saved, and why not
+DARK_S = 120  # until a display that nobody reads may go dark
 
 
 def step(state: State, event: tuple, limits: Limits):
@@ -37,14 +39,14 @@ def _but(state: State, **changes) -> State:
 
 
 def _idle(state: State, *actions: tuple):
-    clean = State("idle", state.lid_open, None, None, False)
+    clean = _but(IDLE, lid_open=state.lid_open)
     return clean, list(actions) + [("wake", SHOW_S)]
 
 
 def _card(state: State, event: tuple, limits: Limits):
     if state.lid_open:
-        return state, [("show", "close_lid", ()), ("wake", SHOW_S)]
-    fresh = State("before", False, None, event[1], False)
+        return _but(state, waited=False), [("show", "close_lid", ()), ("wake", SHOW_S)]
+    fresh = _but(IDLE, phase="before", name=event[1])
     return fresh, [("wake", None), ("show", "wait", ()), ("weigh",)]
 
 
@@ -95,14 +97,16 @@ def _after(state: State, event: tuple, limits: Limits):
     if weight is None:
         return _idle(state, ("interrupt",), ("show", "saved_for_help", ()))
     closing = _but(state, phase="closing")
-    return closing, [("close", state.before, weight, _flags(state.before, weight, limits))]
+    return closing, [("close", state.before, weight, _flags(state, weight, limits))]
 
 
-def _flags(before, after, limits: Limits) -> list:
+def _flags(state: State, after, limits: Limits) -> list:
+    before = state.before
     found = (
         ("overload", after.grams > limits.max_g),
         ("below_min", after.grams - before.grams < limits.min_g),
         ("unstable", not after.stable),
+        ("lid_forced", state.forced),
     )
     return [flag for flag, seen in found if seen]
 
@@ -123,11 +127,45 @@ def _settled(state: State, event: tuple, limits: Limits):
 
 
 def _trouble(state: State, event: tuple, limits: Limits):
-    return state, [("show", event[1], ()), ("wake", SHOW_S)]
+    return _but(state, waited=False), [("show", event[1], ()), ("wake", SHOW_S)]
 
 
 def _done(state: State, event: tuple, limits: Limits):
-    return _but(state, phase="idle", name=None), [("show", "welcome", ())]
+    if state.phase == "idle" and state.waited:
+        return state, [("dark",)]
+    welcome = _but(state, phase="idle", name=None, waited=True)
+    return welcome, [("show", "welcome", ()), ("wake", DARK_S)]
+
+
+def _blocked(state: State, event: tuple, limits: Limits):
+    return _idle(state, ("show", event[1], ()))
+
+
+def _forced(state: State, event: tuple, limits: Limits):
+    """The lid opened although it was locked, and no visit is open in the journal."""
+    return _idle(state, ("tamper", "lid forced"), ("show", "lid_forced", ()))
+
+
+def _reopened(state: State, event: tuple, limits: Limits):
+    """The lid opened again before the weight was taken: it is weighed once it is shut."""
+    if not event[1]:
+        return state, []
+    return _but(state, phase="open"), [("show", "close_lid", ()), ("wake", DROP_S)]
+
+
+def _forced_open(state: State, event: tuple, limits: Limits):
+    return _but(state, forced=True), [("show", "lid_forced", ())]
+
+
+def _balance(state: State, event: tuple, limits: Limits):
+    return _but(state, waited=False), [
+        ("show", "balance", (None, None, event[1])),
+        ("wake", SAVED_S),
+    ]
+
+
+def _open_balance(state: State, event: tuple, limits: Limits):
+    return state, [("show", "open_balance", (None, None, event[1]))]
 
 
 RULES = {
@@ -146,6 +184,15 @@ RULES = {
     ("after", "weight"): _after,
     ("closing", "saved"): _saved,
     ("closing", "refused"): _refused,
+    ("idle", "forced"): _forced,
+    ("saved", "forced"): _forced,
+    ("before", "forced"): _forced,
+    ("after", "lid"): _reopened,
+    ("open", "forced"): _forced_open,
+    ("idle", "balance"): _balance,
+    ("unlocked", "balance"): _open_balance,
+    ("idle", "blocked"): _blocked,
+    ("saved", "blocked"): _blocked,
     ("saved", "settled"): _settled,
     ("saved", "wake"): _done,
 }

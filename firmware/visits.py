@@ -11,6 +11,7 @@ from firmware.errors import FlashFault, JournalFull
 from firmware.reader.card import token
 
 QUEUE = 32
+WAITING_ALARMS = 8  # alarms that wait for the end of a visit; more are counted as dropped
 RESTS_S = (2, 10, 60, 300)  # pauses between weighings while nobody is there; the last for ever
 
 
@@ -33,6 +34,9 @@ class Visits:
         self._awake = asyncio.Event()
         self._alarm = 0  # number of the wake-up that counts; older ones are void
         self._weighing = self._ringing = None
+        self._late = []  # records that wait until no visit is open in the journal
+        self.obstacles = []  # callables: the word for why nobody can be let in, or None
+        self.doubts = []  # callables: the flag that a deposit carries now, or None
         self.dropped = 0
 
     @property
@@ -48,7 +52,7 @@ class Visits:
         self._awake.set()
 
     async def run(self) -> None:
-        self._display.show("welcome")
+        self.put(("wake", self._alarm))  # says welcome
         while True:
             while self._inputs:
                 self._step(self._inputs.pop(0))
@@ -60,9 +64,21 @@ class Visits:
             return
         if event[0] == "lid" and event[1]:
             self._scale.disturbed()
+        if event[0] == "card" and self._obstacle() is not None:
+            event = ("blocked", self._obstacle())
         self._state, actions = station.step(self._state, event, self._limits)
         for action in actions:
             getattr(self, "_do_" + action[0])(*action[1:])
+        while self._late and self._free():
+            self._append(*self._late.pop(0))
+
+    def _obstacle(self) -> "str | None":
+        found = [word for word in [obstacle() for obstacle in self.obstacles] if word]
+        return found[0] if found else None
+
+    def _free(self) -> bool:
+        """Tell whether no visit is open in the journal, so that other records may be written."""
+        return self._state.phase in ("idle", "before", "saved")
 
     def _do_show(self, word: str, values: tuple) -> None:
         self._display.show(word, values)
@@ -72,6 +88,8 @@ class Visits:
             self.put(("refused", "not_calibrated"))
             return
         after = self._state.phase == "after"
+        if self._weighing is not None:
+            self._weighing.cancel()  # of a lid that was opened again
         self._weighing = asyncio.create_task(self._weigh(after))
 
     def _do_open(self, card, before) -> None:
@@ -91,6 +109,7 @@ class Visits:
             flags = flags + ["uncalibrated"]
         if self._journal.near_full():
             flags = flags + ["journal_near_full"]
+        flags = flags + [flag for flag in [doubt() for doubt in self.doubts] if flag]
         fields = {"after_g": after.grams, "p2p_g": after.p2p_g, "n": after.n, "flags": flags}
         fields.update(e_g=self._settings.e_g, temp_c10=self._temp_c10())
         record = self._close("deposit", fields)
@@ -138,19 +157,37 @@ class Visits:
             if self._scale.doubt != doubt:
                 doubt = self._scale.doubt
                 self.alarm("calibration " + (doubt or "in force"))
-            if self._alone():
+            if self.alone():
                 before = self._scale.restless
-                await self._scale.rest(self._alone)
-                if self._scale.restless and not before and self._alone():
+                await self._scale.rest(self.alone)
+                if self._scale.restless and not before and self.alone():
                     self.alarm("scale restless")
 
-    def _alone(self) -> bool:
+    def alone(self) -> bool:
+        """Tell whether nobody is in the middle of a visit and the lid is shut."""
         return self.takes_cards and not self._lid.is_open()
 
-    def alarm(self, what: str, readings: tuple = ()) -> None:
-        """Write into the journal what a technician should look at."""
+    def alarm(self, what: str, readings: tuple = (), by: str = "bin") -> None:
+        """Write down what a technician should look at; after the visit, if one is open."""
+        self._later("alarm", what, readings, by)
+
+    def _do_tamper(self, what: str) -> None:
+        self._later("tamper", what, (), "bin")
+
+    def _do_dark(self) -> None:
+        if self._settings.dark:
+            self._display.dark()
+
+    def _later(self, *record) -> None:
+        if len(self._late) < WAITING_ALARMS:
+            self._late.append(record)
+        else:
+            self.dropped += 1
+        self.put(("record",))  # the station knows no such input; records are written after each
+
+    def _append(self, kind: str, what: str, readings: tuple, by: str) -> None:
         try:
-            fields = {"what": what, "by": "bin", "readings": list(readings)}
-            self._saved(self._journal.append("alarm", fields))
+            fields = {"what": what, "by": by, "readings": list(readings)}
+            self._saved(self._journal.append(kind, fields))
         except (JournalFull, FlashFault, OSError):
-            pass  # the next alarm may find room
+            pass  # the next one may find room

@@ -32,6 +32,10 @@ PINS = {
     "lid_lock": 32,
     "lid_switch": 33,
     "buzzer": 13,
+    "fill_trigger": 14,
+    "fill_echo": 35,
+    "battery": 36,
+    "solar": 39,
 }
 JOURNAL = "journal"  # the partition's label in hardware/partitions.csv
 SPI_BAUD, I2C_BAUD = 1000000, 400000
@@ -56,6 +60,13 @@ class Esp32Board:
         )
         self.i2c = machine.I2C(0, scl=pin(PINS["i2c_scl"]), sda=pin(PINS["i2c_sda"]), freq=I2C_BAUD)
         self.buzzer = pin(PINS["buzzer"], out, value=0)
+        self.fill_trigger = pin(PINS["fill_trigger"], out, value=0)
+        self.fill_echo = pin(PINS["fill_echo"], machine.Pin.IN)
+        self.pulse_us = machine.time_pulse_us
+        self.battery, self.solar = [
+            machine.ADC(pin(PINS[name]), atten=machine.ADC.ATTN_11DB)
+            for name in ("battery", "solar")
+        ]
         self.flash = _journal_partition()
         self.lock, self.unlock = machine.disable_irq, machine.enable_irq
         self.ticks_ms, self.ticks_us = time.ticks_ms, time.ticks_us
@@ -93,6 +104,15 @@ class Esp32Board:
     def temp_c10(self) -> "int | None":
         """Return tenths of a degree at the cell, or None: no thermometer is drawn yet."""
         return None
+
+    def rssi_dbm(self) -> "int | None":
+        """Return how strongly the access point is heard, or None without one."""
+        return self._station.status("rssi") if self._station.isconnected() else None
+
+    def save_power(self, saving: bool) -> None:
+        """Let the radio nap between beacons, or keep it awake."""
+        pm = network.WLAN.PM_POWERSAVE if saving else network.WLAN.PM_PERFORMANCE
+        self._station.config(pm=pm)
 
     def restart(self) -> None:
         """Lock the lid and start anew; what matters is in the journal."""

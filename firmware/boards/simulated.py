@@ -40,7 +40,9 @@ class SimBoard:
         self._wire_reader(settings.reader)
         self.i2c = SimSSD1306()
         self.buzzer = Pin(0)
+        self._powered_opens = settings.lid_safe == "locked"
         self.lid_lock = Pin(0, self._lock_moved)
+        self._wire_yard(settings)
         self.ticks_ms, self.ticks_us = self.clock.ticks_ms, self.clock.ticks_us
         self.ticks_diff = self.clock.ticks_diff
         self.random = os.urandom
@@ -60,6 +62,23 @@ class SimBoard:
             self.reader_cs = Pin(1)
         self.reader_rst = Pin(1, self.spi.power)
 
+    def _wire_yard(self, settings) -> None:
+        if settings.battery or settings.fill:
+            from firmware.boards.simyard import SimConverter, SimUltrasonic
+
+            ratio_x1000 = settings.battery["ratio_x1000"] if settings.battery else 1000
+            world = self.world
+            self.battery, self.solar = [
+                SimConverter(lambda name=name: world.now(name, 12600), ratio_x1000)
+                for name in ("battery_mv", "solar_mv")
+            ]
+            sensor = SimUltrasonic(
+                self.clock, lambda: world.now("surface_mm", 900), lambda: world.loads[0].temp_c
+            )
+            sensor.strays = self._plan.get("strays", 0.0)
+            self.fill_trigger, self.fill_echo = sensor.trigger, sensor.echo
+            self.pulse_us = sensor.pulse_us
+
     def lid_switch(self) -> int:
         return 1 if self.world.lid_open else 0
 
@@ -74,6 +93,12 @@ class SimBoard:
 
     async def unix_s(self) -> int:
         return self.world.unix_s()
+
+    def rssi_dbm(self) -> None:
+        """Return None: there is no radio here."""
+
+    def save_power(self, saving: bool) -> None:
+        pass
 
     async def doze(self, ms: int) -> None:
         """Sleep; nobody being near, until the world does something next."""
@@ -110,7 +135,8 @@ class SimBoard:
         return 0
 
     def _lock_moved(self, level: int) -> None:
-        (self.world.unlocked.set if level else self.world.unlocked.clear)()
+        opens = bool(level) == self._powered_opens
+        (self.world.unlocked.set if opens else self.world.unlocked.clear)()
 
     def _rate(self) -> int:
         """Return how many times real time the clock runs now; 0 lets it jump."""

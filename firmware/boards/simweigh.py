@@ -19,6 +19,7 @@ from firmware.display import SSD1306, Display
 from firmware.journal import Identity, Journal
 from firmware.lid import Lid
 from firmware.pictures import Pictures, path
+from firmware.reader.card import Card
 from firmware.scale import platform
 from firmware.scale.calibration import calibration
 from firmware.scale.limits import permissible_mg
@@ -206,7 +207,7 @@ class Bench:
         place = self._last_place()
         self.result["visits"] += 1
         self.said = []
-        self.visits.put(("card", b"\x04\xa1\xb2\xc3"))
+        self.visits.put(("card", Card(b"\x04\xa1\xb2\xc3", None)))
         while not self.unlocked() and not self._over():
             await asyncio.sleep_ms(100)
         dropped = self.unlocked()

@@ -68,6 +68,11 @@ class World:
     def unix_s(self) -> int:
         return self._plan["start_s"] + self.now_ms() // 1000
 
+    def now(self, name: str, usual):
+        """Return what the plan's [[at_s, value], ...] of a name says of this moment."""
+        passed = [row[1] for row in self._plan.get(name, []) if 1000 * row[0] <= self.now_ms()]
+        return passed[-1] if passed else usual
+
     async def live(self) -> None:
         """Let everybody come who has not been here yet."""
         visits = self._plan["visits"]
@@ -87,6 +92,8 @@ class World:
             await self._pass(2000)
         self._progress["visits"] += 1
         self._save()
+        if visit.get("lid") == "forced":
+            await self._force()
         self.told.clear()
         self.field.cards = [self._card(uid, visit) for uid in visit["uid"].split("+")]
         if await self._happens(self.unlocked, AT_LID_S):
@@ -121,6 +128,16 @@ class World:
         self._save()
         await self._pass(150000 if visit.get("lid") == "left_open" else 1000)
         self.lid_open = False
+        if visit.get("lid") == "reopened":
+            await self._pass(300)
+            await self._force()
+
+    async def _force(self) -> None:
+        """Open the lid although nobody unlocked it, and shut it again."""
+        self.lid_open = True
+        await self._pass(2000)
+        self.lid_open = False
+        await self._pass(2000)
 
     def _load(self, grams: int) -> None:
         self._progress["load_g"] += grams

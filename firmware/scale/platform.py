@@ -27,7 +27,9 @@ class Platform:
         self._at_s = at_s
         self._temp_c10 = temp_c10
         self._turn = asyncio.Lock()
+        self._raws = []
         self.taken = 0  # readings of the last weighing
+        self.raw_zero = None  # counts of all cells when the platform was last seen empty
         self.calibrate(calibration)
 
     def calibrate(self, calibration) -> None:
@@ -68,6 +70,8 @@ class Platform:
             self._rest.see(weight, self._up_ms())
             if weight is not None:
                 self._rest.track(weight)
+                if weight.stable and abs(weight.mg) <= 500 * self._limits[0]:
+                    self.raw_zero = sum(self._raws)
 
     async def _weigh(self, wanted):
         async with self._turn:
@@ -78,7 +82,7 @@ class Platform:
         return weighing.result()
 
     async def _read(self) -> "int | None":
-        raws = await self.raws()
+        raws = self._raws = await self.raws()
         if self.calibration is None or None in raws:
             return None
         return mg_of(self.calibration, raws, self._temp_c10()) - self._rest.offset_mg

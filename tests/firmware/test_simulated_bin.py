@@ -329,6 +329,58 @@ def test_bin_without_its_reader_says_so_and_notes_it_once(
     assert not town.deposits()
 
 
+def test_forced_lid_is_told_alarmed_and_flagged(
+    make_bin: MakeBin, mosquitto: Broker, town: Town
+) -> None:
+    odd = visits(500, 600, 700)
+    odd[0]["lid"], odd[1]["lid"] = "forced", "reopened"
+    bin_ = make_bin()
+    bin_.set_up(mosquitto.port, odd, WORD)
+
+    assert bin_.run() == 0, bin_.console()
+
+    bodies = [body for body in town.records.values() if body["kind"] != "open"]
+    assert [body["kind"] for body in bodies] == ["tamper", "deposit", "deposit", "deposit"]
+    assert bodies[0]["what"] == "lid forced"
+    assert [body["flags"] for body in bodies[1:]] == [[], ["lid_forced"], []]
+    assert bin_.shown().count("lid_forced") == 2
+    assert_weighed(town, [500, 600, 700])
+    assert_whole(bin_, town)
+
+
+@pytest.mark.parametrize("safe", ["locked", "unlocked"])
+def test_empty_battery_lets_nobody_in_and_the_lid_falls_into_its_safe_state(
+    make_bin: MakeBin, mosquitto: Broker, town: Town, safe: str
+) -> None:
+    bin_ = make_bin()
+    sinking = [[0, 12600], [1500, 11600], [2700, 11000], [3900, 12700]]
+    bin_.set_up(
+        mosquitto.port,
+        visits(*range(500, 1400, 100)),
+        WORD,
+        battery_mv=sinking,
+        surface_mm=[[0, 620]],
+    )
+    bin_.change_settings(
+        battery={"ratio_x1000": 5700, "low_mv": 11800, "least_mv": 11200},
+        fill={"empty_mm": 900, "full_mm": 300},
+        lid_safe=safe,
+        reader="mfrc522",
+    )
+
+    assert bin_.run() == 0, bin_.console()
+
+    flags = [deposit["flags"] for deposit in town.deposits()]
+    assert flags == [[]] * 3 + [["low_battery"]] * 2 + [[]] * 2
+    assert bin_.shown().count("battery_low") == 2
+    assert not any(body["kind"] == "tamper" for body in town.records.values())
+    dropped = {"locked": 7, "unlocked": 9}  # an unlocked lid still takes waste
+    assert len(bin_.lines("dropped")) == dropped[safe]
+    assert [row["fill_pct"] for row in town.telemetry][-1] == 47
+    assert {round(row["battery_mv"] / 100) for row in town.telemetry} >= {126, 110}
+    assert_whole(bin_, town)
+
+
 def test_real_time_may_be_hastened_instead_of_jumped(
     make_bin: MakeBin, mosquitto: Broker, town: Town
 ) -> None:

@@ -45,6 +45,7 @@ class Town:
         self.received = 0
         self.births: list[dict[str, Any]] = []
         self.states: list[str] = []
+        self.telemetry: list[dict[str, Any]] = []
         self.faults: list[str] = []
         self.balance = 0
         self.ready = threading.Event()
@@ -68,7 +69,7 @@ class Town:
         self.client.loop_stop()
 
     def _connected(self, client: mqtt.Client, *_: Any) -> None:
-        channels = ("record", "birth", "state")
+        channels = ("record", "birth", "state", "telemetry")
         client.subscribe([(contract.topic("+", channel), 1) for channel in channels])
 
     def _message(self, client: mqtt.Client, userdata: Any, message: mqtt.MQTTMessage) -> None:
@@ -80,6 +81,11 @@ class Town:
 
     def _state(self, device: str, payload: bytes) -> None:
         self.states.append(contract.parse_json(payload)["state"])
+
+    def _telemetry(self, device: str, payload: bytes) -> None:
+        body = contract.parse_json(payload)
+        contract.check("telemetry", body)
+        self.telemetry.append(body)
 
     def _birth(self, device: str, payload: bytes) -> None:
         self.births.append(self._open(device, payload, "birth")[1])

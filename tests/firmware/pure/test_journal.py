@@ -3,7 +3,7 @@
 from firmware import contract
 from firmware.boards.simlife import WHO, common, token, unsettled
 from firmware.boards.simram import RamFlash
-from firmware.errors import FlashFault, JournalFull, SettingsFault
+from firmware.errors import FlashFault, JournalBusy, JournalFull, SettingsFault
 from firmware.journal import Identity, Journal, read_image
 from firmware.ring import START
 from tests.firmware.raises import raises
@@ -132,6 +132,15 @@ def test_second_visit_waits_for_the_first_to_close():
 
     assert (record.epoch, record.seq) == name
     assert journal.next_seq == record.seq + 1
+
+
+def test_nothing_takes_the_number_of_an_open_visit():
+    _, journal = made(1)
+    name = journal.open_visit(token, "glass", 1)
+    raises(JournalBusy, journal.append, "alarm", {"what": "x", "by": "bin", "readings": []})
+    record = journal.close_visit("interrupted", {})
+    assert (record.epoch, record.seq) == name
+    assert journal.append("alarm", {"what": "x", "by": "bin", "readings": []}).seq == name[1] + 1
 
 
 def test_image_tells_the_same_as_the_journal():

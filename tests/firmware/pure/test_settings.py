@@ -38,6 +38,12 @@ def test_each_wrong_value_is_refused():
         {"e_g": 0},
         {"min_g": 70000},
         {"reader": "rdm6300"},
+        {"language": "he"},
+        {"lid_safe": "ajar"},
+        {"battery": {"ratio_x1000": 5700, "low_mv": 11000, "least_mv": 11500}},
+        {"battery": {"ratio_x1000": 5700}},
+        {"fill": {"empty_mm": 300, "full_mm": 900}},
+        {"fill": {"empty_mm": "900", "full_mm": 300}},
     ):
         raises(SettingsFault, Settings, changed(**wrong))
 

@@ -122,7 +122,7 @@ def test_lid_left_open_is_asked_for_once_and_then_interrupted():
 def test_inputs_out_of_place_change_nothing():
     events = (CARD, quiet(5), ("opened", NAME), ("saved", NAME, 5, []), ("refused", "x"), ("wake",))
     for phase in ("before", "opening", "unlocked", "open", "after", "closing"):
-        state = station.State(phase, False, None, NAME, False)
+        state = station.State(phase, False, None, NAME, False, False)
         for event in events:
             if (phase, event[0]) not in station.RULES:
                 assert step(state, event, LIMITS) == (state, [])
@@ -132,3 +132,58 @@ def test_every_word_the_station_says_is_in_the_table():
     said = {"welcome", "wait", "open_lid", "close_lid", "saved", "saved_unstable", "bin_full"}
     said.update(("saved_for_help", "not_steady", "scale_failed", "journal_full", "flash_failed"))
     assert said <= set(words.WORDS)
+
+
+def test_lid_forced_between_visits_is_told_and_written_down():
+    for state in (IDLE, walk(*DROPPED, quiet(2500), ("saved", NAME, 1500, []))[0]):
+        state, actions = walk(("lid", True), ("forced",), state=state)
+        assert ("tamper", "lid forced") in actions
+        assert words_of(actions) == ["lid_forced"]
+        assert (state.phase, state.lid_open) == ("idle", True)
+
+
+def test_lid_forced_while_the_first_weight_is_taken_ends_the_visit_before_it_begins():
+    state, actions = walk(CARD, ("lid", True), ("forced",), quiet(1000))
+    assert state.phase == "idle"
+    assert ("tamper", "lid forced") in actions
+    assert "open" not in [action[0] for action in actions]
+
+
+def test_lid_opened_again_is_weighed_again_and_the_deposit_carries_the_flag():
+    state, actions = walk(*DROPPED, ("lid", True), ("forced",), quiet(9999))
+    assert state.phase == "open"
+    assert "close" not in [action[0] for action in actions]
+
+    state, actions = walk(("lid", False), quiet(2500), state=state)
+    assert ("weigh",) in actions
+    assert actions[-1] == ("close", quiet(1000)[1], quiet(2500)[1], ["lid_forced"])
+
+
+def test_flag_of_a_forced_lid_ends_with_its_visit():
+    saved = walk(*DROPPED, ("lid", True), ("forced",), ("lid", False), quiet(2500))[0]
+    _, actions = walk(("saved", NAME, 1500, []), *DROPPED, quiet(2500), state=saved)
+    assert actions[-1][-1] == []
+
+
+def test_balance_is_shown_to_who_holds_a_card_and_again_while_the_lid_may_be_opened():
+    _, actions = walk(("balance", 1234))
+    assert actions[0] == ("show", "balance", (None, None, 1234))
+    state, actions = walk(*OPENED, ("balance", 1234))
+    assert actions[-1] == ("show", "open_balance", (None, None, 1234))
+    assert state.phase == "unlocked"
+
+
+def test_display_that_nobody_reads_goes_dark_once():
+    state, actions = walk(("wake",))
+    assert actions == [("show", "welcome", ()), ("wake", station.DARK_S)]
+    state, actions = walk(("wake",), state=state)
+    assert actions == [("dark",)]
+    _, actions = walk(("trouble", "two_cards"), ("wake",), state=state)
+    assert words_of(actions) == ["two_cards", "welcome"]
+
+
+def test_who_cannot_be_let_in_is_told_why_even_before_the_last_one_has_left():
+    for state in (IDLE, walk(*DROPPED, quiet(2500), ("saved", NAME, 1500, []))[0]):
+        state, actions = walk(("blocked", "bin_full"), state=state)
+        assert words_of(actions) == ["bin_full"]
+        assert state.phase == "idle"
