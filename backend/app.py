@@ -41,6 +41,8 @@ from backend.telemetry_stores import open_series
 from backend.towns import endpoints as towns
 from backend.transfers import endpoints as transfers
 from backend.vault import Vault
+from backend.watching import endpoints as watching
+from backend.watching.requests import Watch
 
 VERSION = "1"
 ROUTERS = (
@@ -60,6 +62,7 @@ ROUTERS = (
     tariffs,
     towns,
     transfers,
+    watching,
 )
 
 
@@ -137,6 +140,8 @@ def create_app(settings: Settings, clock_us: Callable[[], int] = now_us) -> Fast
     problems.install(app)
     app.add_middleware(SameSite)
     app.add_middleware(BodyLimit)
+    services.metrics.watch(services)
+    app.add_middleware(Watch, metrics=services.metrics)
     for noun in ROUTERS:
         app.include_router(noun.router)
     return app

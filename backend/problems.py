@@ -123,12 +123,16 @@ def _http(_request: Request, error: Exception) -> JSONResponse:
 
 
 def _raced(_request: Request, error: Exception) -> JSONResponse:
-    _log.warning("Two writes met: %s", error)
+    assert isinstance(error, IntegrityError)
+    # The driver's words quote the row; the name of the constraint is enough.
+    about = getattr(getattr(error.orig, "diag", None), "constraint_name", None) or error.orig
+    _log.warning("Two writes met: %s", about)
     return problem_response(Conflict("Somebody changed the same thing just now. Try again."))
 
 
 def _database(_request: Request, error: Exception) -> JSONResponse:
-    _log.error("The database failed: %s", error)
+    assert isinstance(error, OperationalError)
+    _log.error("The database failed: %s", type(error.orig).__name__, exc_info=error)
     failed = NotReady("The database does not answer. Try again in a moment.")
     failed.retry_after_s = 1
     return problem_response(failed)

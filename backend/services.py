@@ -20,6 +20,7 @@ from backend.settings import Settings
 from backend.telemetry import Series
 from backend.towns import service as towns
 from backend.vault import Vault
+from backend.watching.metrics import Metrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Services:
     now_s: Callable[[], int]
     # What this process has answered since it started, by outcome or refusal.
     answered: Counts = field(default_factory=Counts)
+    metrics: Metrics = field(default_factory=Metrics)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

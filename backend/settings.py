@@ -7,6 +7,7 @@ The town's secret is a file of 32 random bytes in hex, readable by its owner alo
 import os
 import secrets
 from pathlib import Path
+from typing import Literal
 
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -26,6 +27,8 @@ class Settings(BaseSettings):
     cookie_secure: bool = False  # True behind HTTPS
     session_hours: int = 12
     backup_dir: Path | None = None  # where `farz backup` puts them, best on another disk
+    log_format: Literal["auto", "json", "text"] = "auto"  # auto: text on a terminal
+    metrics_token: SecretStr = SecretStr("")  # empty: /metrics for this machine alone
     synthetic: bool = False  # True for made-up towns: every page says so
     influx_url: str = ""  # empty: the embedded time series
     influx_org: str = ""

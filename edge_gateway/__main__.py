@@ -11,6 +11,7 @@ import time
 from edge_gateway import attest
 from edge_gateway.app import Gateway, keep_startup
 from edge_gateway.errors import GatewayError
+from edge_gateway.notify import notify, watchdog_s
 from edge_gateway.settings import Settings, load
 from edge_gateway.store import Store
 
@@ -43,7 +44,11 @@ def run(settings: Settings) -> int:
     gateway = Gateway(settings)
     keep_startup()
     with gateway:
-        stopping.wait()
+        notify("READY=1")
+        while not stopping.wait(watchdog_s()):
+            if gateway.alive:
+                notify("WATCHDOG=1")
+        notify("STOPPING=1")
     return 0
 
 

@@ -88,6 +88,11 @@ class Gateway:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
+    @property
+    def alive(self) -> bool:
+        """Whether its threads still run; whether anybody answers them is health's business."""
+        return self.broker.alive and self.uplink.alive
+
     def health(self) -> dict[str, Any]:
         """Counts, depths, losses and problems, as /healthz gives them."""
         try:

@@ -84,6 +84,10 @@ class BrokerClient:
     def start(self) -> None:
         self._thread.start()
 
+    @property
+    def alive(self) -> bool:
+        return self._thread.is_alive()
+
     def stop(self) -> None:
         """Send what is waiting, disconnect, and keep the session at the broker."""
         self._stop.set()

@@ -100,22 +100,40 @@ def init(
 
 
 @app.command()
-def migrate() -> None:
-    """Bring the database to this version's tables. Does nothing when it is there already."""
-    from backend import migrations
-    from backend.settings import Settings
+def migrate(
+    check: Annotated[bool, typer.Option("--check", help="Only say whether there is work.")] = False,
+) -> None:
+    """Bring the database to this version's tables. Does nothing when it is there already.
 
-    settings = Settings()
-    migrations.upgrade(settings)
+    With --check nothing is changed: exit code 0 if the tables are this version's, else 1.
+    """
+    from backend import db, migrations
+    from backend.settings import Settings
+    from farz.town import open_database
+
+    if check:
+        with open_database() as engine, db.read(engine) as conn:
+            there, head = migrations.versions(conn)
+        typer.echo(f"The database is at {there}, this program at {head}.")
+        raise typer.Exit(0 if there == head else 1)
+    migrations.upgrade(Settings())
     typer.echo("The database is at this version's tables.")
 
 
 @app.command()
-def serve(port: Port = 8000) -> None:
-    """The backend with its pages, on the loopback; put a proxy with TLS in front of it."""
+def serve(
+    port: Port = 8000,
+    host: Annotated[str, typer.Option(help="Address to listen on, as in a container.")] = (
+        "127.0.0.1"
+    ),
+) -> None:
+    """The backend with its pages, on the loopback; put a proxy with TLS in front of it.
+
+    The log goes to standard error, as JSON unless that is a terminal (FARZ_LOG_FORMAT).
+    """
     from farz.serving import serve as run
 
-    run(port)
+    run(port, host)
 
 
 @app.command()

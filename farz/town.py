@@ -47,15 +47,26 @@ def open_books() -> Iterator[tuple["Engine", int]]:
     from backend.settings import Settings
     from backend.towns import service as towns
 
-    settings = Settings()
-    path = settings.books_url.removeprefix("sqlite:///")
-    if path != settings.books_url and not Path(path).exists():
-        raise FarzError(f"There are no books at {path}. Run: farz init")
-    engine = db.create_engine(settings.books_url, exclusive=False)
-    try:
+    ledger_id = Settings().ledger_id
+    with open_database() as engine:
         with db.read(engine) as conn:
-            towns.town(conn, settings.ledger_id)  # NotFounded says what to do
-        yield engine, settings.ledger_id
+            towns.town(conn, ledger_id)  # NotFounded says what to do
+        yield engine, ledger_id
+
+
+@contextmanager
+def open_database() -> Iterator["Engine"]:
+    """The database to read from, whatever is in it. Raises FarzError without one."""
+    from backend import db
+    from backend.settings import Settings
+
+    url = Settings().books_url
+    path = url.removeprefix("sqlite:///")
+    if path != url and not Path(path).exists():
+        raise FarzError(f"There are no books at {path}. Run: farz init")
+    engine = db.create_engine(url, exclusive=False)
+    try:
+        yield engine
     finally:
         engine.dispose()
 

@@ -97,6 +97,11 @@ class Poster:
             self._ready.wait_for(lambda: self._resting or not self._open)
 
     @property
+    def alive(self) -> bool:
+        """Whether what is submitted will be booked."""
+        return self._thread is not None and self._thread.is_alive()
+
+    @property
     def depth(self) -> int:
         """Requests that wait."""
         return self._depth

@@ -31,10 +31,16 @@ def upgrade_engine(engine: Engine) -> None:
         command.upgrade(_config(conn), "head")
 
 
+def versions(conn: Connection) -> tuple[str | None, str | None]:
+    """Return the version of the database's tables and this program's."""
+    there = MigrationContext.configure(conn).get_current_revision()
+    return there, ScriptDirectory.from_config(_config(conn)).get_current_head()
+
+
 def is_current(conn: Connection) -> bool:
     """Tell whether the database has the newest version's tables."""
-    there = MigrationContext.configure(conn).get_current_revision()
-    return there == ScriptDirectory.from_config(_config(conn)).get_current_head()
+    there, here = versions(conn)
+    return there == here
 
 
 def check(engine: Engine) -> None:

@@ -1,18 +1,15 @@
-"""Routes for figures, and for those who watch whether the backend is well."""
+"""Routes for figures."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 
-from backend import migrations
 from backend.access.dependencies import WithServices, staff_with
 from backend.access.service import Who
-from backend.errors import NotReady
 from backend.problems import problems
 from backend.reports import service
-from backend.reports.schemas import AliveOut, ReadyOut, StreamsOut
+from backend.reports.schemas import StreamsOut
 from backend.reports.service import Health
-from backend.towns import service as towns
 
 router = APIRouter(tags=["reports"])
 Reader = Annotated[Who, Depends(staff_with("reports:read"))]
@@ -41,19 +38,3 @@ def read_streams(
 def read_health(services: WithServices) -> Health:
     """How often each outcome and each refusal was given. Counts only, so open to all."""
     return service.health(services)
-
-
-@router.get("/healthz")
-async def alive() -> AliveOut:
-    """The process answers."""
-    return AliveOut()
-
-
-@router.get("/readyz", responses=problems(503))
-def ready(services: WithServices) -> ReadyOut:
-    """The database answers, has the newest tables, and holds a town."""
-    with services.read() as conn:
-        if not migrations.is_current(conn):
-            raise NotReady("The database has older tables than this program. Run: farz migrate")
-        towns.town(conn, services.ledger_id)
-    return ReadyOut()

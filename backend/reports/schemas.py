@@ -12,11 +12,3 @@ class StreamsOut(BaseModel):
     net_g: int
     amount: int
     streams: list[Stream]
-
-
-class AliveOut(BaseModel):
-    alive: bool = True
-
-
-class ReadyOut(BaseModel):
-    ready: bool = True

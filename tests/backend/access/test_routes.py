@@ -12,12 +12,14 @@ from tests.backend.village import ROLES as FIRST_ROLES
 
 STAFF = FIRST_ROLES | MORE_ROLES
 PUBLIC, GATEWAY, SIGNED_IN = "public", "gateway", "signed in"
+WATCHER = "watcher"  # a program of this machine, whoever is signed in
 
 # (method, path): who may: PUBLIC, GATEWAY, SIGNED_IN, a scope, "own or <scope>", or
 # "theirs or <scope>" where every resident may ask and finds nothing of anybody else's.
 WHO_MAY = {
     ("GET", "/healthz"): PUBLIC,
     ("GET", "/readyz"): PUBLIC,
+    ("GET", "/metrics"): WATCHER,
     ("GET", "/v1/health"): PUBLIC,
     ("GET", "/v1/town"): PUBLIC,
     ("GET", "/v1/points"): PUBLIC,
@@ -228,7 +230,7 @@ def test_only_who_may_gets_in(small_town: Town, role: str | None) -> None:
 def _may(role: str | None, who: str) -> bool:
     if who == PUBLIC:
         return True
-    if who == GATEWAY or role is None:
+    if who in (GATEWAY, WATCHER) or role is None:
         return False
     if who == SIGNED_IN:
         return True

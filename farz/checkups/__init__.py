@@ -1,0 +1,1 @@
+"""What `farz doctor` asks, by what it looks at: each check is one finding and mends nothing."""

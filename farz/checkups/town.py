@@ -1,0 +1,224 @@
+"""The town's data: its settings, secret, books, ledger, tariff, devices and backups."""
+
+import os
+import shutil
+import time
+from pathlib import Path
+from urllib.request import urlopen
+
+from farz import backups, copies
+from farz.checkups.finding import WARNING, WELL, WRONG, Finding
+from farz.checkups.machine import has
+from farz.town import open_books
+
+FREE_BYTES = 500 * 2**20
+BACKUP_OLD_S = 86_400
+NAMED = 3  # devices by name in one line
+
+
+def settings(name: str) -> Finding:
+    from pydantic import ValidationError
+
+    from backend.settings import Settings
+
+    try:
+        Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        variable = f"FARZ_{'_'.join(map(str, first['loc'])).upper()}"
+        return Finding(name, WRONG, f"{variable}: {first['msg']}", f"unset {variable}")
+    given = sorted(key for key in os.environ if key.startswith("FARZ_"))
+    return Finding(name, WELL, ", ".join(given) or "all as they come")
+
+
+def data_dir(name: str) -> Finding:
+    from backend.settings import Settings
+
+    folder = Settings().data_dir
+    if not folder.exists():
+        return Finding(name, WARNING, f"{folder} is not there yet", 'farz init "My village"')
+    free_bytes = shutil.disk_usage(folder).free
+    if free_bytes < FREE_BYTES:
+        return Finding(name, WRONG, f"only {free_bytes >> 20} MiB free", f"du -sh {folder}/*")
+    return Finding(name, WELL, f"{folder}, {free_bytes >> 30} GiB free")
+
+
+def secret(name: str) -> Finding:
+    from backend.settings import Settings
+
+    path = Settings().secret_path
+    if not path.exists():
+        return Finding(name, WARNING, "there is none yet", 'farz init "My village"')
+    if path.stat().st_mode & 0o077:
+        return Finding(name, WRONG, "others on this machine may read it", f"chmod 600 {path}")
+    Settings().town_secret()
+    return Finding(name, WELL, "readable by its owner alone")
+
+
+def tables(name: str) -> Finding:
+    from backend import db, migrations
+
+    if (missing := _no_books(name)) is not None:
+        return missing
+    with open_books() as (engine, _), db.read(engine) as conn:
+        if not migrations.is_current(conn):
+            return Finding(name, WRONG, "older than this program", "farz migrate")
+    return Finding(name, WELL, "at this version; what is acknowledged is on disk")
+
+
+def clock_of_books(name: str) -> Finding:
+    """The books' clock never goes back: what is ahead of ours was booked with a wrong clock."""
+    from sqlalchemy import select
+
+    from backend import db
+    from backend.ledger.tables import ledger_head
+
+    if (missing := _no_books(name)) is not None:
+        return missing
+    with open_books() as (engine, ledger_id), db.read(engine) as conn:
+        query = select(ledger_head.c.clock_us).where(ledger_head.c.ledger_id == ledger_id)
+        ahead_s = conn.scalars(query).one() // 1_000_000 - int(time.time())
+    if ahead_s > 1:
+        words = f"the books are {ahead_s} s ahead of this machine's clock"
+        return Finding(name, WRONG, words, "sudo timedatectl set-ntp true")
+    return Finding(name, WELL, "not ahead of this machine's clock")
+
+
+def ledger(name: str) -> Finding:
+    from backend import db
+    from backend.ledger.verify import verify
+
+    if (missing := _no_books(name)) is not None:
+        return missing
+    with open_books() as (engine, ledger_id), db.read(engine) as conn:
+        report = verify(conn, ledger_id)
+    if not report.ok:
+        return Finding(name, WRONG, str(report.problems[0]), "farz ledger verify")
+    return Finding(name, WELL, f"{report.transfers} transfers fold to every balance")
+
+
+def tariff(name: str) -> Finding:
+    from backend import db
+    from backend.tariffs import service as tariffs
+
+    if (missing := _no_books(name)) is not None:
+        return missing
+    with open_books() as (engine, ledger_id), db.read(engine) as conn:
+        approved = [version for version in tariffs.tariffs(conn, ledger_id) if version.approved]
+    if not approved:
+        words = "none is in force, so deposits are held"
+        return Finding(name, WARNING, words, "farz tariff draft --help")
+    return Finding(name, WELL, f"{len(approved)} approved versions")
+
+
+def languages(name: str) -> Finding:
+    """A town may speak a language that the pages do not have yet."""
+    from backend import db
+    from backend.settings import Settings
+    from backend.towns import service as towns
+
+    if (missing := _no_books(name)) is not None:
+        return missing
+    if not has("babel"):
+        return Finding(name, WARNING, "no pages here", "pip install 'farz[dashboards]'")
+    from dashboards.languages import LANGUAGES
+
+    with open_books() as (engine, _), db.read(engine) as conn:
+        spoken = towns.town(conn, Settings().ledger_id).languages
+    unknown = [code for code in spoken if code not in LANGUAGES]
+    if unknown:
+        cure = f"pybabel init -i farz.pot -d dashboards/locale -D farz -l {unknown[0]}"
+        return Finding(name, WARNING, f"no pages in {', '.join(unknown)}", cure)
+    return Finding(name, WELL, ", ".join(spoken))
+
+
+def devices(name: str) -> Finding:
+    """Silence is never health."""
+    from backend import db
+    from backend.alerts import service as alerts
+    from backend.devices import service
+
+    if (missing := _no_books(name)) is not None:
+        return missing
+    with open_books() as (engine, ledger_id), db.read(engine) as conn:
+        known = service.devices(conn, ledger_id)
+        judged = alerts.conditions(conn, ledger_id, known, {}, int(time.time()))
+    ill = [
+        f"{device.id} is {now.state.replace('_', ' ')}"
+        for device, now in zip(known, judged, strict=True)
+        if now.state != "ok"
+    ]
+    if ill:
+        more = f" and {len(ill) - NAMED} more" if len(ill) > NAMED else ""
+        return Finding(name, WARNING, ", ".join(ill[:NAMED]) + more, "farz device list")
+    return Finding(name, WELL, f"{len(known)} are heard of")
+
+
+def recovery(name: str) -> Finding:
+    from backend import db
+    from backend.recovery import service
+
+    if (missing := _no_books(name)) is not None:
+        return missing
+    with open_books() as (engine, ledger_id), db.read(engine) as conn:
+        found = service.current(conn, ledger_id)
+    if found is not None:
+        words = "the town was restored and only reads"
+        return Finding(name, WARNING, words, "farz recovery")
+    return Finding(name, WELL, "none is going on")
+
+
+def backup(name: str) -> Finding:
+    from backend.settings import Settings
+
+    folder = Settings().backup_dir
+    if (missing := _no_books(name)) is not None:
+        return missing
+    every = "farz backup --every 15m"
+    if folder is None:
+        cure = f"export FARZ_BACKUP_DIR=/path/on/another/disk; {every}"
+        return Finding(name, WARNING, "FARZ_BACKUP_DIR is not set", cure)
+    taken_s = backups.newest_s(folder) if folder.exists() else None
+    if taken_s is None:
+        return Finding(name, WRONG, f"there is none in {folder}", every)
+    age_s = int(time.time()) - taken_s
+    if age_s > BACKUP_OLD_S and _newer_than(taken_s):
+        return Finding(name, WRONG, f"the newest is {age_s // 3600} hours old", every)
+    return Finding(name, WELL, f"the newest is {age_s // 60} minutes old")
+
+
+def series(name: str) -> Finding:
+    """The embedded time series needs no server; an InfluxDB has to answer."""
+    from backend.settings import Settings
+
+    url = Settings().influx_url
+    if not url:
+        return Finding(name, WELL, "embedded")
+    try:
+        with urlopen(f"{url.rstrip('/')}/ping", timeout=5):
+            return Finding(name, WELL, f"{url} answers")
+    except OSError as error:
+        words = f"{url} does not answer: {error}; telemetry is lost meanwhile, no money"
+        return Finding(name, WRONG, words, "systemctl status influxdb")
+
+
+def _newer_than(taken_s: int) -> bool:
+    """Whether the books were written to since: an idle town needs no new copy of itself."""
+    from backend.settings import Settings
+
+    url = Settings().books_url
+    if copies.engine_of(url) != "sqlite":
+        return True
+    books = copies.file_of(url)
+    files = [books, books.with_name(books.name + "-wal")]
+    return any(each.stat().st_mtime > taken_s for each in files if each.exists())
+
+
+def _no_books(name: str) -> Finding | None:
+    from backend.settings import Settings
+
+    url = Settings().books_url
+    path = Path(url.removeprefix("sqlite:///"))
+    if url.startswith("sqlite:///") and not path.exists():
+        return Finding(name, WARNING, "there are no books yet", 'farz init "My village"')
+    return None
