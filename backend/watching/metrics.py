@@ -4,6 +4,7 @@ Labels are routes' templates, outcomes, gateways and states: a bounded set, and 
 What is read from the books is read at most every KEPT_S, however often somebody asks.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -14,6 +15,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 
 from backend import tables as t
 from backend.devices import gaps
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 KEPT_S = 15.0
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 Values = Mapping[tuple[str, ...], float]
+_log = logging.getLogger(__name__)
 
 
 class Metrics:
@@ -80,9 +83,18 @@ class _Town(Collector):
     def collect(self) -> Iterable[Metric]:
         with self._lock:
             if time.monotonic() >= self._until_s:
-                self._kept = [_family(each, each.read(self._services)) for each in FIGURES]
+                self._kept = [_family(each, _read(each, self._services)) for each in FIGURES]
                 self._until_s = time.monotonic() + KEPT_S
             return list(self._kept)
+
+
+def _read(figure: Figure, services: "Services") -> Values:
+    """A figure that cannot be read is left out; the others are told all the same."""
+    try:
+        return figure.read(services)
+    except (SQLAlchemyError, OSError) as error:
+        _log.warning("farz_%s cannot be read: %s", figure.name, type(error).__name__)
+        return {}
 
 
 def _family(figure: Figure, values: Values) -> Metric:
