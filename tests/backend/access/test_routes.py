@@ -278,6 +278,7 @@ def test_an_unknown_page_is_a_problem_too(small_town: Town) -> None:
 def test_the_document_says_how_each_caller_is_known(small_town: Town) -> None:
     document = small_town.client.get("/openapi.json").json()
     schemes: dict[str, list[Any]] = {PUBLIC: [], GATEWAY: [{"gateway": []}]}
+    schemes[WATCHER] = [{"metrics": []}]
 
     for (method, path), who in WHO_MAY.items():
         operation = document["paths"][path][method.lower()]
