@@ -24,10 +24,12 @@ from backend.deposits import endpoints as deposits
 from backend.deposits.facts import Facts
 from backend.devices import endpoints as devices
 from backend.errors import NotReady
+from backend.figures import endpoints as figures
 from backend.housekeeping import Housekeeping
 from backend.kinds import endpoints as kinds
 from backend.ledger.poster import Poster
 from backend.people import endpoints as people
+from backend.privacy import endpoints as privacy
 from backend.proofs import endpoints as proofs
 from backend.recovery import endpoints as recovery
 from backend.recovery.guard import refuse_in_recovery
@@ -54,8 +56,10 @@ ROUTERS = (
     compost,
     deposits,
     devices,
+    figures,
     kinds,
     people,
+    privacy,
     proofs,
     recovery,
     reports,

@@ -8,7 +8,7 @@ BackendError
 ├── Forbidden 403           BadAttestation · CrossSite
 ├── NotFound 404
 ├── Conflict 409            Taken · SameApprover · Backdated · Overlap · AlreadyFounded
-│                           AlreadyDecided · StillMissing
+│                           AlreadyDecided · StillMissing · NotErasable
 ├── TooLarge 413
 ├── LockedOut 429
 └── NotReady 503            SecretMissing · NotFounded · Recovering
@@ -108,6 +108,10 @@ class Backdated(Conflict):
 
 class Overlap(Conflict):
     code = "overlap"
+
+
+class NotErasable(Conflict):
+    code, title = "not_erasable", "This person cannot be erased yet"
 
 
 class AlreadyFounded(Conflict):

@@ -15,10 +15,12 @@ from sqlalchemy import select
 from backend.alerts import service as alerts
 from backend.budgets import coverage
 from backend.devices import gaps
+from backend.figures import service as figures
 from backend.ledger import repeats, totals
 from backend.ledger import tables as t
 from backend.ledger.holds import DUE, ExpireHolds
 from backend.ledger.resolve import PayClaims
+from backend.privacy import restores, retention
 from backend.proofs import service as proofs
 from backend.recovery import service as recovery
 from backend.services import Services
@@ -117,6 +119,22 @@ def fold_telemetry(services: Services) -> None:
     services.telemetry.store.fold(until_s - 48 * HOUR_S, until_s)
 
 
+def publish_figures(services: Services) -> None:
+    """A month that is over is published, once."""
+    figures.publish_due(services)
+
+
+def keep_erasures(services: Services) -> None:
+    """Who was erased stays erased, also after a restore."""
+    for words in restores.keep_up(services):
+        logger.warning("Erasing again waits: %s", words)
+
+
+def apply_retention(services: Services) -> None:
+    """What is past its time is dropped, purpose by purpose."""
+    retention.apply(services)
+
+
 CHORES = (
     Chore("ask bins", 10, ask_bins, recovering=True),
     Chore("end holds", 5, end_holds),
@@ -126,6 +144,9 @@ CHORES = (
     Chore("keep coverage", 600, keep_coverage),
     Chore("watch devices", 60, watch_devices),
     Chore("fold telemetry", 3_600, fold_telemetry),
+    Chore("publish figures", 3_600, publish_figures),
+    Chore("keep erasures", 300, keep_erasures),
+    Chore("apply retention", 3_600, apply_retention),
     Chore("look for gaps", 3_600, look_for_gaps),
     Chore("forget keys", 86_400, forget_keys),
 )

@@ -18,6 +18,7 @@ from farz import (
     compost_commands,
     device_commands,
     ledger_commands,
+    privacy_commands,
     report_commands,
     staff_commands,
     tariff_commands,
@@ -39,6 +40,7 @@ app.add_typer(tariff_commands.app, name="tariff")
 app.add_typer(ledger_commands.app, name="ledger")
 app.add_typer(budget_commands.app, name="budget")
 app.add_typer(report_commands.app, name="report")
+app.add_typer(privacy_commands.app, name="people")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, nothing else.")]
 Port = Annotated[int, typer.Option(min=1, max=65_535, help="TCP port on the loopback.")]

@@ -70,7 +70,15 @@ ROLES: dict[str, frozenset[str]] = {
 REACH_OWN = ("resident", "delegate")
 _WORK = (scopes for role, scopes in ROLES.items() if role not in REACH_OWN)
 ROLES["administrator"] = frozenset().union(
-    *_WORK, {"staff:write", "gateways:write", "money:write", "recovery:end"}
+    *_WORK,
+    {
+        "staff:write",
+        "gateways:write",
+        "money:write",
+        "recovery:end",
+        "people:export",
+        "people:erase",
+    },
 )
 STAFF_ROLES = {role: scopes for role, scopes in ROLES.items() if role not in REACH_OWN}
 SCOPES = ROLES["administrator"]

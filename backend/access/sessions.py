@@ -86,6 +86,22 @@ class Sessions:
                 )
             )
 
+    def of(self, ledger_id: int, kind: str, subject_id: int) -> list[dict[str, int]]:
+        """Return when somebody's sessions began and end, for what is told of them."""
+        row = t.session.c
+        query = select(row.created_s, row.expires_s).where(
+            row.ledger_id == ledger_id, row.kind == kind, row.subject_id == subject_id
+        )
+        with db.read(self._engine) as conn:
+            return [dict(each._mapping) for each in conn.execute(query.order_by(row.created_s))]
+
+    def forget(self, before_s: int) -> int:
+        """Drop sessions and wrong tries that were over by then; return how many."""
+        with db.begin(self._engine) as conn:
+            ended = delete(t.session).where(t.session.c.expires_s < before_s)
+            tries = delete(t.wrong_try).where(t.wrong_try.c.first_s < before_s - WINDOW_S)
+            return conn.execute(ended).rowcount + conn.execute(tries).rowcount
+
     @contextmanager
     def one_try(self, name: str, address: str, now_s: int) -> Iterator[None]:
         """Count a try against a name and an address before the secret is looked at.

@@ -44,7 +44,7 @@ def entries(
 ) -> list[Entry]:
     """Judge signed records; the entries are in the order of the records."""
     times = _times(services, conn, signed)
-    tokens = [_card_hash(services, each) for each in signed]
+    tokens = [card_hash_of(services, each) for each in signed]
     holders = cards.holders(conn, services.ledger_id, {h for h in tokens if h is not None})
     moments = _moments(times, signed)
     return [
@@ -67,7 +67,7 @@ def replies(services: Services, opened: Iterable[Signed | Unsigned]) -> list[Dow
 
 def _reply(services: Services, conn: Connection, ask: Signed, now_s: int) -> Down:
     services.answered.add("ask")
-    uid_hash = _card_hash(services, ask)
+    uid_hash = card_hash_of(services, ask)
     found = cards.holders(conn, services.ledger_id, {uid_hash}) if uid_hash else {}
     holder = found.get(uid_hash) if uid_hash else None
     if holder is None:
@@ -78,7 +78,7 @@ def _reply(services: Services, conn: Connection, ask: Signed, now_s: int) -> Dow
     return receipts.answer(ask, balance.available, "")
 
 
-def _card_hash(services: Services, each: Signed) -> bytes | None:
+def card_hash_of(services: Services, each: Signed) -> bytes | None:
     """Return the keyed hash of the card in a record or an ask; None if it names none we read.
 
     A secure card's one-time message is not read here; such a deposit waits in suspense.

@@ -29,6 +29,7 @@ class Deposit:
     `cursor` says where the next page starts, also among deposits of one second.
     `basis` says what its time rests on: the device's clock, rebuilt, or when it was received.
     `amount` is in minor units; `calibration` is the number of the one in force.
+    What a person's erasure took away is None.
     """
 
     device: str
@@ -44,7 +45,7 @@ class Deposit:
     after_g: int | None
     net_g: int | None
     e_g: int | None
-    calibration: int
+    calibration: int | None
     outcome: str
     reason: str
     amount: int
@@ -170,7 +171,7 @@ def _query(ledger_id: int) -> Any:
 
 
 def _deposit(row: Row[Any]) -> Deposit:
-    body = _body(row.jws)
+    body = {} if row.sealed_for is not None else _body(row.jws)
     settled = row.last_outcome is not None
     return Deposit(
         device=row.device,
@@ -186,7 +187,7 @@ def _deposit(row: Row[Any]) -> Deposit:
         after_g=body.get("after_g"),
         net_g=row.net_g,
         e_g=body.get("e_g"),
-        calibration=body["cal"],
+        calibration=body.get("cal"),
         outcome=row.last_outcome if settled else row.outcome,
         reason=row.last_reason if settled else row.reason,
         amount=row.last_amount if settled else row.amount,

@@ -6,11 +6,12 @@ bytes until it is destroyed; copies of the key in older backups must be destroye
 """
 
 import secrets
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Connection, and_, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, exists, insert, or_, select, update
 
 from backend.ledger import tables as t
 from backend.ledger.accounts import FIRST_DRAWN
@@ -18,21 +19,62 @@ from backend.vault import Vault, decrypt, encrypt
 
 _KEY_BYTES = 32
 _IDS = 2**53 - 1
+_WAITING = ("held", "suspended", "queued")
 
 
-def seal_person(conn: Connection, ledger_id: int, account_id: int, vault: Vault) -> int:
-    """Seals the signed bytes of an account's records that are open; returns how many.
+def theirs(
+    ledger_id: int, account_id: int, card_refs: Iterable[str] = ()
+) -> Sequence[ColumnElement[bool]]:
+    """Conditions of which each names some records of a person: paid to their account at once,
+    paid after a look, or brought with their card and paid to nobody.
+    """
+    record, last = t.record.c, t.resolution.c
+    same = (last[name] == record[name] for name in t.KEY)
+    resolved = exists().where(*same, last.account_id == account_id)
+    return (
+        and_(record.ledger_id == ledger_id, record.account_id == account_id),
+        and_(record.ledger_id == ledger_id, record.outcome.in_(_WAITING), resolved),
+        and_(
+            record.ledger_id == ledger_id,
+            record.outcome.in_(_WAITING),
+            record.card_ref.in_(list(card_refs)),
+        ),
+    )
+
+
+def seal_person(
+    conn: Connection,
+    ledger_id: int,
+    account_id: int,
+    vault: Vault,
+    card_refs: Iterable[str] = (),
+) -> int:
+    """Seals the signed bytes of a person's records that are open; returns how many.
 
     Every call draws a key of its own, so that what is earned later can be sealed as well.
     """
     record = t.record.c
-    rows = conn.execute(
-        select(record.source_id, record.epoch, record.seq, record.jws).where(
-            record.ledger_id == ledger_id,
-            record.account_id == account_id,
-            record.sealed_for.is_(None),
-        )
-    ).all()
+    columns = (record.source_id, record.epoch, record.seq, record.jws)
+    found = {
+        (row.source_id, row.epoch, row.seq): row
+        for which in theirs(ledger_id, account_id, list(card_refs))
+        for row in conn.execute(select(*columns).where(which, record.sealed_for.is_(None)))
+    }
+    return seal(conn, ledger_id, account_id, list(found.values()), vault)
+
+
+def seal(
+    conn: Connection,
+    ledger_id: int,
+    account_id: int,
+    rows: Sequence[Any],
+    vault: Vault,
+    destroyed_s: int | None = None,
+) -> int:
+    """Seals these rows of `record` (name and bytes) under a new key; returns how many.
+
+    With `destroyed_s` the key is kept nowhere: their bytes are erased at that moment.
+    """
     if not rows:
         return 0
     key_id = FIRST_DRAWN + secrets.randbelow(_IDS - FIRST_DRAWN)
@@ -42,7 +84,8 @@ def seal_person(conn: Connection, ledger_id: int, account_id: int, vault: Vault)
             ledger_id=ledger_id,
             id=key_id,
             account_id=account_id,
-            sealed=vault.wrap(key, _bound(ledger_id, key_id)),
+            sealed=vault.wrap(key, _bound(ledger_id, key_id)) if destroyed_s is None else None,
+            destroyed_s=destroyed_s,
         )
     )
     cipher = AESGCM(key)
@@ -51,30 +94,51 @@ def seal_person(conn: Connection, ledger_id: int, account_id: int, vault: Vault)
         name = _name(row.source_id, row.epoch, row.seq)
         conn.execute(
             update(t.record)
-            .where(
-                record.ledger_id == ledger_id,
-                and_(
-                    record.source_id == row.source_id,
-                    record.epoch == row.epoch,
-                    record.seq == row.seq,
-                ),
-            )
+            .where(_named(ledger_id, row))
             .values(jws=encrypt(cipher, raw, name), sealed_for=key_id)
         )
     return len(rows)
 
 
 def erase_person(
-    conn: Connection, ledger_id: int, account_id: int, vault: Vault, now_s: int
+    conn: Connection,
+    ledger_id: int,
+    account_id: int,
+    vault: Vault,
+    now_s: int,
+    card_refs: Iterable[str] = (),
 ) -> int:
-    """Seals what is open and destroys the account's keys; returns how many keys were destroyed."""
-    seal_person(conn, ledger_id, account_id, vault)
+    """Seals what is open, destroys the account's keys and forgets with which cards it came.
+
+    Returns how many keys were destroyed.
+    """
+    refs = list(card_refs)
+    seal_person(conn, ledger_id, account_id, vault, refs)
+    mine = or_(*theirs(ledger_id, account_id, refs))
+    conn.execute(
+        update(t.record).where(mine, t.record.c.card_ref.is_not(None)).values(card_ref=None)
+    )
+    return destroy(conn, ledger_id, account_id, now_s)
+
+
+def destroy(conn: Connection, ledger_id: int, account_id: int, now_s: int) -> int:
+    """Destroys every key of an account; returns how many there were."""
     key = t.person_key.c
     return conn.execute(
         update(t.person_key)
         .where(key.ledger_id == ledger_id, key.account_id == account_id, key.sealed.is_not(None))
         .values(sealed=None, destroyed_s=now_s)
     ).rowcount
+
+
+def empty_quarantined(conn: Connection, ledger_id: int, row: Row[Any]) -> None:
+    """Drops the bytes of a row in quarantine for ever; its name and hash stay."""
+    table = t.quarantine
+    conn.execute(
+        update(table)
+        .where(*(table.c[name] == getattr(row, name) for name in (*t.KEY, "hash")))
+        .values(jws=b"")
+    )
 
 
 class Opener:
@@ -105,6 +169,16 @@ class Opener:
         if sealed is None:
             return None
         return AESGCM(self._vault.unwrap(bytes(sealed), _bound(self._ledger_id, key_id)))
+
+
+def _named(ledger_id: int, row: Row[Any]) -> ColumnElement[bool]:
+    record = t.record.c
+    return and_(
+        record.ledger_id == ledger_id,
+        record.source_id == row.source_id,
+        record.epoch == row.epoch,
+        record.seq == row.seq,
+    )
 
 
 def _bound(ledger_id: int, key_id: int) -> str:

@@ -1,0 +1,119 @@
+"""Every place that names a person: what it holds, and what erasure does to it.
+
+The export and the erasure walk this one table, and a test compares it with the columns of all
+tables, so that no place is forgotten. What must be kept is kept by number alone.
+"""
+
+import secrets
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Row, Table, and_, select
+
+from backend import tables as t
+from backend.privacy.tables import erasure
+
+NOBODY = "—"  # stands where a name was
+Whose = Callable[[int, int], ColumnElement[bool]]
+Blank = Callable[[Row[Any]], Mapping[str, Any]]
+KEEP = "keep"
+DELETE = "delete"
+
+
+class Part(NamedTuple):
+    """Rows of a table that are about one person.
+
+    `erase` is KEEP with the reason in `why`, DELETE, or what each row's columns become. Columns
+    in `hidden`, and all that are bytes, are secrets or keyed hashes and are not exported.
+    """
+
+    name: str
+    table: Table
+    whose: Whose
+    erase: str | Blank
+    why: str
+    hidden: tuple[str, ...] = ()
+
+
+def _by(table: Table, column: str) -> Whose:
+    return lambda ledger_id, person_id: and_(
+        table.c.ledger_id == ledger_id, table.c[column] == person_id
+    )
+
+
+def _of_cards(table: Table, column: str) -> Whose:
+    def whose(ledger_id: int, person_id: int) -> ColumnElement[bool]:
+        card = t.card.c
+        mine = select(card.id).where(card.ledger_id == ledger_id, card.person_id == person_id)
+        return and_(table.c.ledger_id == ledger_id, table.c[column].in_(mine))
+
+    return whose
+
+
+def _no_person(row: Row[Any]) -> Mapping[str, Any]:
+    return {"name": NOBODY, "household": str(row.id), "language": ""}
+
+
+def _no_card(_row: Row[Any]) -> Mapping[str, Any]:
+    """No chip has this hash, no card this number, and no PIN fits."""
+    return {
+        "uid_hash": secrets.token_bytes(32),
+        "number": f"x{secrets.token_hex(4)[:7]}",
+        "last4": "",
+        "pin_hash": "",
+    }
+
+
+PARTS = (
+    Part(
+        "person",
+        t.person,
+        _by(t.person, "id"),
+        _no_person,
+        "the number stays, because entries of the books and of the log name it",
+    ),
+    Part(
+        "cards",
+        t.card,
+        _by(t.card, "person_id"),
+        _no_card,
+        "the row stays without what could be read from a card",
+        hidden=("pin_hash",),
+    ),
+    Part(
+        "card_states",
+        t.card_state,
+        _of_cards(t.card_state, "card_id"),
+        KEEP,
+        "when a number was blocked tells nothing of anybody",
+    ),
+    Part(
+        "redemptions",
+        t.redemption,
+        _by(t.redemption, "person_id"),
+        KEEP,
+        "vouchers of the accounts: by number, for as long as the law of accounts asks",
+    ),
+    Part(
+        "erasures",
+        erasure,
+        _by(erasure, "person_id"),
+        KEEP,
+        "proof that it was done",
+    ),
+)
+
+# Tables that name an account or a signature, never a person: what is left of somebody erased.
+BOOKS = {
+    "account": "owned by a number",
+    "account_balance": "sums",
+    "account_terms": "limits",
+    "alert": "devices",
+    "balance_snapshot": "sums",
+    "claim": "promises, by account",
+    "merchant": "by account",
+    "notice": "by account",
+    "person_key": "the keys whose destruction is the erasure",
+    "record": "weights, by account; the signed bytes are sealed and their key destroyed",
+    "resolution": "decisions, by account",
+}

@@ -1,0 +1,246 @@
+"""How long what is kept, for which purpose: the one table that housekeeping applies.
+
+docs/dpia.md repeats it, and a test compares the two. Days count from when a thing was over: a
+session from its end, an alert from its resolution, a sample from when it was measured.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from sqlalchemy import Table, and_, delete, exists, func, or_, select, update
+
+from backend import tables as t
+from backend.alerts.tables import alert
+from backend.ledger import erasure, repeats
+from backend.ledger import tables as ledger
+from backend.ledger.accounts import SUSPENSE
+from backend.services import Services
+
+DAY_S = 86_400
+PAGE = 500
+LOOK_BACK_S = 400 * DAY_S  # records that are older were looked at on an earlier day
+Apply = Callable[[Services, int], int]
+
+
+class Kept(NamedTuple):
+    """What is kept for a purpose. `days` None: until `then` says; `apply` drops what is older
+    than a moment and returns how much that was.
+    """
+
+    purpose: str
+    what: str
+    basis: str
+    days: int | None
+    then: str
+    apply: Apply | None = None
+
+
+def _signed_bytes(services: Services, before_s: int) -> int:
+    """Erase the signed bytes of old deposits, and with which card they came."""
+    dropped = moved = _erase_page(services, before_s)
+    while moved == PAGE:
+        moved = _erase_page(services, before_s)
+        dropped += moved
+    return dropped
+
+
+def _erase_page(services: Services, before_s: int) -> int:
+    record, last = ledger.record.c, ledger.resolution.c
+    same = (last[name] == record[name] for name in ledger.KEY)
+    decided = or_(record.outcome.in_(("credited", "noted")), exists().where(*same))
+    columns = (record.source_id, record.epoch, record.seq, record.jws, record.account_id)
+    query = select(*columns).where(
+        record.ledger_id == services.ledger_id,
+        record.effective_s >= before_s - LOOK_BACK_S,
+        record.effective_s < before_s,
+        record.kind.in_(("deposit", "interrupted")),
+        record.sealed_for.is_(None),
+        decided,
+    )
+    with services.begin() as conn:
+        rows = conn.execute(query.order_by(record.effective_s).limit(PAGE)).all()
+        for account_id in {row.account_id for row in rows}:
+            erasure.seal(
+                conn,
+                services.ledger_id,
+                SUSPENSE if account_id is None else account_id,
+                [row for row in rows if row.account_id == account_id],
+                services.vault,
+                services.now_s(),
+            )
+        for row in rows:
+            named = and_(
+                record.ledger_id == services.ledger_id,
+                record.source_id == row.source_id,
+                record.epoch == row.epoch,
+                record.seq == row.seq,
+            )
+            conn.execute(update(ledger.record).where(named).values(card_ref=None))
+    return len(rows)
+
+
+def _quarantined_bytes(services: Services, before_s: int) -> int:
+    table = ledger.quarantine
+    query = select(table).where(
+        table.c.ledger_id == services.ledger_id,
+        table.c.received_s < before_s,
+        func.length(table.c.jws) > 0,
+    )
+    with services.begin() as conn:
+        rows = conn.execute(query).all()
+        for row in rows:
+            erasure.empty_quarantined(conn, services.ledger_id, row)
+    return len(rows)
+
+
+def _older(table: Table, column: str) -> Apply:
+    """Rows whose moment (in seconds) is past; those without one stay."""
+
+    def apply(services: Services, before_s: int) -> int:
+        old = (table.c.ledger_id == services.ledger_id, table.c[column] < before_s)
+        with services.begin() as conn:
+            return conn.execute(delete(table).where(*old)).rowcount
+
+    return apply
+
+
+def _orders(services: Services, before_s: int) -> int:
+    """All but the newest: the next order's number follows its own."""
+    table = t.down
+    mine = table.c.ledger_id == services.ledger_id
+    with services.begin() as conn:
+        newest = conn.scalar(select(func.max(table.c.id)).where(mine)) or 0
+        old = (mine, table.c.expires_s < before_s, table.c.id < newest)
+        return conn.execute(delete(table).where(*old)).rowcount
+
+
+def _telemetry(services: Services, before_s: int) -> int:
+    services.telemetry.store.forget(before_s, 0)
+    return 0
+
+
+def _telemetry_hours(services: Services, before_s: int) -> int:
+    services.telemetry.store.forget(0, before_s)
+    return 0
+
+
+RETENTION = (
+    Kept(
+        "registry",
+        "name, household, language, cards (UID as a keyed hash)",
+        "consent, and the task of the municipality",
+        None,
+        "until the person is erased",
+    ),
+    Kept(
+        "books",
+        "movements, weights and redemptions by account number",
+        "the law of accounts",
+        None,
+        "kept; after an erasure they name nobody",
+    ),
+    Kept(
+        "proof of deposits",
+        "signed bytes of a deposit: weights before and after, time, card token",
+        "contract: a person may dispute a deposit",
+        3 * 365,
+        "erased, the hash stays",
+        _signed_bytes,
+    ),
+    Kept(
+        "quarantine",
+        "signed bytes under a name that was taken",
+        "legitimate interest: fraud",
+        365,
+        "emptied, the hash stays",
+        _quarantined_bytes,
+    ),
+    Kept(
+        "refused messages",
+        "bytes that no known device signed",
+        "legitimate interest: repair and fraud",
+        90,
+        "deleted",
+        _older(t.refused, "received_s"),
+    ),
+    Kept(
+        "sign-ins",
+        "sessions and wrong tries (names as keyed hashes)",
+        "legitimate interest: security",
+        1,
+        "deleted",
+        lambda services, before_s: services.sessions.forget(before_s),
+    ),
+    Kept(
+        "repeats",
+        "a request's own key and its answer",
+        "contract: nothing is booked twice",
+        repeats.KEPT_DAYS,
+        "deleted by a chore of its own",
+    ),
+    Kept(
+        "orders to devices",
+        "signed commands and settings",
+        "legitimate interest: repair",
+        90,
+        "deleted",
+        _orders,
+    ),
+    Kept(
+        "telemetry",
+        "fill, temperature, battery, signal of a bin; nothing of people",
+        "legitimate interest: repair",
+        30,
+        "only hours are kept",
+        _telemetry,
+    ),
+    Kept(
+        "telemetry by the hour",
+        "the same, one value an hour",
+        "legitimate interest: planning",
+        2 * 365,
+        "deleted",
+        _telemetry_hours,
+    ),
+    Kept(
+        "alerts",
+        "what was wrong with a device",
+        "legitimate interest: repair",
+        2 * 365,
+        "deleted",
+        _older(alert, "resolved_s"),
+    ),
+    Kept(
+        "public figures",
+        "kilograms by fraction and month, of at least ten households",
+        "the task of the municipality",
+        None,
+        "kept as published",
+    ),
+    Kept(
+        "erasures",
+        "a number, a date, who decided",
+        "proof that the law was kept",
+        None,
+        "kept; the number names nobody",
+    ),
+)
+
+
+def apply(services: Services) -> dict[str, int]:
+    """Drop what is past its time; return how much, by purpose."""
+    now_s = services.now_s()
+    return {
+        kept.purpose: kept.apply(services, now_s - kept.days * DAY_S)
+        for kept in RETENTION
+        if kept.apply is not None and kept.days is not None
+    }
+
+
+def as_markdown() -> list[str]:
+    """Return the table's rows as docs/dpia.md has them."""
+    return [
+        f"| {kept.purpose} | {kept.what} | {kept.basis} |"
+        f" {'—' if kept.days is None else kept.days} | {kept.then} |"
+        for kept in RETENTION
+    ]

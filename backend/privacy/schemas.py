@@ -1,0 +1,13 @@
+"""Erasure as JSON."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from backend.schemas import Strict, Words
+
+
+class ErasureIn(Strict):
+    """`reason` says who asked and how; it must not name the person."""
+
+    reason: Annotated[Words, Field(min_length=1)]

@@ -1,0 +1,60 @@
+"""`farz people`: what a person may ask for, all that is kept of them and its erasure."""
+
+import json
+import sys
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from farz.errors import FarzError
+from farz.town import open_town
+
+app = typer.Typer(no_args_is_help=True, help="What is kept of a person, and its erasure.")
+Person = Annotated[int, typer.Argument(help="The person's number.")]
+
+
+@app.command()
+def export(
+    person: Person,
+    as_csv: Annotated[bool, typer.Option("--csv", help="One table for a spreadsheet.")] = False,
+) -> None:
+    """Everything that is kept of a person, as JSON or as one CSV table.
+
+    Example:  farz people export 4711 > amal.json        farz people export 4711 --csv > amal.csv
+    """
+    from backend.privacy import exporting
+
+    with open_town() as services:
+        found = exporting.export(services, person)
+    if as_csv:
+        sys.stdout.write(exporting.as_csv(found))
+        return
+    typer.echo(json.dumps(found, ensure_ascii=False, indent=2))
+
+
+@app.command()
+def erase(
+    person: Person,
+    by: Annotated[str, typer.Option(help="Who decided it.")],
+    reason: Annotated[str, typer.Option(help="Who asked and how; not the person's name.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+) -> None:
+    """Erase a person for ever. Refused while they have or owe money, or something waits.
+
+    What is left are numbers; the books and the log verify as before. Older backups hold the
+    person until they are destroyed: see docs/dpia.md.
+    Example:  farz people erase 4711 --by "S. Officer" --reason "asked at the counter"
+    """
+    from backend.privacy import restores, service
+
+    if not yes and not typer.confirm(f"Erase person {person} for ever?"):
+        raise FarzError("Nothing was done.")
+    with open_town() as services:
+        done = service.erase(services, person, reason=reason, decided_by=by)
+        restores.keep_up(services)
+    if as_json:
+        typer.echo(json.dumps(asdict(done)))
+        return
+    typer.echo(f"Person {person} is erased; {done.keys} keys of signed bytes were destroyed.")

@@ -1,0 +1,134 @@
+"""What is past its time goes, by the one table that the impact assessment repeats."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from backend import tables as t
+from backend.housekeeping import CHORES
+from backend.ledger import repeats
+from backend.ledger import tables as ledger
+from backend.ledger.verify import verify
+from backend.privacy import restores, retention, service
+from backend.privacy.parts import NOBODY
+from backend.privacy.retention import DAY_S, RETENTION
+from backend.telemetry import FIELDS, Sample
+from farz.processes import ROOT
+from tests.backend.privacy.test_erasure import spend
+from tests.backend.village import AMAL, START_S, STRANGER, Town
+
+DAYS = {kept.purpose: kept.days for kept in RETENTION}
+
+
+def test_the_assessment_has_the_table_that_the_program_applies() -> None:
+    text = (ROOT / "docs" / "dpia.md").read_text()
+    section = text.partition("## Retention")[2].partition("\n## ")[0]
+    rows = [line for line in section.splitlines() if line.startswith("|")]
+
+    assert rows[2:] == retention.as_markdown(), "write what retention.as_markdown() returns"
+
+
+def test_what_has_days_is_dropped_by_somebody() -> None:
+    for kept in RETENTION:
+        assert (kept.days is None) == (kept.apply is None) or kept.purpose == "repeats"
+    assert DAYS["repeats"] == repeats.KEPT_DAYS
+    assert {"apply retention", "forget keys", "keep erasures"} <= {each.name for each in CHORES}
+
+
+def test_the_bytes_of_old_deposits_go_and_their_hash_stays(town: Town) -> None:
+    body = town.bin.next()
+    assert town.outcome(town.bin.sign(body))[0] == "credited"
+    assert town.outcome(town.bin.sign(body | {"temp_c10": 1}))[0] == "quarantined"
+    assert town.outcome(town.bin.deposit(uid=AMAL))[0] == "credited"
+    assert town.outcome(town.bin.deposit(uid=STRANGER))[0] == "suspended"
+    apply = {kept.purpose: kept.apply for kept in RETENTION}
+    deposits, quarantine = apply["proof of deposits"], apply["quarantine"]
+    assert deposits is not None
+    assert quarantine is not None
+
+    # Everything that happened before the second deposit is past its time.
+    assert deposits(town.services, START_S + body["seq"] + 1) == 1
+    assert quarantine(town.services, town.clock.now_s + 1) == 1
+
+    with town.services.read() as conn:
+        row = ledger.record.c
+        query = select(row.kind, row.sealed_for, row.card_ref).order_by(row.seq)
+        found = [
+            (each.kind, each.sealed_for is None, each.card_ref is None)
+            for each in conn.execute(query)
+        ]
+        assert found == [
+            ("deposit", False, True),
+            ("deposit", True, False),
+            ("deposit", True, False),
+        ]
+        report = verify(conn, 1, vault=town.services.vault)
+    assert (report.ok, report.erased) == (True, 1), report.problems
+    assert deposits(town.services, START_S + body["seq"] + 1) == 0
+
+
+def test_what_waits_for_a_decision_keeps_its_bytes(small_town: Town) -> None:
+    assert small_town.outcome(small_town.bin.deposit(uid=STRANGER))[0] == "suspended"
+    small_town.clock.now_s += (DAYS["proof of deposits"] or 0) * DAY_S + 1000
+
+    assert retention.apply(small_town.services)["proof of deposits"] == 0
+
+
+def test_sessions_refusals_orders_and_samples_go_in_their_time(town: Town) -> None:
+    services = town.services
+    town.browser("amal")
+    town.client.post("/v1/sessions/resident", json={"number": "12345674", "pin": "0000"})
+    assert town.outcome("not.truly.signed")[0] == "refused"
+    town.gateway.message("bin-1", "birth", town.bin.birth())
+    technician = town.browser("technician")
+    for _ in range(2):
+        assert technician.post("/v1/devices/bin-1/commands", json={"name": "tare"}).is_success
+    series = services.telemetry
+    series.write([Sample("bin-1", town.clock.now_s, dict.fromkeys(FIELDS, 5))])
+    assert series.settle()
+    assert retention.apply(services) == dict.fromkeys(
+        (kept.purpose for kept in RETENTION if kept.apply), 0
+    )
+
+    town.clock.now_s += 91 * DAY_S
+    dropped = retention.apply(services)
+
+    assert (dropped["refused messages"], dropped["orders to devices"]) == (1, 1)
+    assert dropped["sign-ins"] >= 2
+    assert series.store.samples("bin-1", 0, 2**40, "bin", 5) == []
+    with services.read() as conn:  # the newest order stays: the next one's number follows it
+        assert conn.scalars(select(t.down.c.id)).all() == [2]
+        assert conn.scalar(select(func.count()).select_from(t.refused)) == 0
+
+
+def test_an_erasure_outlives_a_restore(small_town: Town, tmp_path: Path) -> None:
+    services, amal, bassam = small_town.services, small_town.amal.id, small_town.bassam.id
+    service.erase(services, amal, reason="asked", decided_by="staff:5")
+    assert restores.keep_up(services) == []
+    path = tmp_path / restores.FILE
+    assert path.read_text() == f"1 {amal}\n"
+
+    # A backup from before knows Bassam, whom the list says was erased.
+    path.write_text(path.read_text() + f"1 {bassam}\n2 5\nnonsense\n")
+    small_town.outcome(small_town.bin.deposit(uid=b"\x04\x0a\x0b\x0c"))
+    assert "still have" in restores.keep_up(services)[0]
+    small_town.clock.now_s += 1
+    with services.read() as conn:
+        assert conn.scalar(select(t.person.c.name).where(t.person.c.id == bassam)) != NOBODY
+    spend(small_town, small_town.bassam.account_id, 50)
+    assert restores.keep_up(services) == []
+
+    with services.read() as conn:
+        assert conn.scalar(select(t.person.c.name).where(t.person.c.id == bassam)) == NOBODY
+
+
+def test_a_page_of_old_deposits_is_not_the_end(
+    small_town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "PAGE", 2)
+    for _ in range(5):
+        small_town.outcome(small_town.bin.deposit())
+    small_town.clock.now_s += (DAYS["proof of deposits"] or 0) * DAY_S + 1000
+
+    assert retention.apply(small_town.services)["proof of deposits"] == 5
