@@ -63,7 +63,7 @@ def found(services: Services) -> dict[str, Any]:
     with services.begin() as conn:
         towns.found(conn, 1, "Bench town (synthetic)", now_s=now_s)
         clerk = access.create_staff(
-            conn, 1, login="clerk", name="Clerk", role="clerk",
+            conn, 1, login="clerk", name="Clerk", role="counter_clerk",
             password=secrets.token_urlsafe(12), now_s=now_s,
         )  # fmt: skip
         members = [people.enrol(conn, 1, f"Member {n}", now_s=now_s) for n in range(MEMBERS)]

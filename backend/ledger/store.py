@@ -7,6 +7,7 @@ write go through each driver's fastest route. Everything else is the same SQLAlc
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -261,12 +262,11 @@ class SqliteStore(Store):
 
     def bulk(self, conn: Connection, table: Table, rows: Sequence[Sequence[Any]]) -> None:
         cursor: Any = conn.connection.cursor()
-        one = f"({', '.join('?' * len(table.columns))})"
-        whole = len(rows) - len(rows) % self.BLOCK
-        many = f"INSERT INTO {table.name} VALUES {', '.join([one] * self.BLOCK)}" if whole else ""
-        for first in range(0, whole, self.BLOCK):
-            cursor.execute(many, list(chain.from_iterable(rows[first : first + self.BLOCK])))
-        cursor.executemany(f"INSERT INTO {table.name} VALUES {one}", rows[whole:])
+        first = 0
+        for count in _powers(len(rows), self.BLOCK):
+            values = list(chain.from_iterable(rows[first : first + count]))
+            cursor.execute(_insert(table, count), values)
+            first += count
 
     def probe(self, conn: Connection, wanted: Sequence[Run]) -> Iterator[tuple[Any, ...]]:
         cursor: Any = conn.connection.cursor()
@@ -280,6 +280,22 @@ class SqliteStore(Store):
             )
             for row in cursor:
                 yield (run.source_id, *row)
+
+
+def _powers(count: int, largest: int) -> Iterator[int]:
+    """Powers of two that sum up to `count`: few statements, and few kinds of them to prepare."""
+    size = largest
+    while count:
+        while size > count:
+            size //= 2
+        yield size
+        count -= size
+
+
+@lru_cache
+def _insert(table: Table, rows: int) -> str:
+    one = f"({', '.join('?' * len(table.columns))})"
+    return f"INSERT INTO {table.name} VALUES {', '.join([one] * rows)}"
 
 
 class PostgresStore(Store):
