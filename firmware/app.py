@@ -13,8 +13,10 @@ from firmware.display import SSD1306, Buzzer, Display
 from firmware.errors import FlashFault, JournalFull, LinkFault
 from firmware.lid import Lid
 from firmware.link import Link
+from firmware.orders import Orders
 from firmware.reader.watch import CardWatch
 from firmware.scale import calibration, certificate, hx711, platform, weighing
+from firmware.service import Asking, Service
 from firmware.visits import Visits
 
 POLL_MS, TIRED_POLL_MS = 100, 400  # how often card and lid are looked at; on a low battery
@@ -27,15 +29,17 @@ WEIGHING = (hx711, weighing, platform, calibration, certificate, records, ring, 
 
 
 class App:
-    def __init__(self, board, settings) -> None:
+    def __init__(self, board, tuning) -> None:
         self._board = board
-        self._settings = settings
+        self._tuning = tuning
+        self._settings = settings = tuning.settings
         self._clock = Clock(board.ticks_ms)
         self._alarms = {}  # word of a trouble with the link: when it was last written down
         self._fw = fingerprint.fingerprint(WEIGHING)
         self._certificate = certificate.Certificate(board.folder, settings, len(board.cells))
-        who = journal.Identity(settings.device, settings.key_number, self._fw)
-        self.journal = journal.Journal(board.flash, who, board.random, self._common)
+        self.journal = self._open_journal()
+        if tuning.keys.next is not None:
+            self._end_key()
         self._lid = Lid(board.lid_lock, board.lid_switch, settings.lid_safe)
         clock, current = self._clock, self._certificate.current
         self._scale = platform.of_board(board, settings, current, clock.up_ms, clock.at_s)
@@ -56,6 +60,7 @@ class App:
         self._cards = CardWatch(reader, self._clock.up_ms, self.visits.put, self.visits.alarm)
         self.link = Link(
             settings,
+            tuning.keys,
             self.journal,
             self._about,
             self._clock.up_ms,
@@ -63,6 +68,42 @@ class App:
             decrypt,
             self._note,
         )
+        self._leaving = asyncio.Event()  # a restart is wanted
+        self._orders = self._serve_backend()
+
+    def _serve_backend(self) -> Orders:
+        """Connect what comes down with what it is about."""
+        link, visits, keys = self.link, self.visits, self._tuning.keys
+        service = Service(
+            self._tuning, link, visits, self._scale, self.journal, self._alone, self._leaving.set
+        )
+        obeys = service.obeys()
+        obeys["calibrate"] = self.calibrate
+        orders = Orders(obeys, self._clock.at_s, service.answer)
+        asking = Asking(link, keys, self._board.random, _told(visits))
+        visits.ask = asking.ask
+        link.hears["command"] = lambda jws, number, body: orders.take(body, link.number)
+        link.hears["settings"] = lambda jws, number, body: service.tune(jws, body)
+        link.hears["answer"] = lambda jws, number, body: asking.hear(number, body)
+        return orders
+
+    def _open_journal(self) -> journal.Journal:
+        who = journal.Identity(self._settings.device, self._tuning.keys.number, self._fw)
+        return journal.Journal(self._board.flash, who, self._board.random, self._common)
+
+    def _end_key(self) -> None:
+        """End the old key by its last record, before anything else is written under either."""
+        keys = self._tuning.keys
+        fields = {"what": "ended", "by": "backend", "readings": [keys.number, keys.next]}
+        try:
+            # After a cut between the two the record is there already.
+            if not self.journal.ends_with("key", fields["readings"]):
+                self.journal.append("key", fields)
+            keys.switch()
+        except (JournalFull, FlashFault, OSError):
+            return  # the old key signs on until the next start
+        self._tuning.adopt()
+        self.journal = self._open_journal()
 
     async def run(self) -> None:
         """Run all tasks for ever; the first that fails ends them all, and the board starts anew."""
@@ -75,6 +116,8 @@ class App:
             self._keep_time(),
             self._report(),
             self.link.run(),
+            self._orders.run(),
+            self._start_anew(),
             self._board.run(),
         )
 
@@ -122,7 +165,7 @@ class App:
         facts = {"kind": record.body["kind"], "epoch": record.epoch, "seq": record.seq}
         facts.update(hash8=record.hash8, net_g=record.body.get("net_g"))
         self._board.note("saved", facts)
-        self.link.wake()
+        self.link.wake(record.place)
 
     def _say(self, word: str, values: tuple, lines: list) -> None:
         self._board.note("shown", {"word": word, "values": list(values), "lines": lines})
@@ -176,6 +219,17 @@ class App:
                     self._lid.lock()
             await asyncio.sleep(LOOK_S)
 
+    def _alone(self) -> bool:
+        return self.visits.idle and not self._lid.is_open()
+
+    async def _start_anew(self) -> None:
+        """Restart when that is wanted, nobody is there and nothing waits to be said."""
+        await self._leaving.wait()
+        while not self._alone() or self.link.talking:
+            await asyncio.sleep(1)
+        await self.link.leave()
+        self._board.restart()
+
     async def _keep_time(self) -> None:
         while True:
             unix_s = await self._board.unix_s()
@@ -198,6 +252,15 @@ class App:
                 await self.link.telemetry(body)
             except LinkFault:
                 pass  # telemetry is what may be lost
+
+
+def _told(visits):
+    """Return what shows the answer to a question for a balance."""
+
+    def tell(body: dict) -> None:
+        visits.put(("trouble", body["why"]) if body["why"] else ("balance", body["balance"]))
+
+    return tell
 
 
 def _reader(board, name: str):

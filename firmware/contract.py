@@ -11,6 +11,7 @@ import json
 
 VERSION = 1
 MAX_JWS = 1024  # bytes; one record must fit a small MQTT buffer on the bin
+LONGER = {"settings": 1536}  # ... but a renewed certificate comes with all other settings at once
 MAX_INT = 2**53  # RFC 7493: what every JSON reader holds exactly
 ROWS_PER_RECEIPT = 2  # the longest two rows still fit MAX_JWS
 
@@ -42,11 +43,11 @@ FLAGS += ("low_battery", "journal_near_full")
 CLOCKS = ("synced", "holdover", "unset")
 # `noted` settles a record that moves no money: an emptying, a calibration, an opened epoch.
 OUTCOMES = ("credited", "held", "suspended", "queued", "quarantined", "noted")
-COMMANDS = ("unlock", "tare", "identify", "calibrate", "resend", "history")
+COMMANDS = ("unlock", "tare", "identify", "calibrate", "resend", "history", "rotate")
 UP, DOWN, CARD, ANSWER = "up", "down", "card", "answer"  # labels of the keys derived from one
 
 WORDS = {
-    "too_large": "The message is larger than 1,024 bytes.",
+    "too_large": "The message is larger than its channel allows.",
     "bad_encoding": "The message is not three base64url parts in their only spelling.",
     "bad_header": "The message's header is not, byte for byte, the one this channel has.",
     "bad_json": "The message's body is not canonical JSON.",
@@ -210,7 +211,7 @@ def sign(signing_key, device, number, channel, body):
     """Return the JWS text of a body (a dict) under derive(device_key, UP or DOWN)."""
     signed = signing_input(device, number, channel, canonical(body).encode())
     text = signed.decode() + "." + b64(hmac_sha256(signing_key, signed))
-    if len(text) > MAX_JWS:
+    if len(text) > LONGER.get(channel, MAX_JWS):
         raise ContractError("too_large")
     return text
 
@@ -220,7 +221,7 @@ def split(jws, channel):
 
     Raises ContractError: too_large, bad_encoding, bad_header.
     """
-    if len(jws) > MAX_JWS:
+    if len(jws) > LONGER.get(channel, MAX_JWS):
         raise ContractError("too_large")
     text = jws if type(jws) is str else _ascii(jws)
     pieces = text.split(".")
@@ -253,6 +254,11 @@ def _signer(head, channel):
     if head != header(device, number, channel):
         raise ContractError("bad_header")
     return device, number
+
+
+def number_of(jws, channel):
+    """Return the number of the key that an envelope says it was signed under."""
+    return split(jws, channel).number
 
 
 def verify(parts, signing_key):

@@ -12,6 +12,7 @@ FirmwareError
 │   ├── ReaderDead it is not there, also after a reset
 │   ├── CardGone   a card was taken away while it was read
 │   └── TwoCards   more than one card in the field
+├── OrderRefused   a command that is not obeyed; str() tells the backend why
 └── LinkFault      the broker refused, went silent or closed
 """
 
@@ -33,6 +34,10 @@ class JournalBusy(JournalFull):
 
 
 class SettingsFault(FirmwareError):
+    pass
+
+
+class OrderRefused(FirmwareError):
     pass
 
 

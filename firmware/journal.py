@@ -124,6 +124,24 @@ class Journal:
                         return _record(header, entry, prev)
         return None
 
+    def kept(self, epoch: str, first: int, last: int) -> "Record | None":
+        """Return the first record from `first` to `last` of an epoch that is still on the flash."""
+        for number in numbers(self._ring, self._header.number):
+            header = self._ring.header(number)
+            if header is not None and header.number == number and _hex(header.epoch) == epoch:
+                for entry, prev in _record_entries(self._ring, header):
+                    if first <= entry.seq <= last:
+                        return _record(header, entry, prev)
+        return None
+
+    def ends_with(self, kind: str, readings: list) -> bool:
+        """Tell whether the last record of this epoch is of a kind and has these readings."""
+        last = self.kept(self.epoch, self.next_seq - 1, self.next_seq)
+        return last is not None and (last.body["kind"], last.body.get("readings")) == (
+            kind,
+            readings,
+        )
+
     def _sector_of(self, epoch: str, seq: int) -> "Header | None":
         """Return the header of the sector that an unsettled record must be in."""
         for number in reversed(numbers(self._ring, self._header.number)):

@@ -1,63 +1,93 @@
-"""Between journal and broker: sends what is unsettled, obeys receipts, never the other way round.
+"""Between bin and broker: sends what is unsettled, obeys receipts, never the other way round.
 
 An MQTT acknowledgement means nothing here. *Recorded* stops the resending, a *settled* receipt
 that the backend signed releases the record, and each birth starts again with all that is
-unsettled. At most WINDOW records are out without *recorded*.
+unsettled. Whatever else comes down is checked here and handed to whoever `hears` it.
 """
 
 import asyncio
 
 from firmware import contract, mqtt
+from firmware.backlog import Backlog
 from firmware.errors import LinkFault
 from firmware.session import DENIED, connect
 
-WINDOW = 8
-RECORDED_MS = 15000  # how long to wait for *recorded* before sending again
-NOBODY_MS = 10000  # ... when the broker said that no gateway listens
+NOBODY_MS = 10000  # how long to wait when the broker said that no gateway listens
 DENIED_MS = 60000  # ... when the broker refused; the technician hears of it
-AGAIN_MS = 6 * 3600 * 1000  # after this, recorded but unsettled records are sent once more
-FIRST_MS, LONGEST_MS = 1000, 32000  # pauses between attempts to connect
 LASTING_MS = 600000  # after this, a missing gateway is told the technician
+FIRST_MS, LONGEST_MS = 1000, 32000  # pauses between attempts to connect
+TRIAL_MS = 300000  # how long new network settings have to bring the bin online
+OUTBOX = 16  # questions and results at most that wait to be sent
 UNHEARD = "nobody_listens"  # the display's word for reason code 0x10
-BEFORE_ALL = (-1, 0)
+CHANNELS = ("receipt", "answer", "command", "settings")
 
 
 class Link:
     """`about()` returns the birth's own fields; `decrypt(key, iv, data)` is AES-128-CBC;
-    `note(kind, facts)` hears of connections and of every record settled."""
+    `note(kind, facts)` hears of connections and of every record settled.
 
-    def __init__(self, settings, journal, about, up_ms, random, decrypt, note) -> None:
+    `hears` maps a channel to a function of (jws, key number, body) for what comes down checked.
+    """
+
+    def __init__(self, settings, keys, journal, about, up_ms, random, decrypt, note) -> None:
         self._settings = settings
+        self._keys = keys
         self._journal = journal
         self._about = about
         self._up_ms = up_ms
         self._random = random
         self._decrypt = decrypt
         self._note = note
-        self._up_key = contract.derive(settings.key, contract.UP)
-        self._down_key = contract.derive(settings.key, contract.DOWN)
-        self._answer_key = contract.derive(settings.key, contract.ANSWER)[:16]
+        self.hears = {}
+        self.backlog = Backlog(journal, up_ms)
+        self._outbox = []  # (channel, body) of what is to be signed and sent once
+        self._trial = None  # (settings, until when, done) while new network settings are tried
         self._session = None
         self._number = journal.boot << 16
-        self._flying = {}  # (epoch, seq): (hash8, place, when to send again)
         self._news = asyncio.Event()
         self._broken = asyncio.Event()
+        self._fault = []  # why the connection is to end
         self._connecting = False
-        self._fault = ""  # what was last complained of
+        self._complaint = ""  # what was last complained of
         self._unheard_ms = None  # since when nobody has listened
         self.online = False
         self.counts = {}
 
-    def wake(self) -> None:
-        """Say that the journal has something new."""
+    @property
+    def number(self) -> int:
+        """Return the number of this session, which commands must name."""
+        return self._number
+
+    @property
+    def talking(self) -> bool:
+        """Tell whether something waits to be said that is kept nowhere else."""
+        return self.online and bool(self._outbox)
+
+    def wake(self, place: "tuple | None" = None) -> None:
+        """Say that there is something new to send: a record at a place, or anything."""
+        if place is not None:
+            self.backlog.add(place)
         self._news.set()
+
+    def say(self, channel: str, body: dict) -> None:
+        """Sign and send a question or a result once, as soon as possible."""
+        if len(self._outbox) < OUTBOX:
+            self._outbox.append((channel, body))
+        else:
+            self._count("unsaid")
+        self._news.set()
+
+    def attempt(self, settings, done) -> None:
+        """Connect anew with other settings; `done(came_online)` is told whether that went well."""
+        self._trial = (settings, self._up_ms() + TRIAL_MS, done)
+        self._leave(LinkFault("new network settings are tried"))
 
     def awaiting(self) -> int:
         """Return how many answers are owed: -1 stands for the broker's, which is sure to come or
         to time out; else the records that are out without *recorded*."""
         if self._connecting or (self._session is not None and self._session.awaiting):
             return -1
-        return len(self._flying) if self.online else 0
+        return len(self.backlog.flying) if self.online else 0
 
     async def run(self) -> None:
         """Stay connected for ever."""
@@ -66,8 +96,9 @@ class Link:
             started_ms = self._up_ms()
             fault = await self._connection()
             self._complain(str(fault), fault.word)
-            if self._up_ms() - started_ms > LONGEST_MS:
+            if self._up_ms() - started_ms > LONGEST_MS or self._trial is not None:
                 pause_ms = FIRST_MS
+            self._end_trial()
             jitter_ms = pause_ms * self._random(1)[0] // 512
             await asyncio.sleep_ms(pause_ms // 2 + jitter_ms)
             pause_ms = min(2 * pause_ms, LONGEST_MS)
@@ -86,10 +117,16 @@ class Link:
 
     def _complain(self, why: str, word: str = "") -> None:
         """Tell what is wrong, once until it changes; a `word` is one for the technician."""
-        if why != self._fault:
+        if why != self._complaint:
             state = "up" if self.online else "down"
             self._note("link", {"state": state, "why": why, "word": word})
-        self._fault = why
+        self._complaint = why
+
+    def _end_trial(self) -> None:
+        """Go back to the settings in force if those on trial have had their time."""
+        if self._trial is not None and self._up_ms() >= self._trial[1]:
+            done, self._trial = self._trial[2], None
+            done(False)
 
     # --- one connection
 
@@ -97,15 +134,15 @@ class Link:
         """Connect and stay until it breaks; return why it did."""
         self._number += 1
         self._broken.clear()
-        fault, tasks = [], []
+        self._fault, tasks = [], []
         try:
             self._connecting = True
             session = self._session = await self._connect()
             for work in (session.run(), session.keep_alive(), self._talk(session)):
-                tasks.append(asyncio.create_task(self._guarded(work, fault)))
+                tasks.append(asyncio.create_task(self._guarded(work)))
             await self._broken.wait()
         except LinkFault as error:
-            fault.append(error)
+            self._leave(error)
         self.online = self._connecting = False
         for task in tasks:
             task.cancel()
@@ -113,18 +150,21 @@ class Link:
         if self._session is not None:
             await self._session.close(False)
         self._session = None
-        return fault[0]
+        return self._fault[0]
 
-    async def _guarded(self, work, fault: list) -> None:
+    def _leave(self, fault: LinkFault) -> None:
+        self._fault.append(fault)
+        self._broken.set()
+
+    async def _guarded(self, work) -> None:
         try:
             await work
         except Exception as error:
             # A defect in one part must not leave the bin silent for ever: it reconnects.
-            fault.append(error if isinstance(error, LinkFault) else LinkFault(repr(error)))
-            self._broken.set()
+            self._leave(error if isinstance(error, LinkFault) else LinkFault(repr(error)))
 
     async def _connect(self):
-        settings = self._settings
+        settings = self._settings if self._trial is None else self._trial[0]
         lost = contract.canonical({"state": "lost", "session": self._number}).encode()
         client = (settings.device, settings.user, settings.password)
         will = (self._topic("state"), lost)
@@ -132,25 +172,26 @@ class Link:
         return await connect(address, settings.papers, self._receive, client, will)
 
     async def _talk(self, session) -> None:
-        """Be born, then send what is unsettled, in order, for as long as the connection lasts."""
-        await session.subscribe(self._topic("receipt"))
+        """Be born, then send what is unsettled for as long as the connection lasts."""
+        await session.subscribe([self._topic(channel) for channel in CHANNELS])
         await self._birth(session)
         await self._state(session, "online")
         self.online, self._connecting = True, False
-        self._fault = ""
+        self._complaint = ""
         self._count("births")
         self._note("link", {"state": "up", "session": self._number})
+        if self._trial is not None:
+            done, self._trial = self._trial[2], None
+            done(True)
         await self._drain(session)
 
     async def _birth(self, session) -> None:
-        journal, settings = self._journal, self._settings
+        journal = self._journal
         body = self._about()
         body.update(v=contract.VERSION, session=self._number, boot=journal.boot)
         body.update(epoch=journal.epoch, next_seq=journal.next_seq)
         body.update(oldest_seq=journal.oldest_seq())
-        number = settings.key_number
-        jws = contract.sign(self._up_key, settings.device, number, "birth", body)
-        reason = await session.publish(self._topic("birth"), jws.encode(), 1, True)
+        reason = await self._signed(session, "birth", self._keys.number, body)
         if reason >= mqtt.FAILURE:
             raise LinkFault("birth denied " + hex(reason), DENIED)
 
@@ -158,53 +199,41 @@ class Link:
         body = contract.canonical({"state": state, "session": self._number}).encode()
         await session.publish(self._topic("state"), body, 1, True)
 
+    async def _signed(self, session, channel: str, number: int, body: dict) -> int:
+        """Publish under the key of a number; return the broker's reason code."""
+        keys, retained = self._keys, contract.CHANNELS[channel][2]
+        jws = contract.sign(keys.up(number), keys.device, number, channel, body)
+        return await session.publish(self._topic(channel), jws.encode(), 1, retained)
+
     # --- up
 
     async def _drain(self, session) -> None:
-        place, since_ms = BEFORE_ALL, self._up_ms()
-        self._flying = {}
+        self.backlog.begin()
         while True:
-            if self._up_ms() - since_ms > AGAIN_MS:
-                place, since_ms = BEFORE_ALL, self._up_ms()
-            record = self._overdue()
-            if record is None and len(self._flying) < WINDOW:
-                record = self._journal.unsettled_after(place)
+            while self._outbox:
+                channel, body = self._outbox[0]
+                await self._signed(session, channel, self._keys.number, body)
+                self._outbox.pop(0)
+            record = self.backlog.next()
             if record is None:
                 await self._wait()
             else:
-                place = max(place, record.place)
                 await self._publish(session, record)
 
-    def _overdue(self):
-        """Return a record whose *recorded* did not come in time, or None."""
-        now_ms = self._up_ms()
-        for name in self._flying:
-            _, (number, at), due_ms = self._flying[name]
-            if due_ms <= now_ms:
-                del self._flying[name]
-                record = self._journal.unsettled_after((number, at - 1))
-                return record if record is not None and record.place == (number, at) else None
-        return None
-
     async def _wait(self) -> None:
-        due_ms = min([entry[2] for entry in self._flying.values()] or [self._up_ms() + AGAIN_MS])
         try:
-            await asyncio.wait_for_ms(self._news.wait(), max(1, due_ms - self._up_ms()))
+            await asyncio.wait_for_ms(self._news.wait(), self.backlog.due_ms())
         except asyncio.TimeoutError:
             pass  # something is due
         self._news.clear()
 
     async def _publish(self, session, record) -> None:
-        settings, number = self._settings, record.key_number
-        jws = contract.sign(self._up_key, settings.device, number, "record", record.body)
         # Entered before it is sent, for *recorded* may overtake the broker's acknowledgement.
-        name = (record.epoch, record.seq)
-        self._flying[name] = (record.hash8, record.place, self._up_ms() + RECORDED_MS)
-        reason = await session.publish(self._topic("record"), jws.encode(), 1, False)
+        self.backlog.sent(record)
+        reason = await self._signed(session, "record", record.key_number, record.body)
         self._count("sent")
-        if reason and name in self._flying:
-            pause_ms = self._unheard(reason)
-            self._flying[name] = (record.hash8, record.place, self._up_ms() + pause_ms)
+        if reason and (record.epoch, record.seq) in self.backlog.flying:
+            self.backlog.sent(record, self._unheard(reason))
 
     def _unheard(self, reason: int) -> int:
         """Complain of a publish that reached nobody; return how long to wait before the next."""
@@ -224,39 +253,42 @@ class Link:
 
     def _receive(self, message: mqtt.Message) -> None:
         try:
-            if message.topic != self._topic("receipt"):
+            channel = contract.parse_topic(message.topic)[1]
+            if message.topic != self._topic(channel) or channel not in CHANNELS:
                 raise contract.ContractError("topic_mismatch", message.topic[:80])
-            if message.payload[:1] == b"{":
+            if channel == "receipt" and message.payload[:1] == b"{":
                 self._recorded(contract.read_got(message.payload))
             else:
-                self._settled(message.payload)
+                number, body = self._keys.opened(message.payload, channel)
+                if channel == "receipt":
+                    self._settled(number, body)
+                elif channel in self.hears:
+                    self.hears[channel](message.payload.decode(), number, body)
         except contract.ContractError as error:
             self._count(error.reason)
         self._news.set()
 
     def _recorded(self, rows: list) -> None:
         for epoch, seq, hash8 in rows:
-            entry = self._flying.get((epoch, seq))
-            if entry is not None and entry[0] == hash8:
-                del self._flying[(epoch, seq)]
+            if self.backlog.recorded(epoch, seq, hash8):
                 self._unheard_ms = None
                 self._count("recorded")
 
-    def _settled(self, jws: bytes) -> None:
-        parts = contract.split(jws, "receipt")
-        if parts.device != self._settings.device or parts.number != self._settings.key_number:
-            raise contract.ContractError("bad_signature", "another device's or key's")
-        contract.verify(parts, self._down_key)
-        for epoch, seq, hash8, outcome, sealed in contract.read(parts)["out"]:
-            body = contract.unseal(self._answer_key, sealed, self._decrypt)
-            self._flying.pop((epoch, seq), None)
+    def _settled(self, number: int, body: dict) -> None:
+        for epoch, seq, hash8, outcome, sealed in body["out"]:
+            shown = self.unsealed(number, sealed)
+            self.backlog.flying.pop((epoch, seq), None)
             if self._journal.settle(epoch, seq, hash8):
                 self._count("settled")
-                facts = {"epoch": epoch, "seq": seq, "outcome": outcome, "body": body}
+                facts = {"epoch": epoch, "seq": seq, "outcome": outcome, "body": shown}
                 self._note("settled", facts)
 
+    def unsealed(self, number: int, sealed: str) -> dict:
+        """Return the body that only this device can read; ContractError if it is none."""
+        return contract.unseal(self._keys.answer(number), sealed, self._decrypt)
+
     def _topic(self, channel: str) -> str:
-        return contract.topic(self._settings.device, channel)
+        return contract.topic(self._keys.device, channel)
 
     def _count(self, name: str) -> None:
         self.counts[name] = self.counts.get(name, 0) + 1

@@ -5,16 +5,16 @@ import json
 
 from firmware.app import App
 from firmware.boards.esp32 import Esp32Board
-from firmware.settings import load
+from firmware.tuning import Tuning
 
-SETTINGS, WIFI = "/settings.json", "/wifi.json"
+WIFI = "/wifi.json"
 
 
 def main() -> None:
     with open(WIFI) as file:
         board = Esp32Board(json.load(file))
     try:
-        asyncio.run(App(board, load(SETTINGS)).run())
+        asyncio.run(App(board, Tuning(board.folder)).run())
     finally:
         board.restart()
 

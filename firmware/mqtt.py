@@ -36,9 +36,10 @@ def publish(message: Message, retain: bool = False, again: bool = False) -> byte
     return _packet(PUBLISH, flags, body + b"\0" + message.payload)
 
 
-def subscribe(packet_id: int, topic: str) -> bytes:
-    """Return SUBSCRIBE for one topic at QoS 1."""
-    return _packet(SUBSCRIBE, 2, struct.pack(">H", packet_id) + b"\0" + _text(topic) + b"\x01")
+def subscribe(packet_id: int, topics: list) -> bytes:
+    """Return SUBSCRIBE for topics at QoS 1."""
+    filters = b"".join([_text(topic) + b"\x01" for topic in topics])
+    return _packet(SUBSCRIBE, 2, struct.pack(">H", packet_id) + b"\0" + filters)
 
 
 def puback(packet_id: int) -> bytes:
@@ -70,8 +71,9 @@ def read_ack(body: bytes) -> tuple:
 
 
 def read_suback(body: bytes) -> tuple:
-    """Return (packet id, reason) of a SUBACK for one topic."""
-    return struct.unpack(">H", body[:2])[0], body[-1]
+    """Return (packet id, highest reason) of a SUBACK: one topic refused is too many."""
+    length, end = read_length(body, 2)
+    return struct.unpack(">H", body[:2])[0], max(body[end + length :])
 
 
 def read_length(raw: bytes, at: int) -> tuple:

@@ -80,11 +80,11 @@ class Session:
             code = hex(body[1] if len(body) > 1 else 0)
             raise LinkFault("connection refused " + code, trust.REFUSED)
 
-    async def subscribe(self, topic: str) -> None:
-        """Subscribe at QoS 1."""
+    async def subscribe(self, topics: list) -> None:
+        """Subscribe to all of them at QoS 1."""
         async with self._lock:
             packet_id = self._next_id()
-            packet = mqtt.subscribe(packet_id, topic)
+            packet = mqtt.subscribe(packet_id, topics)
             reason = await self._ask(packet, (mqtt.SUBACK, packet_id))
         if reason >= mqtt.FAILURE:
             raise LinkFault("subscription refused " + hex(reason), DENIED)

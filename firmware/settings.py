@@ -27,6 +27,7 @@ class Settings:
             self.device = values["device"]
             self.key = binascii.unhexlify(values["key"])
             self.key_number = values["key_number"]
+            self.keys = {self.key_number: self.key}  # all that anything may be signed under
             self.fractions = values["fractions"]
             self.host = values["host"]
             self.port = values["port"]
@@ -53,6 +54,10 @@ class Settings:
         ranges = 0 < self.e_g <= self.min_g < self.max_g
         if not contract.is_device(self.device) or len(self.key) != 32 or not known or not ranges:
             raise SettingsFault("device, key, fractions or ranges")
+        if type(self.host) is not str or not self.host or type(self.port) is not int:
+            raise SettingsFault("host or port")
+        if type(self.scale) is not int or not 0 <= self.scale <= 4:
+            raise SettingsFault("scale is 0 to 4 decimals")
         if self.reader not in READERS:
             raise SettingsFault("reader")
         if self.language not in LANGUAGES:
@@ -80,10 +85,15 @@ def _papers(values: dict) -> "Papers | None":
     return papers
 
 
-def load(path: str) -> Settings:
-    """Return the settings in a file; SettingsFault if they are not whole."""
+def read(path: str) -> dict:
+    """Return the values in a file; SettingsFault if there is none."""
     try:
         with open(path) as file:
-            return Settings(json.load(file))
+            return json.load(file)
     except (OSError, ValueError) as error:
         raise SettingsFault(repr(error))
+
+
+def load(path: str) -> Settings:
+    """Return the settings in a file; SettingsFault if they are not whole."""
+    return Settings(read(path))

@@ -6,9 +6,10 @@ before anything is shown as saved.
 
 Inputs:  ("card", card) ("weight", Weight|None) ("opened", name) ("refused", word)
          ("saved", name, net_g, flags) ("lid", is_open) ("settled", name, outcome, body) ("wake",)
-         ("trouble", word) ("blocked", word) ("forced",) ("balance", amount)
-Actions: ("show", word, values) ("weigh",) ("open", card, before) ("close", before, after, flags)
-         ("interrupt",) ("unlock",) ("lock",) ("tamper", what) ("dark",)
+         ("trouble", word) ("blocked", word) ("forced",) ("balance", amount) ("serve",)
+Actions: ("show", word, values) ("ask", card) ("weigh",) ("open", card, before)
+         ("close", before, after, flags) ("interrupt",) ("unlock",) ("lock",) ("tamper", what)
+         ("dark",)
          ("wake", seconds or None to cancel)
 A `name` is (epoch, seq) of the visit's record.
 """
@@ -47,7 +48,7 @@ def _card(state: State, event: tuple, limits: Limits):
     if state.lid_open:
         return _but(state, waited=False), [("show", "close_lid", ()), ("wake", SHOW_S)]
     fresh = _but(IDLE, phase="before", name=event[1])
-    return fresh, [("wake", None), ("show", "wait", ()), ("weigh",)]
+    return fresh, [("wake", None), ("show", "wait", ()), ("ask", event[1]), ("weigh",)]
 
 
 def _before(state: State, event: tuple, limits: Limits):
@@ -126,6 +127,20 @@ def _settled(state: State, event: tuple, limits: Limits):
     return state, [("show", event[2], values), ("wake", SAVED_S)]
 
 
+def _serve(state: State, event: tuple, limits: Limits):
+    """Open for somebody who does service; what is taken out is no visit."""
+    served = _but(state, phase="serviced", waited=False)
+    return served, [("wake", None), ("unlock",), ("show", "serviced", ()), ("wake", DROP_S)]
+
+
+def _served(state: State, event: tuple, limits: Limits):
+    if event[0] == "lid" and event[1]:
+        return state, []
+    if state.lid_open:
+        return state, [("show", "close_lid", ()), ("wake", DROP_S)]
+    return _idle(state, ("lock",), ("show", "welcome", ()))
+
+
 def _trouble(state: State, event: tuple, limits: Limits):
     return _but(state, waited=False), [("show", event[1], ()), ("wake", SHOW_S)]
 
@@ -172,11 +187,14 @@ RULES = {
     ("idle", "card"): _card,
     ("idle", "trouble"): _trouble,
     ("idle", "wake"): _done,
+    ("idle", "serve"): _serve,
     ("saved", "card"): _card,
     ("before", "weight"): _before,
     ("before", "refused"): _refused,
     ("opening", "opened"): _opened,
     ("opening", "refused"): _refused,
+    ("serviced", "lid"): _served,
+    ("serviced", "wake"): _served,
     ("unlocked", "lid"): _lid_moved,
     ("unlocked", "wake"): _not_opened,
     ("open", "lid"): _lid_moved,

@@ -38,6 +38,13 @@ class Visits:
         self.obstacles = []  # callables: the word for why nobody can be let in, or None
         self.doubts = []  # callables: the flag that a deposit carries now, or None
         self.dropped = 0
+        self.ask = _nobody  # asks for the balance of a card
+        self._balance = None  # an answer that came before the lid was unlocked
+
+    @property
+    def idle(self) -> bool:
+        """Tell whether nobody is there, nor reads the display any more."""
+        return self._state.phase == "idle"
 
     @property
     def takes_cards(self) -> bool:
@@ -60,6 +67,9 @@ class Visits:
             await self._awake.wait()
 
     def _step(self, event: tuple) -> None:
+        if event[0] == "balance" and self._state.phase in ("before", "opening"):
+            self._balance = event
+            return
         if event[0] == "wake" and event[1] != self._alarm:
             return
         if event[0] == "lid" and event[1]:
@@ -69,6 +79,9 @@ class Visits:
         self._state, actions = station.step(self._state, event, self._limits)
         for action in actions:
             getattr(self, "_do_" + action[0])(*action[1:])
+        if self._balance is not None and self._state.phase in ("unlocked", "idle"):
+            event, self._balance = self._balance, None
+            self._step(event)
         while self._late and self._free():
             self._append(*self._late.pop(0))
 
@@ -129,6 +142,11 @@ class Visits:
         self._saved(record)
         return record
 
+    def _do_ask(self, card) -> None:
+        self._balance = None
+        if card.message is None:  # a secure card's message is good for one record, not for a look
+            self.ask(card.uid)
+
     def _do_unlock(self) -> None:
         self._lid.unlock()
 
@@ -178,6 +196,10 @@ class Visits:
         if self._settings.dark:
             self._display.dark()
 
+    def note(self, kind: str, what: str, readings: tuple, by: str) -> None:
+        """Write a record of something done; after the visit, if one is open."""
+        self._later(kind, what, readings, by)
+
     def _later(self, *record) -> None:
         if len(self._late) < WAITING_ALARMS:
             self._late.append(record)
@@ -191,3 +213,7 @@ class Visits:
             self._saved(self._journal.append(kind, fields))
         except (JournalFull, FlashFault, OSError):
             pass  # the next one may find room
+
+
+def _nobody(uid: bytes) -> None:
+    """Ask nobody: there is no link."""

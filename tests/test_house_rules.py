@@ -14,7 +14,7 @@ ROOMS = ("firmware", "edge_gateway", "backend", "dashboards", "farz", "bench")
 BANNED_NAMES = {"utils", "util", "helpers", "helper", "manager", "common", "misc"}
 MODULE_LINES, FUNCTION_LINES, COLUMNS = 400, 70, 100
 # One source for all rooms is worth one longer file (DECISIONS.md, "One contract file").
-LONGER = {"firmware/contract.py": 520}
+LONGER = {"firmware/contract.py": 600}
 
 
 def tracked(*patterns: str) -> list[Path]:

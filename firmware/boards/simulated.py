@@ -2,7 +2,8 @@
 
 DIR holds settings.json and world.json; the board keeps flash.bin, progress.json and out.jsonl
 there. Above the board runs the code that ships. Exit codes: 0 all visits made and all records
-settled, 3 given up waiting for that, 4 the power was cut as the world asked.
+settled, 3 given up waiting for that, 4 the power was cut as the world asked, 5 it wants to be
+started anew.
 """
 
 import asyncio
@@ -17,7 +18,8 @@ from firmware.boards.simtime import PERIOD, SimClock
 from firmware.boards.world import World
 
 SECTORS = 128  # the journal partition of hardware/partitions.csv
-GIVE_UP_EXIT = 3
+ON_THE_WAY = ("wait", "open_lid", "open_balance", "close_lid", "welcome")  # no end of a visit
+GIVE_UP_EXIT, RESTART_EXIT = 3, 5
 GIVE_UP_S, PATIENCE_S = 60, 5  # real seconds; world.json may say otherwise
 LATE_RATE = 10  # after the last visit, until the receipts are there
 
@@ -114,8 +116,13 @@ class SimBoard:
         line.update(facts)
         with open(self._out_path, "a") as out:
             out.write(json.dumps(line) + "\n")
-        if event == "shown" and facts["word"] not in ("wait", "open_lid", "close_lid", "welcome"):
+        if event == "shown" and facts["word"] not in ON_THE_WAY:
             self.world.told.set()
+
+    def restart(self) -> None:
+        """End this start; whoever runs the process begins the next one."""
+        self.note("restart", {})
+        sys.exit(RESTART_EXIT)
 
     async def run(self) -> None:
         """Let the world happen, and end the process when it is over."""
@@ -171,16 +178,16 @@ class Patience:
 
 
 def main(folder: str) -> None:
-    from firmware.settings import load
+    from firmware.tuning import Tuning
 
     with open(folder + "/world.json") as file:
         plan = json.load(file)
-    settings = load(folder + "/settings.json")
-    board = SimBoard(folder, plan, settings)
+    tuning = Tuning(folder)
+    board = SimBoard(folder, plan, tuning.settings)
     try:
         from firmware.app import App  # after the clock is in place
 
-        board.app = App(board, settings)
+        board.app = App(board, tuning)
         asyncio.run(board.app.run())
     except PowerCut as cut:
         board.world.cut()

@@ -104,7 +104,14 @@ class Certificate:
 
     def _read(self, jws):
         settings = self._settings
-        found = read(jws, settings.key, settings.device, settings.key_number)
+        try:
+            number = contract.number_of(jws, TYPE)
+        except contract.ContractError as error:
+            raise CalibrationRefused(str(error))
+        key = settings.keys.get(number)  # a calibration outlives the key it was signed under
+        if key is None:
+            raise CalibrationRefused("it was made for another device or key")
+        found = read(jws, key, settings.device, number)
         if len(found.cells) != self._cells:
             raise CalibrationRefused("it is of another number of cells")
         return found

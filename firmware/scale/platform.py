@@ -63,6 +63,10 @@ class Platform:
         """Say that the lid was opened: the load may have changed."""
         self._rest.begin(None, self._up_ms())
 
+    def zero(self, weight) -> None:
+        """Take the weight that before() just gave for zero, until the next start."""
+        self._rest.zero(weight, self._up_ms())
+
     async def rest(self, alone) -> None:
         """Weigh for as long as `alone()` says that nobody is there; track zero and drift."""
         weight = await self._weigh(alone)

@@ -104,6 +104,11 @@ class Rest:
         if weight is not None and weight.stable:
             self._last = (weight.mg, up_ms)
 
+    def zero(self, weight: Weight, up_ms: int) -> None:
+        """Take a weight at rest, however heavy, for zero."""
+        self.offset_mg += weight.mg
+        self._last = (0, up_ms)
+
     def track(self, weight: Weight) -> None:
         """Take what lies within half an interval of zero for zero.
 

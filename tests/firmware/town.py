@@ -48,6 +48,10 @@ class Town:
         self.telemetry: list[dict[str, Any]] = []
         self.faults: list[str] = []
         self.balance = 0
+        self.keys = {1: key}
+        self.results: list[tuple[str, bool, str]] = []
+        self.asks: list[str] = []  # cards whose balance was asked for (hex)
+        self.answers: dict[str, Any] = {"balance": 4200, "why": ""}
         self.ready = threading.Event()
         self.client = mqtt.Client(
             CallbackAPIVersion.VERSION2, "gateway", protocol=MQTTProtocolVersion.MQTTv5
@@ -69,7 +73,7 @@ class Town:
         self.client.loop_stop()
 
     def _connected(self, client: mqtt.Client, *_: Any) -> None:
-        channels = ("record", "birth", "state", "telemetry")
+        channels = ("record", "birth", "state", "telemetry", "ask", "result")
         client.subscribe([(contract.topic("+", channel), 1) for channel in channels])
 
     def _message(self, client: mqtt.Client, userdata: Any, message: mqtt.MQTTMessage) -> None:
@@ -99,24 +103,57 @@ class Town:
         self.send(device, contract.got([(*name, hash8)]))
         self.times[name] = self.times.get(name, 0) + 1
         if self.settles and self.times[name] >= self.settles_at:
-            self.settle(device, body, hash8)
+            self.settle(device, body, hash8, parts.number)
+
+    def _result(self, device: str, payload: bytes) -> None:
+        body = self._open(device, payload, "result")[1]
+        self.results.append((body["id"], body["ok"], body["words"]))
+
+    def _ask(self, device: str, payload: bytes) -> None:
+        parts, body = self._open(device, payload, "ask")
+        key = self.keys[parts.number]
+        card_key = contract.derive(key, contract.CARD)
+        self.asks.append(contract.open_card_token(card_key, body["nonce"], 0, body["card"]).hex())
+        sealed = self.sealed(self.answers, parts.number)
+        self.down(device, "answer", {"v": 1, "nonce": body["nonce"], "body": sealed}, parts.number)
+
+    def command(self, device: str, name: str, order_id: int, **changes: Any) -> None:
+        """Send an order for the session that the bin is in; `changes` override its fields."""
+        body = {"v": 1, "name": name, "id": str(order_id), "session": self.births[-1]["session"]}
+        body.update({"expires_s": 2**40, "args": {}, **changes})
+        self.down(device, "command", body, max(self.keys))
+
+    def tune(self, device: str, number: int, key: bytes = b"", **values: Any) -> None:
+        """Send settings, retained; `key` signs them instead of the device's newest."""
+        body = {"v": 1, "number": number, "values": values}
+        self.down(device, "settings", body, max(self.keys), key)
+
+    def sealed(self, body: dict[str, Any], number: int) -> str:
+        key = contract.derive(self.keys[number], contract.ANSWER)[:16]
+        return contract.seal(key, os.urandom(16), body, encrypt)
+
+    def down(
+        self, device: str, channel: str, body: dict[str, Any], number: int, key: bytes = b""
+    ) -> None:
+        down = contract.derive(key or self.keys[number], contract.DOWN)
+        jws = contract.sign(down, device, number, channel, body)
+        retained = contract.CHANNELS[channel][2]
+        self.client.publish(contract.topic(device, channel), jws, qos=1, retain=retained)
 
     def _open(self, device: str, payload: bytes, channel: str) -> tuple[Any, dict[str, Any]]:
         parts = contract.split(payload, channel)
-        contract.verify(parts, contract.derive(self.key, contract.UP))
+        contract.verify(parts, contract.derive(self.keys[parts.number], contract.UP))
         assert parts.device == device
         return parts, contract.read(parts)
 
-    def settle(self, device: str, body: dict[str, Any], hash8: str) -> None:
+    def settle(self, device: str, body: dict[str, Any], hash8: str, number: int = 1) -> None:
         outcome = "credited" if body["kind"] == "deposit" else "noted"
         credit = max(0, body.get("net_g", 0)) // 10
         self.balance += credit
         answer = {"net_g": body.get("net_g", 0), "credit": credit, "balance": self.balance}
-        key = contract.derive(self.key, contract.ANSWER)[:16]
-        sealed = contract.seal(key, os.urandom(16), {**answer, "why": ""}, encrypt)
+        sealed = self.sealed({**answer, "why": ""}, number)
         rows = [[body["epoch"], body["seq"], hash8, outcome, sealed]]
-        down = contract.derive(self.key, contract.DOWN)
-        self.send(device, contract.sign(down, device, 1, "receipt", {"out": rows}).encode())
+        self.down(device, "receipt", {"out": rows}, number)
 
     def send(self, device: str, payload: bytes) -> None:
         self.client.publish(contract.topic(device, "receipt"), payload, qos=1)

@@ -27,6 +27,9 @@ class Settings:
     device, key, key_number = "bin-01", KEY, 1
 
 
+Settings.keys = {1: KEY}
+
+
 def issued(key=KEY, device="bin-01", key_number=1, **changes):
     body = dict(BODY)
     body.update(changes)

@@ -38,7 +38,7 @@ def test_properties_of_a_message_are_skipped():
 
 
 def test_subscribe_asks_for_quality_one():
-    assert mqtt.subscribe(9, "t/x") == b"\x82\x09\x00\x09\x00\x00\x03t/x\x01"
+    assert mqtt.subscribe(9, ["t/x"]) == b"\x82\x09\x00\x09\x00\x00\x03t/x\x01"
 
 
 def test_acknowledgements_may_leave_out_a_good_reason():
@@ -46,6 +46,7 @@ def test_acknowledgements_may_leave_out_a_good_reason():
     assert mqtt.read_ack(b"\x00\x07\x10") == (7, mqtt.NO_SUBSCRIBERS)
     assert mqtt.read_ack(b"\x00\x07\x87\x00") == (7, mqtt.NOT_AUTHORIZED)
     assert mqtt.read_suback(b"\x00\x09\x00\x01") == (9, 1)
+    assert mqtt.read_suback(b"\x00\x09\x00\x01\x87\x01") == (9, 0x87)
 
 
 def test_lengths_of_the_standard():

@@ -1,6 +1,7 @@
 """What the link obeys: receipts of the contract, and nothing that only looks like them."""
 
 from firmware import contract
+from firmware.keys import Keys
 from firmware.link import Link
 from firmware.mqtt import Message
 from firmware.settings import Settings
@@ -41,8 +42,10 @@ def linked():
     def note(kind, facts):
         noted.append((kind, facts))
 
-    link = Link(Settings(GOOD), journal, dict, lambda: 0, bytes, cipher, note)
-    link._flying[(EPOCH, SEQ)] = (HASH8, (0, 84), 0)
+    settings = Settings(GOOD)
+    keys = Keys("/nowhere", settings)
+    link = Link(settings, keys, journal, dict, lambda: 0, bytes, cipher, note)
+    link.backlog.flying[(EPOCH, SEQ)] = (HASH8, (0, 84), 0)
     return link, journal, noted
 
 
@@ -64,7 +67,7 @@ def test_settled_receipt_of_the_backend_releases_the_record_and_is_told():
 
     assert journal.released == [(EPOCH, SEQ, HASH8)]
     assert noted == [("settled", {"epoch": EPOCH, "seq": SEQ, "outcome": "credited", "body": BODY})]
-    assert link._flying == {}
+    assert link.backlog.flying == {}
 
 
 def test_same_receipt_twice_is_told_once():
@@ -77,14 +80,14 @@ def test_same_receipt_twice_is_told_once():
 def test_recorded_stops_resending_and_releases_nothing():
     link, journal, _ = received(contract.got([(EPOCH, SEQ, HASH8)]))
 
-    assert link._flying == {}
+    assert link.backlog.flying == {}
     assert journal.released == []
 
 
 def test_recorded_for_other_bytes_does_not_stop_resending():
     for row in ((EPOCH, SEQ, "0" * 16), (EPOCH, 8, HASH8), ("f" * 16, SEQ, HASH8)):
         link, _, _ = received(contract.got([row]))
-        assert link._flying
+        assert link.backlog.flying
 
 
 def test_receipt_for_other_bytes_releases_nothing():
@@ -111,7 +114,7 @@ def test_receipts_that_the_backend_did_not_sign_for_this_device_release_nothing(
         link, journal, noted = received(payload)
         assert link.counts == {reason: 1}, (payload[:40], link.counts)
         assert (journal.released, noted) == ([], [])
-        assert link._flying
+        assert link.backlog.flying
 
 
 def test_message_on_a_foreign_topic_is_counted_and_ignored():
