@@ -19,6 +19,7 @@ from backend.accounts import endpoints as accounts
 from backend.alerts import endpoints as alerts
 from backend.budgets import endpoints as budgets
 from backend.cards import endpoints as cards
+from backend.cards import trust_endpoints as card_trust
 from backend.compost import endpoints as compost
 from backend.deposits import endpoints as deposits
 from backend.deposits.facts import Facts
@@ -53,6 +54,7 @@ ROUTERS = (
     alerts,
     budgets,
     cards,
+    card_trust,
     compost,
     deposits,
     devices,

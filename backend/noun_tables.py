@@ -1,6 +1,7 @@
 """The tables that lie in their nouns' own folders, gathered for the one metadata of a town."""
 
 from backend.budgets import tables as budgets
+from backend.cards import tables as cards
 from backend.figures import tables as figures
 from backend.privacy import tables as privacy
 from backend.proofs import tables as proofs
@@ -9,8 +10,9 @@ from backend.recovery import tables as recovery
 # What was decided or measured once stays as it was written.
 APPEND_ONLY = (
     *budgets.APPEND_ONLY,
-    *proofs.APPEND_ONLY,
-    *recovery.APPEND_ONLY,
+    *cards.APPEND_ONLY,
     *figures.APPEND_ONLY,
     *privacy.APPEND_ONLY,
+    *proofs.APPEND_ONLY,
+    *recovery.APPEND_ONLY,
 )

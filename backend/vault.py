@@ -22,6 +22,7 @@ class Vault:
         self._people = AESGCM(_purpose(town_secret, b"person keys"))
         self._logs = _purpose(town_secret, b"log keys")
         self._cards = _purpose(town_secret, b"cards")
+        self._secure_cards = _purpose(town_secret, b"secure cards")
         self._names = _purpose(town_secret, b"sign-in names")
         self._mark = _purpose(town_secret, b"fingerprint")[:8]
 
@@ -52,6 +53,14 @@ class Vault:
     def fingerprint(self) -> str:
         """Return what tells this town's secret from another's, and nothing else of it."""
         return self._mark.hex()
+
+    def secure_card_keys(self, version: int) -> tuple[bytes, bytes]:
+        """Return the town's key of PICCData and the root of its cards' own keys, 16 bytes each."""
+        picc, root = (
+            HKDF(SHA256(), 16, salt=None, info=f"{version}/{label}".encode())
+            for label in ("picc", "root")
+        )
+        return picc.derive(self._secure_cards), root.derive(self._secure_cards)
 
     def name_hash(self, name: str) -> str:
         """Return the name under which wrong tries at a sign-in are counted."""

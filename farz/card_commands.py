@@ -5,9 +5,11 @@ from typing import Annotated
 
 import typer
 
+from farz import card_trust_commands
 from farz.town import open_town
 
 app = typer.Typer(no_args_is_help=True, help="People and their cards.")
+card_trust_commands.add_to(app)
 Number = Annotated[str, typer.Argument(help="The number printed on the card.")]
 
 

@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, select
 
 from backend import tables as t
+from backend.cards import caps, secure
+from backend.cards.caps import Cap
+from backend.cards.sun import Keys
 from backend.devices import service as devices
 from backend.devices.keys import DeviceKey
 from backend.tariffs.service import Tariff, tariffs
@@ -37,6 +40,9 @@ class _Remembered:
     revision: int
     devices: dict[str, DeviceFacts] = field(default_factory=dict)
     versions: list[Tariff] | None = None
+    card_keys: dict[int, Keys] | None = None
+    caps: list[Cap] | None = None
+    timezone: str | None = None
 
 
 class View:
@@ -61,6 +67,23 @@ class View:
         if self._remembered.versions is None:
             self._remembered.versions = tariffs(self._conn, self._ledger_id)
         return self._remembered.versions
+
+    def card_keys(self) -> dict[int, Keys]:
+        """Return the town's keys of secure cards by version."""
+        if self._remembered.card_keys is None:
+            found = secure.versions(self._conn, self._vault, self._ledger_id)
+            self._remembered.card_keys = found
+        return self._remembered.card_keys
+
+    def caps(self) -> list[Cap]:
+        if self._remembered.caps is None:
+            self._remembered.caps = caps.caps(self._conn, self._ledger_id)
+        return self._remembered.caps
+
+    def timezone(self) -> str:
+        if self._remembered.timezone is None:
+            self._remembered.timezone = towns.town(self._conn, self._ledger_id).timezone
+        return self._remembered.timezone
 
     def _read(self, name: str) -> DeviceFacts | None:
         conn, ledger_id = self._conn, self._ledger_id

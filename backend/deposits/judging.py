@@ -7,18 +7,19 @@ from sqlalchemy import Connection, select
 
 from backend import tables as t
 from backend.cards import service as cards
+from backend.cards.caps import Allowance
 from backend.cards.service import Holder
-from backend.deposits import receipts, rules
+from backend.deposits import receipts, rules, tokens
 from backend.deposits.envelope import Signed, Unsigned
 from backend.deposits.facts import View
 from backend.deposits.receipts import Down
-from backend.deposits.rules import Anchor, Facts, Moment, Neighbours
+from backend.deposits.rules import NEW_EPOCH, Anchor, Facts, Moment, Neighbours
+from backend.deposits.tokens import PLAIN, Seen
 from backend.ledger import balances
 from backend.ledger.tables import record as booked
-from backend.ledger.transfers import Entry, RecordKey
+from backend.ledger.transfers import Entry, Hold, Note, Suspend, Wanted
 from backend.services import Services
 from backend.tariffs.service import GRADE, rate_at
-from firmware import contract
 
 Journal = tuple[str, str]  # device, epoch
 
@@ -44,13 +45,22 @@ def entries(
 ) -> list[Entry]:
     """Judge signed records; the entries are in the order of the records."""
     times = _times(services, conn, signed)
-    tokens = [card_hash_of(services, each) for each in signed]
-    holders = cards.holders(conn, services.ledger_id, {h for h in tokens if h is not None})
     moments = _moments(times, signed)
+    seen = tokens.seen(services, conn, view, signed, moments)
+    hashes = {each.uid_hash for each in seen if each.uid_hash is not None}
+    holders = cards.holders(conn, services.ledger_id, hashes)
+    allowance = _allowance(services, conn, view, signed)
     return [
-        _entry(view, each, moment, card_hash, holders, attestation_id)
-        for each, moment, card_hash in zip(signed, moments, tokens, strict=True)
+        _entry(view, each, moment, card, holders, attestation_id, allowance)
+        for each, moment, card in zip(signed, moments, seen, strict=True)
     ]
+
+
+def _allowance(
+    services: Services, conn: Connection, view: View, signed: Sequence[Signed]
+) -> Allowance:
+    batch = {tokens.record_key(each).name for each in signed}
+    return Allowance(conn, services.ledger_id, view.caps(), view.timezone(), batch)
 
 
 def replies(services: Services, opened: Iterable[Signed | Unsigned]) -> list[Down]:
@@ -62,12 +72,13 @@ def replies(services: Services, opened: Iterable[Signed | Unsigned]) -> list[Dow
     fresh = [ask for ask in asks if ask.received_s + ask.body["ttl_s"] >= now_s]
     services.answered.add("ask_expired", len(asks) - len(fresh))
     with services.read() as conn:
-        return [_reply(services, conn, ask, now_s) for ask in fresh]
+        view = services.facts.view(conn)
+        return [_reply(services, conn, view, ask, now_s) for ask in fresh]
 
 
-def _reply(services: Services, conn: Connection, ask: Signed, now_s: int) -> Down:
+def _reply(services: Services, conn: Connection, view: View, ask: Signed, now_s: int) -> Down:
     services.answered.add("ask")
-    uid_hash = card_hash_of(services, ask)
+    uid_hash = tokens.read(services, view, ask).uid_hash
     found = cards.holders(conn, services.ledger_id, {uid_hash}) if uid_hash else {}
     holder = found.get(uid_hash) if uid_hash else None
     if holder is None:
@@ -78,31 +89,16 @@ def _reply(services: Services, conn: Connection, ask: Signed, now_s: int) -> Dow
     return receipts.answer(ask, balance.available, "")
 
 
-def card_hash_of(services: Services, each: Signed) -> bytes | None:
-    """Return the keyed hash of the card in a record or an ask; None if it names none we read.
-
-    A secure card's one-time message is not read here; such a deposit waits in suspense.
-    """
-    token, body = each.body.get("card"), each.body
-    if token is None:
-        return None
-    name, number = (body["nonce"], 0) if "nonce" in body else (body["epoch"], body["seq"])
-    try:
-        uid: bytes = contract.open_card_token(each.key.card, name, number, token)
-    except contract.ContractError:
-        return None
-    return services.vault.card_hash(uid)
-
-
 def _entry(
     view: View,
     each: Signed,
     moment: Moment,
-    card_hash: bytes | None,
+    card: Seen,
     holders: dict[bytes, Holder],
     attestation_id: int | None,
+    allowance: Allowance,
 ) -> Entry:
-    body, device = each.body, each.device
+    body, device, card_hash = each.body, each.device, card.uid_hash
     fraction = body.get("fraction")
     now = view.device(device.id) or device
     point_id = now.point_at(moment.effective_s)
@@ -117,14 +113,18 @@ def _entry(
         holder=holders.get(card_hash) if card_hash else None,
         rate=rate,
         max_g=now.max_g,
+        card_doubt=card.doubt,
     )
+    wanted = rules.wanted(body, facts)
+    if card.tier == PLAIN and body["kind"] == "deposit":
+        wanted = _capped(wanted, body, moment, card, allowance)
     return Entry(
-        key=RecordKey(device.source_id, int(body["epoch"], 16), body["seq"], each.hash),
+        key=tokens.record_key(each),
         kind=body["kind"],
         jws=each.jws.encode(),
         received_s=each.received_s,
         effective_s=moment.effective_s,
-        wanted=rules.wanted(body, facts),
+        wanted=wanted,
         attestation_id=attestation_id,
         basis=moment.basis,
         point_id=point_id,
@@ -135,6 +135,20 @@ def _entry(
         amount_per_kg=rate.amount_per_kg if rate else None,
         card_ref=card_hash.hex() if card_hash else None,
     )
+
+
+def _capped(
+    wanted: Wanted, body: rules.Body, moment: Moment, card: Seen, allowance: Allowance
+) -> Wanted:
+    """Hold what a plain card brings beyond its day's cap; a new journal's waste counts too."""
+    if isinstance(wanted, Note) or (isinstance(wanted, Hold) and wanted.reason != NEW_EPOCH):
+        return wanted
+    account_id = None if isinstance(wanted, Suspend) else wanted.account_id
+    unknown = None if card.uid_hash is None else card.uid_hash.hex()
+    who = unknown if account_id is None else account_id
+    if who is None or allowance.take(who, moment.effective_s, body["net_g"], wanted.amount):
+        return wanted
+    return Hold("over_daily_cap", account_id=account_id, amount=wanted.amount)
 
 
 def _moments(times: _Times, signed: Sequence[Signed]) -> list[Moment]:

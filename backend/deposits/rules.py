@@ -14,6 +14,7 @@ from backend.tariffs.service import Rate
 
 SLACK_S = 300  # how far two honest clocks may be apart
 DEVICE, REBUILT, RECEIVED = "device", "rebuilt", "received"
+NEW_EPOCH = "new_epoch"
 # A weighing with one of these flags is not good enough to be paid without a look.
 DOUBTS = ("overload", "below_min", "unstable", "uncalibrated", "lid_forced")
 
@@ -54,6 +55,7 @@ class Facts:
     holder: Holder | None
     rate: Rate | None
     max_g: int | None = None  # what the scale can weigh at most, as its birth says
+    card_doubt: str | None = None  # why a secure card's word is not believed
 
 
 def moment_of(body: Body, received_s: int, anchor: Anchor | None, neighbours: Neighbours) -> Moment:
@@ -98,7 +100,12 @@ def worth(body: Body, rate: Rate | None) -> int:
 
 
 def _doubt(body: Body, facts: Facts) -> str | None:
-    """Return why a person has to look first; what was weighed comes before who and when."""
+    """Return why a person has to look first; what was weighed comes before who and when.
+
+    A card that is not believed comes before all: nothing else may release such a deposit.
+    """
+    if facts.card_doubt is not None:
+        return facts.card_doubt
     if body["kind"] == "interrupted":
         return "interrupted"
     for flag in DOUBTS:
@@ -111,7 +118,7 @@ def _doubt(body: Body, facts: Facts) -> str | None:
     if facts.moment.future:
         return "future_date"
     if not facts.confirmed:
-        return "new_epoch"
+        return NEW_EPOCH
     if facts.rate is None:
         return "no_tariff"
     return None

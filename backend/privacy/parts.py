@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Row, Table, and_, select
 
 from backend import tables as t
+from backend.cards import tables as chips
 from backend.privacy.tables import erasure
 
 NOBODY = "—"  # stands where a name was
@@ -46,6 +47,15 @@ def _of_cards(table: Table, column: str) -> Whose:
         card = t.card.c
         mine = select(card.id).where(card.ledger_id == ledger_id, card.person_id == person_id)
         return and_(table.c.ledger_id == ledger_id, table.c[column].in_(mine))
+
+    return whose
+
+
+def _of_chips(table: Table) -> Whose:
+    def whose(ledger_id: int, person_id: int) -> ColumnElement[bool]:
+        card = t.card.c
+        mine = select(card.uid_hash).where(card.ledger_id == ledger_id, card.person_id == person_id)
+        return and_(table.c.ledger_id == ledger_id, table.c.uid_hash.in_(mine))
 
     return whose
 
@@ -86,6 +96,20 @@ PARTS = (
         _of_cards(t.card_state, "card_id"),
         KEEP,
         "when a number was blocked tells nothing of anybody",
+    ),
+    Part(
+        "secure_cards",
+        chips.secure_card,
+        _of_chips(chips.secure_card),
+        KEEP,
+        "a keyed hash that leads to nobody once the card's row has lost it",
+    ),
+    Part(
+        "card_messages",
+        chips.card_message,
+        _of_chips(chips.card_message),
+        KEEP,
+        "counts under the same hash: a message that was used stays used",
     ),
     Part(
         "redemptions",

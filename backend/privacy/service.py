@@ -15,8 +15,8 @@ from sqlalchemy import Connection, delete, exists, func, insert, select, update
 from backend import rows
 from backend import tables as t
 from backend.cards import service as cards
+from backend.deposits import tokens
 from backend.deposits.envelope import Unsigned, open_signed
-from backend.deposits.judging import card_hash_of
 from backend.errors import AlreadyDecided, NotErasable
 from backend.kinds import service as kinds
 from backend.ledger import balances, erasure, rules
@@ -190,15 +190,15 @@ def _empty_quarantined(services: Services, conn: Connection, card_refs: set[str]
         )
         .where(table.c.ledger_id == services.ledger_id, func.length(table.c.jws) > 0)
     )
-    find, n = services.facts.view(conn).device, 0
+    view, n = services.facts.view(conn), 0
     for row in conn.execute(query).all():
         try:
             signed = open_signed(
-                find, row.device, "record", bytes(row.jws).decode(), row.received_s
+                view.device, row.device, "record", bytes(row.jws).decode(), row.received_s
             )
         except Unsigned:
             continue
-        card = card_hash_of(services, signed)
+        card = tokens.read(services, view, signed).uid_hash
         if card is not None and card.hex() in card_refs:
             erasure.empty_quarantined(conn, services.ledger_id, row)
             n += 1

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, select
 from backend import tables as t
 from backend.access import service as access
 from backend.budgets import service as budgets
+from backend.cards import caps
 from backend.compost import service as compost
 from backend.devices import service as devices
 from backend.errors import Conflict, NotFounded
@@ -42,6 +43,7 @@ def apply(services: Services, plan: Plan) -> Applied:
         for tariff in plan.tariffs:
             _tariff(services, conn, tariff, places, applied)
         _products(services, conn, plan, applied)
+        _caps(services, conn, plan, applied)
         known = {(b.from_s, b.until_s, b.amount) for b in budgets.budgets(conn, services.ledger_id)}
     for each in plan.budgets:
         period = (int(each.since.timestamp()), int(each.until.timestamp()), each.amount)
@@ -177,3 +179,22 @@ def _products(services: Services, conn: Connection, plan: Plan, applied: Applied
                 conn, ledger_id, found.id, wanted.amount_per_kg, decided_by=BY, from_s=now_s
             )
             applied.done.append(f"{wanted.name} costs {wanted.amount_per_kg} per kg")
+
+
+def _caps(services: Services, conn: Connection, plan: Plan, applied: Applied) -> None:
+    if plan.cards is None:
+        return
+    wanted = (plan.cards.plain_daily_g, plan.cards.plain_daily_amount)
+    known = caps.caps(conn, services.ledger_id)
+    if known and (known[-1].daily_g, known[-1].daily_amount) == wanted:
+        return
+    daily_g, daily_amount = wanted
+    caps.set_cap(
+        conn,
+        services.ledger_id,
+        daily_g=daily_g,
+        daily_amount=daily_amount,
+        decided_by=BY,
+        from_s=services.now_s() if known else 0,
+    )
+    applied.done.append(f"plain cards bring at most {daily_g} g and {daily_amount} a day")

@@ -88,6 +88,13 @@ class Product(_Part):
     amount_per_kg: Annotated[int, Field(ge=1, le=10**9)]
 
 
+class Cards(_Part):
+    """What a card that proves nothing may bring a day, in grams and in minor units."""
+
+    plain_daily_g: Annotated[int, Field(ge=0, le=LARGEST)] | None = None
+    plain_daily_amount: Annotated[int, Field(ge=0, le=LARGEST)] | None = None
+
+
 class Plan(_Part):
     """A whole town; every name that it mentions is one that it has."""
 
@@ -99,6 +106,7 @@ class Plan(_Part):
     tariffs: list[Tariff] = []
     budgets: list[Budget] = []
     products: list[Product] = []
+    cards: Cards | None = None
 
 
 @dataclass(frozen=True, slots=True)

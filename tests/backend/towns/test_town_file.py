@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from backend.app import build_services, close_services
+from backend.cards import caps
 from backend.errors import BadTownFile, Conflict
 from backend.settings import Settings
 from backend.tariffs import service as tariffs
@@ -37,6 +38,8 @@ MISTAKES = [
     ("until = 2028-01-01T00:00:00+02:00", "until = 2026-01-01T00:00:00+02:00", "before it starts"),
     ("until = 2028-01-01T00:00:00+02:00", "", "budgets.0.until is missing"),
     ("until = 2028-01-01T00:00:00+02:00", "until = 2028-01-01T00:00:00", "timezone"),
+    ("plain_daily_g = 30000", "plain_daily_g = -1", "greater than or equal to 0"),
+    ("plain_daily_g = 30000", "daily_kg = 30", "Nothing is called cards.daily_kg"),
 ]
 
 
@@ -90,6 +93,7 @@ def test_applying_twice_changes_nothing_and_later_tariffs_are_drafts(
         with services.read() as conn:
             assert [v.approved for v in tariffs.tariffs(conn, 1)] == [True, False]
             assert len(service.points(conn, 1)) == 5
+            assert [(c.from_s, c.daily_g) for c in caps.caps(conn, 1)] == [(0, 30_000)]
         with pytest.raises(Conflict, match="stays"):
             apply(services, plan.read(VILLAGE.replace('"QMM"', '"XYZ"')))
     finally:

@@ -1,0 +1,65 @@
+"""Tables of secure cards and of what plain ones are trusted with.
+
+A card's number is nowhere: `uid_hash` is the vault's keyed hash of it.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Integer,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    UniqueConstraint,
+)
+
+from backend.ledger.schema import Unsigned64, ledger_column, metadata
+
+# Which version of the town's keys is written on a chip, from a moment on.
+secure_card = Table(
+    "secure_card",
+    metadata,
+    ledger_column(),
+    Column("uid_hash", LargeBinary(32), nullable=False),
+    Column("from_s", BigInteger, nullable=False),
+    Column("key_version", Integer, nullable=False),
+    Column("decided_by", String(64), nullable=False),
+    PrimaryKeyConstraint("ledger_id", "uid_hash", "from_s"),
+    CheckConstraint("key_version > 0", name="key_version"),
+)
+
+# A card says each count once, and the record that brought it first has it; a chip that is set up
+# anew counts from the start again. `behind` is how many counts it had been ahead already.
+card_message = Table(
+    "card_message",
+    metadata,
+    ledger_column(),
+    Column("uid_hash", LargeBinary(32), nullable=False),
+    Column("key_version", Integer, nullable=False),
+    Column("counter", Integer, nullable=False),
+    Column("source_id", Integer, nullable=False),
+    Column("epoch", Unsigned64, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("behind", Integer, nullable=False),
+    Column("seen_s", BigInteger, nullable=False),
+    PrimaryKeyConstraint("ledger_id", "uid_hash", "key_version", "counter"),
+    UniqueConstraint("ledger_id", "source_id", "epoch", "seq"),
+    CheckConstraint("counter >= 0 AND behind >= 0", name="counts"),
+)
+
+# What cards that prove nothing may bring a day, from a moment on; null: as much as they like.
+plain_cap = Table(
+    "plain_cap",
+    metadata,
+    ledger_column(),
+    Column("from_s", BigInteger, nullable=False),
+    Column("daily_g", BigInteger, nullable=True),
+    Column("daily_amount", BigInteger, nullable=True),
+    Column("decided_by", String(64), nullable=False),
+    PrimaryKeyConstraint("ledger_id", "from_s"),
+    CheckConstraint("daily_g >= 0 AND daily_amount >= 0", name="caps"),
+)
+
+APPEND_ONLY = ("secure_card", "card_message", "plain_cap")

@@ -1,0 +1,27 @@
+"""Setting up secure cards and capping plain ones from the command line."""
+
+import json
+
+from tests.farz.shell import Shell
+
+
+def test_a_chip_gets_keys_of_its_own_and_the_same_ones_again(founded: Shell) -> None:
+    one = json.loads(founded.done("card", "chip", "04DE5F1EACC040", "--json"))
+    again = json.loads(founded.done("card", "chip", "04de5f1eacc040", "--json"))
+    other = json.loads(founded.done("card", "chip", "04DE5F1EACC041", "--json"))
+
+    assert one == again
+    assert one["key 1"] == other["key 1"]
+    assert {one["key 0"], one["key 2"]}.isdisjoint({other["key 0"], other["key 2"]})
+    assert one["key 2"] in founded.done("card", "chip", "04DE5F1EACC040")
+    assert "7 bytes" in founded("card", "chip", "04DE5F1E").stderr
+    assert "no message" in founded.done("card", "late")
+
+
+def test_plain_cards_are_capped_and_uncapped(founded: Shell) -> None:
+    assert "not capped" in founded.done("card", "cap")
+
+    told = json.loads(founded.done("card", "cap", "--grams", "30000", "--json"))
+
+    assert [(each["daily_g"], each["daily_amount"]) for each in told] == [(30_000, None)]
+    assert "whole number" in founded("card", "cap", "--grams", "-1").stderr
