@@ -34,7 +34,7 @@ format: setup  ## let ruff write
 	@$(RUN) ruff format .
 	@$(RUN) ruff check --fix .
 
-bench: setup  ## every benchmark but ledger-long (an hour), as JSON lines
+bench: setup  ## every benchmark but ledger-long and programme (long ones), as JSON lines
 	@for name in firmware gateway http-posts ledger peers spine; do $(RUN) farz bench $$name --json || failed=1; done; test -z "$$failed"
 
 screenshots: setup  ## pictures of every page into var/screenshots

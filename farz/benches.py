@@ -7,7 +7,16 @@ from typing import Any
 from farz.errors import FarzError
 from farz.processes import ROOT
 
-NAMES = ("firmware", "gateway", "http-posts", "ledger", "ledger-long", "peers", "spine")
+NAMES = (
+    "firmware",
+    "gateway",
+    "http-posts",
+    "ledger",
+    "ledger-long",
+    "peers",
+    "programme",
+    "spine",
+)
 
 
 def run(name: str) -> dict[str, Any]:
