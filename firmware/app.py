@@ -17,6 +17,8 @@ from firmware.orders import Orders
 from firmware.reader.watch import CardWatch
 from firmware.scale import calibration, certificate, hx711, platform, weighing
 from firmware.service import Asking, Service
+from firmware.supervisor import LastWords, Supervisor
+from firmware.twin import Twin
 from firmware.visits import Visits
 
 POLL_MS, TIRED_POLL_MS = 100, 400  # how often card and lid are looked at; on a low battery
@@ -33,7 +35,10 @@ class App:
         self._board = board
         self._tuning = tuning
         self._settings = settings = tuning.settings
-        self._clock = Clock(board.ticks_ms)
+        self._clock = Clock(board.ticks_ms, Twin(board.folder + "/clock"))
+        self.last_words = LastWords(board.folder)
+        self._restarted = self.last_words.read() or board.reset_cause()
+        self._turns = {"lid": 0, "yard": 0, "clock": 0, "report": 0}
         self._alarms = {}  # word of a trouble with the link: when it was last written down
         self._fw = fingerprint.fingerprint(WEIGHING)
         self._certificate = certificate.Certificate(board.folder, settings, len(board.cells))
@@ -111,6 +116,7 @@ class App:
         await asyncio.gather(
             self.visits.run(),
             self.visits.rest(),
+            self._supervised().run(),
             self._watch(),
             self._look_around(),
             self._keep_time(),
@@ -120,6 +126,21 @@ class App:
             self._start_anew(),
             self._board.run(),
         )
+
+    def _supervised(self):
+        """Return who feeds the watchdog, with all tasks under its eye."""
+        board, visits, link, turns = self._board, self.visits, self.link, self._turns
+        guard = Supervisor(board.watchdog(), board.FEED_S, self._clock.up_ms, self.last_words.write)
+        guard.watch("visits", lambda: visits.turns, 60, lambda: visits.put(("alive",)))
+        guard.watch("link", lambda: link.turns, 600, link.wake)
+        guard.watch("rest", lambda: visits.rests, 900)
+        guard.watch("lid", lambda: turns["lid"], board.LONGEST_DOZE_S + 10)
+        guard.watch("yard", lambda: turns["yard"], 2 * LOOK_S)
+        guard.watch("clock", lambda: turns["clock"], 2 * SYNC_S)
+        guard.watch("report", lambda: turns["report"], 2 * TELEMETRY_S)
+        for watched in board.watched:
+            guard.watch(*watched)
+        return guard
 
     # --- what others ask of the moment
 
@@ -133,7 +154,7 @@ class App:
         settings, clock = self._settings, self._clock
         body = {"fw": self._fw, "cal": self._cal(), "e_g": settings.e_g}
         body.update(min_g=settings.min_g, max_g=settings.max_g, fractions=settings.fractions)
-        body.update(at_s=clock.at_s(), clock=clock.quality())
+        body.update(at_s=clock.at_s(), clock=clock.quality(), restarted=self._restarted)
         return body
 
     def _cal(self) -> int:
@@ -175,16 +196,21 @@ class App:
         if kind == "settled":
             name = (facts["epoch"], facts["seq"])
             self.visits.put(("settled", name, facts["outcome"], facts["body"]))
+        elif facts.get("state") == "up" and "session" in facts:
+            self.last_words.heard()
         elif facts.get("word"):
             self._link_trouble(facts["word"])
 
     def _link_trouble(self, word: str) -> None:
-        """Show it, and write it down at most once a day: a journal is small."""
         self.visits.put(("trouble", word))
+        self._alarm(word)
+
+    def _alarm(self, word: str, readings: tuple = ()) -> None:
+        """Write a trouble down at most once a day: a journal is small."""
         now_ms = self._clock.up_ms()
         if now_ms - self._alarms.get(word, -ALARM_AGAIN_MS) >= ALARM_AGAIN_MS:
             self._alarms[word] = now_ms
-            self.visits.alarm(word)
+            self.visits.alarm(word, readings)
 
     # --- tasks
 
@@ -192,6 +218,7 @@ class App:
         """Look at lid and card."""
         was_open = False
         while True:
+            self._turns["lid"] += 1
             if self._lid.is_open() != was_open:
                 was_open = not was_open
                 self.visits.put(("lid", was_open))
@@ -207,6 +234,7 @@ class App:
     async def _look_around(self) -> None:
         """Measure battery and fill now and then, while nobody is there."""
         while True:
+            self._turns["yard"] += 1
             if self._power is not None:
                 self._power.measure()
                 self._board.save_power(self._power.low)
@@ -231,14 +259,19 @@ class App:
         self._board.restart()
 
     async def _keep_time(self) -> None:
+        self._board.set_time(self._clock.surely_s())
         while True:
+            self._turns["clock"] += 1
             unix_s = await self._board.unix_s()
-            if unix_s is not None:
-                self._clock.sync(unix_s)
+            if unix_s is not None and self._clock.sync(unix_s):
+                self._board.set_time(unix_s)
+            elif unix_s is not None:
+                self._alarm("clock refused", (self._clock.surely_s(), unix_s))
             await asyncio.sleep(SYNC_S if unix_s is not None else 10)
 
     async def _report(self) -> None:
         while True:
+            self._turns["report"] += 1
             await asyncio.sleep(TELEMETRY_S)
             gc.collect()
             body: dict = {"fill_pct": self._fill and self._fill.fill_pct}

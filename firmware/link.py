@@ -51,6 +51,7 @@ class Link:
         self._complaint = ""  # what was last complained of
         self._unheard_ms = None  # since when nobody has listened
         self.online = False
+        self.turns = 0  # what the supervisor watches grow
         self.counts = {}
 
     @property
@@ -93,6 +94,7 @@ class Link:
         """Stay connected for ever."""
         pause_ms = FIRST_MS
         while True:
+            self.turns += 1
             started_ms = self._up_ms()
             fault = await self._connection()
             self._complain(str(fault), fault.word)
@@ -210,6 +212,7 @@ class Link:
     async def _drain(self, session) -> None:
         self.backlog.begin()
         while True:
+            self.turns += 1
             while self._outbox:
                 channel, body = self._outbox[0]
                 await self._signed(session, channel, self._keys.number, body)

@@ -5,6 +5,7 @@ import json
 
 from firmware.app import App
 from firmware.boards.esp32 import Esp32Board
+from firmware.supervisor import LastWords, reason
 from firmware.tuning import Tuning
 
 WIFI = "/wifi.json"
@@ -15,6 +16,8 @@ def main() -> None:
         board = Esp32Board(json.load(file))
     try:
         asyncio.run(App(board, Tuning(board.folder)).run())
+    except Exception as error:
+        LastWords(board.folder).write(reason(error))
     finally:
         board.restart()
 

@@ -40,6 +40,7 @@ class Visits:
         self.dropped = 0
         self.ask = _nobody  # asks for the balance of a card
         self._balance = None  # an answer that came before the lid was unlocked
+        self.turns = self.rests = 0  # what the supervisor watches grow
 
     @property
     def idle(self) -> bool:
@@ -67,6 +68,8 @@ class Visits:
             await self._awake.wait()
 
     def _step(self, event: tuple) -> None:
+        if event[0] != "alive" or self._state.phase not in ("before", "after"):
+            self.turns += 1  # while a weight is awaited nothing else is progress
         if event[0] == "balance" and self._state.phase in ("before", "opening"):
             self._balance = event
             return
@@ -172,6 +175,7 @@ class Visits:
         while True:
             await asyncio.sleep(RESTS_S[min(turn, len(RESTS_S) - 1)])
             turn += 1
+            self.rests += 1
             if self._scale.doubt != doubt:
                 doubt = self._scale.doubt
                 self.alarm("calibration " + (doubt or "in force"))

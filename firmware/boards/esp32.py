@@ -40,9 +40,19 @@ PINS = {
 JOURNAL = "journal"  # the partition's label in hardware/partitions.csv
 SPI_BAUD, I2C_BAUD = 1000000, 400000
 JOIN_S = 30
+CAUSES = {
+    machine.PWRON_RESET: "power",
+    machine.HARD_RESET: "reset",
+    machine.WDT_RESET: "watchdog: a loop without end",
+    machine.DEEPSLEEP_RESET: "sleep",
+    machine.SOFT_RESET: "soft reset",
+}
 
 
 class Esp32Board:
+    FEED_S, BITE_S = 10, 60
+    LONGEST_DOZE_S = 10
+
     def __init__(self, wifi: dict) -> None:
         pin, out = machine.Pin, machine.Pin.OUT
         self.lid_lock = pin(PINS["lid_lock"], out, value=0)  # locked before anything else
@@ -73,6 +83,8 @@ class Esp32Board:
         self.ticks_diff = time.ticks_diff
         self.random = os.urandom
         self.folder = ""  # of settings and calibration
+        self.turns = 0
+        self.watched = [("radio", lambda: self.turns, 120)]
         self._wifi = wifi
         self._station = network.WLAN(network.STA_IF)
 
@@ -80,6 +92,7 @@ class Esp32Board:
         """Keep the radio joined to its network for ever."""
         self._station.active(True)
         while True:
+            self.turns += 1
             if not self._station.isconnected():
                 self._station.connect(self._wifi["ssid"], self._wifi["password"])
                 await self._joined()
@@ -104,6 +117,20 @@ class Esp32Board:
     def temp_c10(self) -> "int | None":
         """Return tenths of a degree at the cell, or None: no thermometer is drawn yet."""
         return None
+
+    def watchdog(self):
+        """Start the watchdog, which nothing can stop, and return it."""
+        return machine.WDT(timeout=1000 * self.BITE_S)
+
+    def reset_cause(self) -> str:
+        return CAUSES.get(machine.reset_cause(), "unknown")
+
+    def set_time(self, unix_s: int) -> None:
+        """Set the clock that TLS judges certificates by."""
+        year, month, day, hour, minute, second, weekday, _ = time.gmtime(
+            unix_s - clock.unix_s(0, time.gmtime(0)[0])
+        )
+        machine.RTC().datetime((year, month, day, weekday, hour, minute, second, 0))
 
     def rssi_dbm(self) -> "int | None":
         """Return how strongly the access point is heard, or None without one."""

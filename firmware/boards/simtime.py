@@ -12,9 +12,26 @@ PERIOD = 1 << 30  # ticks wrap here, as on the ESP32
 LONGEST_WAIT_MS = 50  # real; then the rate is asked again
 
 
+class WatchdogBite(BaseException):
+    """Nothing on the board may catch this."""
+
+
+class SimWatchdog:
+    """Restarts the board unless it is fed within `limit_s`; it cannot be stopped."""
+
+    def __init__(self, clock, limit_s: int) -> None:
+        self._clock = clock
+        self._limit_us = 1000000 * limit_s
+        self.feed()
+
+    def feed(self) -> None:
+        self._clock.bites_us = self._clock.now_us + self._limit_us
+
+
 class SimClock:
     def __init__(self, rate) -> None:
         self.now_us = 0
+        self.bites_us = None  # when the watchdog bites, once it was started
         self._rate = rate
 
     def ticks_ms(self) -> int:
@@ -32,6 +49,9 @@ class SimClock:
     def spend(self, us: int) -> None:
         """Let time pass because an operation takes it."""
         self.now_us += us
+        if self.bites_us is not None and self.now_us > self.bites_us:
+            self.bites_us = None
+            raise WatchdogBite()
 
     def install(self) -> None:
         """Put asyncio onto this clock; to be called before any task exists."""

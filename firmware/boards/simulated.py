@@ -3,7 +3,7 @@
 DIR holds settings.json and world.json; the board keeps flash.bin, progress.json and out.jsonl
 there. Above the board runs the code that ships. Exit codes: 0 all visits made and all records
 settled, 3 given up waiting for that, 4 the power was cut as the world asked, 5 it wants to be
-started anew.
+started anew, 6 the watchdog bit.
 """
 
 import asyncio
@@ -14,18 +14,22 @@ import time
 
 from firmware.boards.simchips import Pin, SimHX711, SimMFRC522, SimSSD1306
 from firmware.boards.simflash import CUT_EXIT, PowerCut, SimFlash
-from firmware.boards.simtime import PERIOD, SimClock
+from firmware.boards.simtime import SimClock, SimWatchdog, WatchdogBite
 from firmware.boards.world import World
 
 SECTORS = 128  # the journal partition of hardware/partitions.csv
 ON_THE_WAY = ("wait", "open_lid", "open_balance", "close_lid", "welcome")  # no end of a visit
-GIVE_UP_EXIT, RESTART_EXIT = 3, 5
+GIVE_UP_EXIT, RESTART_EXIT, BITTEN_EXIT = 3, 5, 6
 GIVE_UP_S, PATIENCE_S = 60, 5  # real seconds; world.json may say otherwise
 LATE_RATE = 10  # after the last visit, until the receipts are there
 
 
 class SimBoard:
     """The same attributes as boards/esp32.py, answered by simulated chips."""
+
+    FEED_S, BITE_S = 300, 900  # long, or simulated months would take hours
+    LONGEST_DOZE_S = 3600
+    watched = ()
 
     def __init__(self, folder: str, plan: dict, settings) -> None:
         self._plan = plan
@@ -94,7 +98,16 @@ class SimBoard:
         pass
 
     async def unix_s(self) -> int:
-        return self.world.unix_s()
+        return self.world.unix_s() + self.world.now("clock_wrong_s", 0)
+
+    def watchdog(self) -> SimWatchdog:
+        return SimWatchdog(self.clock, self.BITE_S)
+
+    def reset_cause(self) -> str:
+        return "power"
+
+    def set_time(self, unix_s: int) -> None:
+        """Do nothing: TLS asks the machine that simulates."""
 
     def rssi_dbm(self) -> None:
         """Return None: there is no radio here."""
@@ -108,7 +121,7 @@ class SimBoard:
             ms = 1000
         elif self.world.next_ms is not None:
             ms = max(ms, self.world.next_ms - self.world.now_ms())
-        await asyncio.sleep_ms(min(ms, PERIOD // 4))
+        await asyncio.sleep_ms(min(ms, 1000 * self.LONGEST_DOZE_S))
 
     def note(self, event: str, facts: dict) -> None:
         """Write one line of what happened."""
@@ -178,6 +191,7 @@ class Patience:
 
 
 def main(folder: str) -> None:
+    from firmware.supervisor import LastWords, reason
     from firmware.tuning import Tuning
 
     with open(folder + "/world.json") as file:
@@ -193,6 +207,12 @@ def main(folder: str) -> None:
         board.world.cut()
         board.note("cut", {"operation": cut.args[0]})
         sys.exit(CUT_EXIT)
+    except WatchdogBite:
+        board.note("bitten", {})
+        sys.exit(BITTEN_EXIT)
+    except Exception as error:
+        LastWords(folder).write(reason(error))
+        raise
 
 
 if __name__ == "__main__":
