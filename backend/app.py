@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 
 from backend import db, migrations, problems
 from backend.access import endpoints as access
+from backend.access.audit import Audit
 from backend.access.same_site import SameSite
 from backend.access.sessions import Sessions
 from backend.accounts import endpoints as accounts
@@ -104,6 +105,7 @@ def build_services(settings: Settings, clock_us: Callable[[], int] = now_us) -> 
         ),
         vault=vault,
         sessions=Sessions(db.create_engine(settings.sessions_url)),
+        audit=Audit(db.create_engine(settings.audit_url), settings.ledger_id),
         facts=Facts(vault, settings.ledger_id),
         telemetry=open_series(settings),
         recovery=Guard(engine, settings.ledger_id),
@@ -116,6 +118,7 @@ def close_services(services: Services) -> None:
     services.poster.close()
     services.telemetry.close()
     services.sessions.close_engine()
+    services.audit.close_engine()
     services.engine.dispose()
 
 

@@ -14,6 +14,7 @@ KEY = "ledger_id"
 LOCAL = {
     "alembic_version": "one row about the schema itself, no town's",
     "session": "sign-ins: found by a random token alone; who loses them signs in again",
+    "audit": "who looked at whom: kept apart from the books, each town's by its own numbers",
     "wrong_try": "wrong passwords counted for some minutes, found by a keyed hash alone",
 }
 

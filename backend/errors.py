@@ -1,10 +1,10 @@
 """What the programme refuses, in a person's words. The HTTP status lives on the class.
 
 BackendError
-├── BadInput 422            BadNumber · BadPin · BadTownFile · UnknownFraction
+├── BadInput 422            BadNumber · BadPin · BadTownFile · BadList · UnknownFraction
 │                           UnknownRole · WeakPassword
 ├── MissingKey 400          an Idempotency-Key is required; BadKey: it cannot be read
-├── NotSignedIn 401         BadLogin · BadGatewayKey
+├── NotSignedIn 401         BadLogin · BadGatewayKey · BadCounterKey · CodeNeeded · BadCode
 ├── Forbidden 403           BadAttestation · CrossSite
 ├── NotFound 404
 ├── Conflict 409            Taken · SameApprover · Backdated · Overlap · AlreadyFounded
@@ -42,6 +42,10 @@ class BadTownFile(BadInput):
     code = "bad_town_file"
 
 
+class BadList(BadInput):
+    code = "bad_list"
+
+
 class UnknownFraction(BadInput):
     code = "unknown_fraction"
 
@@ -72,6 +76,18 @@ class BadLogin(NotSignedIn):
 
 class BadGatewayKey(NotSignedIn):
     code = "bad_gateway_key"
+
+
+class BadCounterKey(NotSignedIn):
+    code = "bad_counter_key"
+
+
+class CodeNeeded(NotSignedIn):
+    code = "code_needed"
+
+
+class BadCode(NotSignedIn):
+    code = "bad_code"
 
 
 class Forbidden(BackendError):

@@ -1,8 +1,10 @@
 """The tables that lie in their nouns' own folders, gathered for the one metadata of a town."""
 
+from backend.access.tables import counter as counter
 from backend.budgets import tables as budgets
 from backend.cards import tables as cards
 from backend.figures import tables as figures
+from backend.people import tables as people
 from backend.privacy import tables as privacy
 from backend.proofs import tables as proofs
 from backend.recovery import tables as recovery
@@ -12,6 +14,7 @@ APPEND_ONLY = (
     *budgets.APPEND_ONLY,
     *cards.APPEND_ONLY,
     *figures.APPEND_ONLY,
+    *people.APPEND_ONLY,
     *privacy.APPEND_ONLY,
     *proofs.APPEND_ONLY,
     *recovery.APPEND_ONLY,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, Engine
 
 from backend import db
+from backend.access.audit import Audit
 from backend.access.sessions import Sessions
 from backend.counts import Counts
 from backend.deposits.facts import Facts
@@ -31,6 +32,7 @@ class Services:
     poster: Poster
     vault: Vault
     sessions: Sessions
+    audit: Audit
     facts: Facts
     telemetry: Series
     recovery: Guard

@@ -47,6 +47,13 @@ class Settings(BaseSettings):
         return self.database_url
 
     @property
+    def audit_url(self) -> str:
+        """The audit log keeps out of the books' one-writer file, too."""
+        if self.books_url.startswith("sqlite"):
+            return f"sqlite:///{self.data_dir / 'audit.sqlite'}"
+        return self.database_url
+
+    @property
     def telemetry_path(self) -> Path:
         return self.data_dir / "telemetry.sqlite"
 

@@ -29,6 +29,8 @@ def N_(words: str) -> str:
 # By the machine's word that the backend gives; whatever is not here is shown as it came.
 WORDS = {
     "bad_login": N_("The name, the number or the secret is wrong. Please try again."),
+    "code_needed": N_("Please write the code that your telephone shows, too."),
+    "bad_code": N_("This is not the code of this moment. Please try again."),
     "bad_number": N_("This card number has a wrong digit in it. Please look again."),
     "bad_input": N_("This cannot be read. Please look again."),
     "bad_amount": N_("Please write a weight between 1 gram and the whole stock."),

@@ -70,13 +70,18 @@ def approve(
     tariff_id: int,
     login: Annotated[str, typer.Option(prompt=True, help="Your login.")],
     password: Annotated[str, typer.Option(prompt=True, hide_input=True)],
+    code: Annotated[
+        str, typer.Option(help="Your telephone's code, if you are asked for one.")
+    ] = "",
 ) -> None:
     """Sign a tariff; the second signature, of somebody else, puts it in force."""
-    from backend.access import service as access
+    from backend.access import signing_in
     from backend.tariffs import service as tariffs
 
     with open_town() as services:
-        signed_in = access.sign_in_staff(services, login, password, "console")
+        place = signing_in.From("console")
+        signed_in = signing_in.staff(services, login, password, place, code)
+        signed_in.who.require("tariffs:approve")
         with services.begin() as conn:
             version = tariffs.approve(
                 conn,
@@ -85,7 +90,7 @@ def approve(
                 staff_id=signed_in.who.id,
                 now_s=int(time.time()),
             )
-        access.sign_out(services, signed_in.token)
+        signing_in.out(services, signed_in.token)
     state = "in force" if version.approved else "waiting for a second signature"
     typer.echo(f"tariff {version.id} is {state}")
 

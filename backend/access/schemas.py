@@ -9,8 +9,11 @@ from backend.schemas import Name, Strict
 
 
 class StaffSignIn(Strict):
+    """`code` is the telephone's, or a recovery code, for those who are asked for one."""
+
     login: Name
     password: Annotated[str, Field(max_length=256)]
+    code: Annotated[str, Field(max_length=32)] = ""
 
 
 class ResidentSignIn(Strict):
@@ -45,3 +48,47 @@ class GatewayOut(BaseModel):
     id: int
     name: str
     key: str
+
+
+class CounterIn(Strict):
+    name: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,64}$")]
+
+
+class CounterOut(BaseModel):
+    id: int
+    name: str
+
+
+class CounterKeyOut(CounterOut):
+    """`key` is shown this once."""
+
+    key: str
+
+
+class FactorOut(BaseModel):
+    """What an authenticator app is told: `uri` as a QR code, or `secret` typed in."""
+
+    uri: str
+    secret: str
+
+
+class CodeIn(Strict):
+    code: Annotated[str, Field(max_length=32)]
+
+
+class RecoveryOut(BaseModel):
+    """Each opens once, in place of the telephone; shown this once."""
+
+    recovery_codes: list[str]
+
+
+class LookOut(BaseModel):
+    """A line of the audit log: `who` did or saw `action` at `at_s`, about `person_id`."""
+
+    id: int
+    at_s: int
+    who: str
+    kind: str
+    role: str
+    action: str
+    person_id: int | None

@@ -7,7 +7,8 @@ asked of the object. `REACH_OWN` names these two; nobody of the staff has them.
 
 ROLES: dict[str, frozenset[str]] = {
     "resident": frozenset(
-        {"people:find", "balances:read", "statements:read", "cards:block", "payments:make"}
+        {"people:find", "balances:read", "statements:read", "cards:block", "audit:read"}
+        | {"delegates:name", "people:export"}
     ),
     "delegate": frozenset({"people:find", "balances:read", "statements:read", "cards:block"}),
     "counter_clerk": frozenset(
@@ -64,6 +65,7 @@ ROLES: dict[str, frozenset[str]] = {
             "transfers:read",
             "records:read",
             "devices:read",
+            "audit:read",
         }
     ),
 }

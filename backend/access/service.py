@@ -1,87 +1,26 @@
-"""Staff, sign-ins and gateway keys.
+"""Staff, and the keys of gateways and counters.
 
-`Who` is what a route knows of the caller; what a caller may see is asked of it. Secrets are
-shown once, when they are made: the tables hold hashes.
+Secrets are shown once, when they are made: the tables hold hashes.
 """
 
 import secrets
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from sqlalchemy import ColumnElement, Connection, insert, select, update
+from sqlalchemy import Connection, Row, Table, insert, select, update
 
 from backend import rows
 from backend import tables as t
-from backend.access.passwords import hash_password, matches
+from backend.access.passwords import hash_password
 from backend.access.scopes import STAFF_ROLES
 from backend.access.sessions import Sessions
-from backend.cards import service as cards
-from backend.errors import (
-    BadGatewayKey,
-    BadInput,
-    BadLogin,
-    Forbidden,
-    NotFound,
-    UnknownRole,
-)
-from backend.services import Services
+from backend.access.who import Who as Who
+from backend.errors import BadGatewayKey, BadInput, NotFound, UnknownRole
 
 PREFIX_CHARS = 10
 KEY_BYTES = 24  # 192 bits at random need no slow hash
-
-
-@dataclass(frozen=True, slots=True)
-class Who:
-    """The caller of a route: staff with a role, or a resident (role "resident")."""
-
-    ledger_id: int
-    kind: str
-    id: int
-    name: str
-    role: str
-
-    def may(self, scope: str) -> bool:
-        return scope in STAFF_ROLES.get(self.role, frozenset())
-
-    def require(self, scope: str) -> None:
-        """Raises Forbidden."""
-        if not self.may(scope):
-            raise Forbidden("Your role does not allow this.")
-
-    def require_if_staff(self, scope: str) -> None:
-        """For routes that residents share, who see what is theirs there. Raises Forbidden."""
-        if self.kind == "staff":
-            self.require(scope)
-
-    def require_person(self, person_id: int, scope: str) -> None:
-        """A resident may see what is their own, staff what their role allows. Forbidden."""
-        if self.kind == "resident":
-            if self.id != person_id:
-                raise Forbidden("This belongs to somebody else.")
-        else:
-            self.require(scope)
-
-    def require_theirs(self, person_id: int) -> None:
-        """What a resident could find by guessing numbers is not there unless it is theirs.
-
-        Raises NotFound. Staff are asked for their scope before anything is looked up.
-        """
-        if self.kind == "resident" and self.id != person_id:
-            raise NotFound("There is no such thing of yours.")
-
-    @property
-    def signature(self) -> str:
-        """What is written beside a decision."""
-        return f"{self.kind}:{self.id}"
-
-
-@dataclass(frozen=True, slots=True)
-class SignIn:
-    token: str
-    who: Who
-    expires_s: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,57 +71,6 @@ def create_staff(
     return Who(ledger_id, "staff", staff_id, name, role)
 
 
-def sign_in_staff(services: Services, login: str, password: str, address: str) -> SignIn:
-    """Raises BadLogin, LockedOut; neither tells whether the name exists."""
-    query = select(t.staff).where(
-        t.staff.c.ledger_id == services.ledger_id,
-        t.staff.c.login == login,
-        t.staff.c.closed.is_(False),
-    )
-    with _one_try(services, f"staff:{login}", address):
-        with services.read() as conn:
-            row = conn.execute(query).one_or_none()
-        if not matches(row.password_hash if row else None, password) or row is None:
-            raise BadLogin("The name or the password is wrong.")
-    who = Who(services.ledger_id, "staff", row.id, row.name, row.role)
-    return _open(services, who)
-
-
-def sign_in_resident(services: Services, number: str, pin: str, address: str) -> SignIn:
-    """Sign in with the number printed on the card and its PIN. Raises BadLogin, LockedOut."""
-    digits = number.replace(" ", "")
-    query = (
-        select(t.card.c.pin_hash, t.person.c.id, t.person.c.name)
-        .join(t.person, _same_person())
-        .where(t.card.c.ledger_id == services.ledger_id, t.card.c.number == digits)
-    )
-    with _one_try(services, f"card:{digits}", address):
-        with services.read() as conn:
-            row = conn.execute(query).one_or_none()
-        if not matches(row.pin_hash if row else None, pin) or row is None:
-            raise BadLogin("The card number or the PIN is wrong.")
-        with services.read() as conn:
-            card = cards.by_number(conn, services.ledger_id, digits)
-        if card.state != cards.ACTIVE:
-            raise BadLogin("This card is blocked. Please ask at the counter.")
-    return _open(services, Who(services.ledger_id, "resident", row.id, row.name, "resident"))
-
-
-def sign_out(services: Services, token: str) -> None:
-    services.sessions.close(token)
-
-
-def who_is(services: Services, token: str) -> Who | None:
-    """Return whose session a token is; None if it has ended or its owner has left."""
-    found = services.sessions.find(token, services.now_s())
-    if found is None or found.ledger_id != services.ledger_id:
-        return None
-    with services.read() as conn:
-        if found.kind == "staff":
-            return _staff(conn, found.ledger_id, found.subject_id)
-        return _resident(conn, found.ledger_id, found.subject_id)
-
-
 def staff(conn: Connection, ledger_id: int) -> list[Who]:
     query = (
         select(t.staff)
@@ -200,6 +88,15 @@ def by_login(conn: Connection, ledger_id: int, login: str) -> Who:
     if found is None:
         raise NotFound(f"Nobody of the staff signs in as {login}. See: farz staff list")
     return found
+
+
+def login_of(conn: Connection, ledger_id: int, staff_id: int) -> str:
+    """Raises NotFound."""
+    mine = (t.staff.c.ledger_id == ledger_id, t.staff.c.id == staff_id)
+    login = conn.scalar(select(t.staff.c.login).where(*mine, t.staff.c.closed.is_(False)))
+    if login is None:
+        raise NotFound("There is no such member of staff.")
+    return str(login)
 
 
 def close_staff(conn: Connection, sessions: Sessions, ledger_id: int, staff_id: int) -> None:
@@ -228,8 +125,7 @@ def create_gateway(
         ledger_id=ledger_id,
         name=name,
     )
-    prefix = secrets.token_hex(PREFIX_CHARS // 2)
-    key = f"{prefix}.{secrets.token_urlsafe(KEY_BYTES)}"
+    prefix, key = draw_key()
     gateway_id = rows.next_id(conn, ledger_id, t.gateway.c.id)
     conn.execute(
         insert(t.gateway).values(
@@ -254,30 +150,30 @@ def revoke_gateway(conn: Connection, ledger_id: int, gateway_id: int, *, now_s: 
 
 def gateway_of(conn: Connection, ledger_id: int, key: str) -> Gateway:
     """Return the gateway that a key belongs to, in this town. Raises BadGatewayKey."""
+    row = owner_of_key(conn, t.gateway, ledger_id, key)
+    if row is None:
+        raise BadGatewayKey("This key belongs to no gateway of this town.")
+    return Gateway(row.ledger_id, row.id, row.name, row.public_key)
+
+
+def draw_key() -> tuple[str, str]:
+    """Return a new key's first part, by which it is looked up, and the key, which is shown once."""
+    prefix = secrets.token_hex(PREFIX_CHARS // 2)
+    return prefix, f"{prefix}.{secrets.token_urlsafe(KEY_BYTES)}"
+
+
+def owner_of_key(conn: Connection, table: Table, ledger_id: int, key: str) -> Row[Any] | None:
+    """Return the row of a gateway or counter whose key this is, unless it was revoked."""
     given = sha256(key.encode()).digest()
-    query = select(t.gateway).where(
-        t.gateway.c.ledger_id == ledger_id,
-        t.gateway.c.key_prefix == key.partition(".")[0][: PREFIX_CHARS + 1],
-        t.gateway.c.revoked_s.is_(None),
+    query = select(table).where(
+        table.c.ledger_id == ledger_id,
+        table.c.key_prefix == key.partition(".")[0][: PREFIX_CHARS + 1],
+        table.c.revoked_s.is_(None),
     )
     for row in conn.execute(query):
         if secrets.compare_digest(row.key_hash, given):
-            return Gateway(row.ledger_id, row.id, row.name, row.public_key)
-    raise BadGatewayKey("This key belongs to no gateway of this town.")
-
-
-def _one_try(services: Services, name: str, address: str) -> AbstractContextManager[None]:
-    vault = services.vault
-    town = f"{services.ledger_id}:"
-    return services.sessions.one_try(
-        vault.name_hash(town + name), vault.name_hash("address:" + address), services.now_s()
-    )
-
-
-def _open(services: Services, who: Who) -> SignIn:
-    now_s, hours = services.now_s(), services.settings.session_hours
-    token = services.sessions.open(who.ledger_id, who.kind, who.id, now_s, hours)
-    return SignIn(token, who, now_s + hours * 3600)
+            return row
+    return None
 
 
 def _staff(conn: Connection, ledger_id: int, staff_id: int) -> Who | None:
@@ -286,13 +182,3 @@ def _staff(conn: Connection, ledger_id: int, staff_id: int) -> Who | None:
     )
     row = conn.execute(query).one_or_none()
     return Who(ledger_id, "staff", row.id, row.name, row.role) if row else None
-
-
-def _resident(conn: Connection, ledger_id: int, person_id: int) -> Who | None:
-    query = select(t.person).where(t.person.c.ledger_id == ledger_id, t.person.c.id == person_id)
-    row = conn.execute(query).one_or_none()
-    return Who(ledger_id, "resident", row.id, row.name, "resident") if row else None
-
-
-def _same_person() -> ColumnElement[bool]:
-    return (t.person.c.ledger_id == t.card.c.ledger_id) & (t.person.c.id == t.card.c.person_id)

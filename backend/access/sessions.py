@@ -1,11 +1,11 @@
 """Sign-ins that last, and wrong tries that are counted, in a database of their own.
 
-A session is a random token of which only the SHA-256 is kept. After LIMIT wrong tries a name is
-locked until WINDOW_S after the first of them, also for the right password.
+A session is a random token of which only the SHA-256 is kept. What a try counts against is said
+by `tries`; whoever has used up a limit waits until its window is over, also with the right secret.
 """
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -14,11 +14,10 @@ from sqlalchemy import Connection, Engine, delete, insert, select, text, update
 
 from backend import db
 from backend.access import tables as t
+from backend.access.tries import DAY_S, Count
 from backend.errors import LockedOut
 
-LIMIT = 5
-ADDRESS_LIMIT = 50  # one address may stand for a whole town hall
-WINDOW_S = 15 * 60
+BUCKETS = 2**20  # at about 50 bytes each the counts never take more than some 50 MB
 TOKEN_BYTES = 32
 _FIRST_TRY = text(
     "INSERT INTO wrong_try (name_hash, n, first_s) VALUES (:name, 0, :now_s) ON CONFLICT DO NOTHING"
@@ -99,35 +98,42 @@ class Sessions:
         """Drop sessions and wrong tries that were over by then; return how many."""
         with db.begin(self._engine) as conn:
             ended = delete(t.session).where(t.session.c.expires_s < before_s)
-            tries = delete(t.wrong_try).where(t.wrong_try.c.first_s < before_s - WINDOW_S)
+            tries = delete(t.wrong_try).where(t.wrong_try.c.first_s < before_s - DAY_S)
             return conn.execute(ended).rowcount + conn.execute(tries).rowcount
 
     @contextmanager
-    def one_try(self, name: str, address: str, now_s: int) -> Iterator[None]:
-        """Count a try against a name and an address before the secret is looked at.
+    def one_try(self, counts: Sequence[Count], now_s: int) -> Iterator[None]:
+        """Count a try against each count before the secret is looked at.
 
-        Counting first means that many tries at once cannot slip past the limit together. When
-        the body ends well the name starts anew and the address gets this one try back, so that
-        a good card does not wash an address clean. Raises LockedOut.
+        Counting first means that many tries at once cannot slip past a limit together. When the
+        body ends well what is forgiven starts anew and the others get this one try back, so that
+        a good card does not wash an address clean. Raises LockedOut at the first that is locked.
         """
         with db.begin(self._engine) as conn:
-            wait_s = max(
-                _count(conn, name, LIMIT, now_s), _count(conn, address, ADDRESS_LIMIT, now_s)
-            )
+            wait_s = next((wait for each in counts if (wait := _count(conn, each, now_s))), 0)
         if wait_s:
             minutes = -(-wait_s // 60)
             raise LockedOut(f"Too many wrong tries. Wait {minutes} minutes.", wait_s)
         yield
         tries = t.wrong_try
         with db.begin(self._engine) as conn:
-            conn.execute(delete(tries).where(tries.c.name_hash == name))
-            back = update(tries).where(tries.c.name_hash == address).values(n=tries.c.n - 1)
-            conn.execute(back)
+            for each in counts:
+                mine = tries.c.name_hash == bucket(each.name)
+                back = update(tries).where(mine, tries.c.n > 0).values(n=tries.c.n - 1)
+                conn.execute(delete(tries).where(mine) if each.forgiven else back)
 
 
-def _count(conn: Connection, name: str, limit: int, now_s: int) -> int:
+def bucket(name: str) -> str:
+    """Return where a keyed name is counted: one of BUCKETS places, however many are made up.
+
+    Two names share a place about never; then they share their count.
+    """
+    return f"{int(name[:16], 16) % BUCKETS:05x}"
+
+
+def _count(conn: Connection, asked: Count, now_s: int) -> int:
     """Add a try; return 0, or the seconds until the name is free again."""
-    tries, row = t.wrong_try, None
+    tries, row, name = t.wrong_try, None, bucket(asked.name)
     while row is None:
         # Two may come at once, to two processes: the second waits here and counts after the first.
         conn.execute(_FIRST_TRY, {"name": name, "now_s": now_s})
@@ -135,10 +141,10 @@ def _count(conn: Connection, name: str, limit: int, now_s: int) -> int:
             select(tries).where(tries.c.name_hash == name).with_for_update()
         ).one_or_none()
     first_s, n = row.first_s, row.n
-    if first_s + WINDOW_S <= now_s:
+    if first_s + asked.window_s <= now_s:
         first_s, n = now_s, 0
-    if n >= limit:
-        return int(first_s + WINDOW_S - now_s)
+    if n >= asked.limit:
+        return int(first_s + asked.window_s - now_s)
     values = {"n": n + 1, "first_s": first_s}
     conn.execute(update(tries).where(tries.c.name_hash == name).values(values))
     return 0

@@ -34,10 +34,18 @@ DAYS_MOST = 3_700
 
 
 def may_read(conn: Connection, who: Who, account_id: int, scope: str) -> None:
-    """Raises Forbidden for staff without the scope, NotFound for what is not a resident's own."""
+    """Raises Forbidden for staff without the scope, NotFound for what is not a resident's own.
+
+    Raises UnknownAccount for what is nobody's in this town.
+    """
     who.require_if_staff(scope)
-    if who.kind == "resident" and service.owner(conn, who.ledger_id, account_id) != who.id:
+    owner = service.owner(conn, who.ledger_id, account_id)
+    if owner is not None:
+        who.require_theirs(owner, scope)
+    elif who.kind == "resident":
         raise NotFound("There is no such account of yours.")
+    else:
+        service.account(conn, who.ledger_id, account_id)
 
 
 @router.get("/accounts/{account_id}", responses=problems(401, 403, 404, 422, 503))

@@ -91,6 +91,18 @@ def owner(conn: Connection, ledger_id: int, account_id: int) -> int | None:
     return int(ref.removeprefix(PERSON)) if ref is not None and ref.startswith(PERSON) else None
 
 
+def owners(conn: Connection, ledger_id: int, account_ids: Collection[int]) -> dict[int, int]:
+    """The people whose accounts these are, by account; without the town's own accounts."""
+    row = ledger.account.c
+    theirs = row.owner_ref.startswith(PERSON)
+    found = conn.execute(
+        select(row.id, row.owner_ref).where(
+            row.ledger_id == ledger_id, row.id.in_(account_ids), theirs
+        )
+    )
+    return {each.id: int(each.owner_ref.removeprefix(PERSON)) for each in found}
+
+
 def owned(conn: Connection, ledger_id: int, person_id: int) -> set[int]:
     """The accounts of a person, one for each of their currencies."""
     row = ledger.account.c
@@ -100,10 +112,7 @@ def owned(conn: Connection, ledger_id: int, person_id: int) -> set[int]:
 
 def members(conn: Connection, ledger_id: int, account_ids: Collection[int]) -> set[int]:
     """Those among the accounts that belong to people."""
-    row = ledger.account.c
-    theirs = row.owner_ref.startswith(PERSON)
-    found = select(row.id).where(row.ledger_id == ledger_id, row.id.in_(account_ids), theirs)
-    return set(conn.scalars(found))
+    return set(owners(conn, ledger_id, account_ids))
 
 
 def balance(conn: Connection, ledger_id: int, account_id: int) -> Balance:

@@ -26,6 +26,7 @@ CardNumber = Annotated[str, Path(max_length=16)]
 def issue(person_id: RowId, body: CardIn, who: Issuer, services: WithServices) -> IssuedOut:
     """Give a card to a person, and with it what was brought before anybody knew the card."""
     uid = bytes.fromhex(body.uid)
+    who.saw("cards:issue", person_id)
     with services.begin() as conn:
         card = service.issue(
             conn,
@@ -59,7 +60,9 @@ def cards_of_person(person_id: RowId, who: SignedIn, services: WithServices) -> 
 def read_card(number: CardNumber, who: Finder, services: WithServices) -> CardOut:
     """Find a card by the number printed on it: how a counter finds whose it is."""
     with services.read() as conn:
-        return _card(service.by_number(conn, who.ledger_id, number))
+        found = service.by_number(conn, who.ledger_id, number)
+    who.saw("people:find", found.person_id)
+    return _card(found)
 
 
 @router.post("/cards/{number}/block", responses=problems(401, 403, 404, 409, 422, 503))
@@ -68,7 +71,7 @@ def block(number: CardNumber, who: SignedIn, services: WithServices) -> CardOut:
     who.require_if_staff("cards:block")
     with services.begin() as conn:
         card = service.by_number(conn, who.ledger_id, number)
-        who.require_theirs(card.person_id)
+        who.require_theirs(card.person_id, "cards:block")
         blocked = service.block(
             conn,
             who.ledger_id,

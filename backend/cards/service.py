@@ -108,6 +108,8 @@ def by_uid(conn: Connection, vault: Vault, ledger_id: int, uid: bytes) -> Card:
 
 
 def of_person(conn: Connection, ledger_id: int, person_id: int) -> list[Card]:
+    """Return a person's cards, the first first. Raises NotFound."""
+    people.person(conn, ledger_id, person_id)
     query = select(t.card).where(t.card.c.ledger_id == ledger_id, t.card.c.person_id == person_id)
     return [_card(conn, ledger_id, row) for row in conn.execute(query.order_by(t.card.c.issued_s))]
 

@@ -1,4 +1,4 @@
-"""Tables of secure cards and of what plain ones are trusted with.
+"""Tables of secure cards, of what plain ones are trusted with, and of which replaced which.
 
 A card's number is nowhere: `uid_hash` is the vault's keyed hash of it.
 """
@@ -15,6 +15,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+from backend.columns import by, number, of
 from backend.ledger.schema import Unsigned64, ledger_column, metadata
 
 # Which version of the town's keys is written on a chip, from a moment on.
@@ -62,4 +63,19 @@ plain_cap = Table(
     CheckConstraint("daily_g >= 0 AND daily_amount >= 0", name="caps"),
 )
 
-APPEND_ONLY = ("secure_card", "card_message", "plain_cap")
+# A card is replaced once, and a new one takes the place of one.
+card_swap = Table(
+    "card_swap",
+    metadata,
+    ledger_column(),
+    number("old_card_id"),
+    number("new_card_id"),
+    number("swapped_s"),
+    by("decided_by"),
+    PrimaryKeyConstraint("ledger_id", "old_card_id"),
+    UniqueConstraint("ledger_id", "new_card_id"),
+    of("old_card_id", "card"),
+    of("new_card_id", "card"),
+)
+
+APPEND_ONLY = ("card_swap", "secure_card", "card_message", "plain_cap")

@@ -87,6 +87,7 @@ def receive(
 )
 def redeem(body: RedemptionIn, who: Clerk, services: WithServices, key: Key) -> RedemptionOut:
     """Take credit and hand out compost, both or neither; answers the receipt."""
+    who.saw("redemptions:make", body.person_id)
     made = service.redeem(
         services,
         product_id=body.product_id,
@@ -106,7 +107,9 @@ def read_redemption(
     who.require_if_staff("redemptions:make")
     with services.read() as conn:
         found = service.redemption(conn, who.ledger_id, receipt)
-    who.require_theirs(found.person_id)
+    who.require_theirs(
+        found.person_id, "redemptions:make" if who.kind == "staff" else "statements:read"
+    )
     return _redemption(found)
 
 

@@ -108,6 +108,8 @@ def resolve_deposit(
     services: WithServices,
 ) -> ResolvedOut:
     """The last word on a waiting deposit: credit it to a person, or refuse it."""
+    if body.person_id is not None:
+        who.saw("deposits:resolve", body.person_id)
     made = resolving.resolve(
         services,
         device,

@@ -106,10 +106,11 @@ def claim_for_card(services: Services, uid_hash: bytes, *, decided_by: str) -> i
 def requeue(services: Services, device: str) -> dict[str, int]:
     """Try the kept bytes of a device again, after its key was registered; count the outcomes.
 
-    What is still not truly signed stays where it is.
+    What is still not truly signed stays where it is. Raises NotFound.
     """
     mine = (t.refused.c.ledger_id == services.ledger_id, t.refused.c.device == device)
     with services.read() as conn:
+        devices.device(conn, services.ledger_id, device)
         rows = conn.execute(select(t.refused).where(*mine).limit(keeping.KEPT_PER_DEVICE)).all()
         view = services.facts.view(conn)
         signed: list[tuple[bytes, int | None, Signed]] = []

@@ -162,6 +162,7 @@ def open_account(
     person_id: RowId, body: PurseIn, who: Enroller, services: WithServices
 ) -> PurseOut:
     """Open a person's account in a further currency."""
+    who.saw("people:enrol", person_id)
     with services.begin() as conn:
         account_id = service.open_account(
             conn,

@@ -28,6 +28,7 @@ def enrol(body: PersonIn, who: Enroller, services: WithServices) -> PersonOut:
             language=body.language,
             now_s=services.now_s(),
         )
+        who.saw("people:enrol", made.id)
     return _person(made)
 
 
@@ -42,6 +43,7 @@ def find(
     """People whose name contains a text, paged by id."""
     with services.read() as conn:
         found = service.find(conn, who.ledger_id, name, after=after, limit=limit)
+    who.saw("people:find", *(each.id for each in found))
     return [_person(each) for each in found]
 
 

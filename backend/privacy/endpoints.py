@@ -42,4 +42,5 @@ def read_export_csv(person_id: RowId, who: SignedIn, services: WithServices) -> 
 @router.post("/{person_id}/erasure", responses=problems(401, 403, 404, 409, 422, 503))
 def erase(person_id: RowId, body: ErasureIn, who: Eraser, services: WithServices) -> Erased:
     """Erase a person for ever. Refused while they have or owe money, or something waits."""
+    who.saw("people:erase", person_id)
     return service.erase(services, person_id, reason=body.reason, decided_by=who.signature)

@@ -129,12 +129,17 @@ def seen_by(conn: Connection, who: Who, transfers: Sequence[Transfer]) -> tuple[
     Raises Forbidden for staff without the scope, NotFound if there is nothing for a resident.
     """
     who.require_if_staff("transfers:read")
+    ends = {end for t in transfers for end in (t.debit_account_id, t.credit_account_id)}
+    owners = accounts.owners(conn, who.ledger_id, ends)
     if who.kind != "resident":
+        who.saw("transfers:read", *sorted(set(owners.values())))
         return tuple(transfers)
-    mine = accounts.owned(conn, who.ledger_id, who.id)
+    theirs = who.reach("statements:read")
+    mine = {account_id for account_id, person_id in owners.items() if person_id in theirs}
     seen = tuple(t for t in transfers if mine & {t.debit_account_id, t.credit_account_id})
     if not seen:
         raise NotFound("There is no such transfer of yours.")
+    who.saw("statements:read", *sorted({owners[account_id] for account_id in mine}))
     return seen
 
 

@@ -5,11 +5,12 @@ from typing import Annotated
 
 from fastapi import Form, Response
 
-from backend.access import service as access
-from backend.access.dependencies import COOKIE, address_of
+from backend.access import signing_in
+from backend.access.dependencies import COOKIE, place_of
 from backend.access.endpoints import set_cookie
-from backend.access.service import SignIn, Who
-from backend.errors import BadLogin, LockedOut
+from backend.access.service import Who
+from backend.access.signing_in import SignIn
+from backend.errors import LockedOut, NotSignedIn
 from backend.recovery.guard import open_in_recovery
 from dashboards.page import AnyPage, Page, page_router
 
@@ -31,10 +32,10 @@ def show_staff_form(page: AnyPage) -> Response:
 @router.post("/sign-in")
 @open_in_recovery
 def sign_in_resident(page: AnyPage, number: Name, pin: Secret) -> Response:
-    address = address_of(page.request)
+    place = place_of(page.request)
     return _enter(
         page,
-        lambda: access.sign_in_resident(page.services, number, pin, address),
+        lambda: signing_in.resident(page.services, number, pin, place),
         template="access/resident.html",
         number=number,
     )
@@ -42,11 +43,13 @@ def sign_in_resident(page: AnyPage, number: Name, pin: Secret) -> Response:
 
 @router.post("/staff/sign-in")
 @open_in_recovery
-def sign_in_staff(page: AnyPage, login: Name, password: Secret) -> Response:
-    address = address_of(page.request)
+def sign_in_staff(
+    page: AnyPage, login: Name, password: Secret, code: Annotated[str, Form(max_length=32)] = ""
+) -> Response:
+    place = place_of(page.request)
     return _enter(
         page,
-        lambda: access.sign_in_staff(page.services, login, password, address),
+        lambda: signing_in.staff(page.services, login, password, place, code),
         template="access/staff.html",
         login=login,
     )
@@ -57,7 +60,7 @@ def sign_in_staff(page: AnyPage, login: Name, password: Secret) -> Response:
 def sign_out(page: AnyPage) -> Response:
     token = page.request.cookies.get(COOKIE)
     if token:
-        access.sign_out(page.services, token)
+        signing_in.out(page.services, token)
     response = page.go("/")
     response.delete_cookie(COOKIE)
     return response
@@ -77,7 +80,7 @@ def home_of(who: Who | None) -> str | None:
 def _enter(page: Page, sign_in: Callable[[], SignIn], template: str, **typed: str) -> Response:
     try:
         made = sign_in()
-    except (BadLogin, LockedOut) as error:
+    except (NotSignedIn, LockedOut) as error:
         refusal = page.refusal(error)
         return page.html(template, status=error.status, refusal=refusal, **typed)
     response = page.go(home_of(made.who) or "/")

@@ -120,6 +120,8 @@ def show_receipt(page: Desk, number: Annotated[str, Path(max_length=32)]) -> Res
     with page.services.read() as conn:
         made = compost.redemption(conn, ledger_id, number)
         person = people.person(conn, ledger_id, made.person_id)
+        if page.who is not None:
+            page.who.saw("redemptions:make", person.id)
         lines = balances.statement(
             conn, ledger_id, person.account_id, before_id=made.group_id + 1, limit=1
         )
@@ -157,6 +159,8 @@ def _ask_again(page: Page, typed: str, refusal: str, status: int) -> Response:
 def _desk(page: Page, person_id: int) -> tuple[Person, int, list[Product]]:
     """Return the person, what they can spend, and what can be had."""
     services = page.services
+    if page.who is not None:
+        page.who.saw("redemptions:make", person_id)
     with services.read() as conn:
         person = people.person(conn, services.ledger_id, person_id)
         balance = balances.balance(conn, services.ledger_id, person.account_id).available

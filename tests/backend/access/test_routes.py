@@ -1,6 +1,7 @@
 """Every route, every role: who may, in one table; and the OpenAPI document tells the truth."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -11,10 +12,10 @@ from tests.backend.village import MORE_ROLES, Town
 from tests.backend.village import ROLES as FIRST_ROLES
 
 STAFF = FIRST_ROLES | MORE_ROLES
-PUBLIC, GATEWAY, SIGNED_IN = "public", "gateway", "signed in"
+PUBLIC, GATEWAY, SIGNED_IN, STAFF_ONLY = "public", "gateway", "signed in", "staff"
 WATCHER = "watcher"  # a program of this machine, whoever is signed in
 
-# (method, path): who may: PUBLIC, GATEWAY, SIGNED_IN, a scope, "own or <scope>", or
+# (method, path): who may: PUBLIC, GATEWAY, SIGNED_IN, STAFF_ONLY, a scope, "own or <scope>", or
 # "theirs or <scope>" where every resident may ask and finds nothing of anybody else's.
 WHO_MAY = {
     ("GET", "/healthz"): PUBLIC,
@@ -33,6 +34,14 @@ WHO_MAY = {
     ("DELETE", "/v1/staff/{staff_id}"): "staff:write",
     ("POST", "/v1/gateways"): "gateways:write",
     ("DELETE", "/v1/gateways/{gateway_id}"): "gateways:write",
+    ("GET", "/v1/counters"): "gateways:write",
+    ("POST", "/v1/counters"): "gateways:write",
+    ("DELETE", "/v1/counters/{counter_id}"): "gateways:write",
+    ("POST", "/v1/sessions/mine/second-factor"): STAFF_ONLY,
+    ("PUT", "/v1/sessions/mine/second-factor"): STAFF_ONLY,
+    ("DELETE", "/v1/staff/{staff_id}/second-factor"): "staff:write",
+    ("GET", "/v1/audit"): "audit:read",
+    ("GET", "/v1/people/{person_id}/audit"): "own or audit:read",
     ("POST", "/v1/uplink"): GATEWAY,
     ("POST", "/v1/telemetry"): GATEWAY,
     ("POST", "/v1/people"): "people:enrol",
@@ -119,6 +128,11 @@ WHO_MAY = {
     ("GET", "/v1/people/{person_id}/transfers/{transfer_id}/leaf"): "own or statements:read",
 }
 
+LAST = ("/v1/people/{person_id}/erasure", "/v1/cards/{number}/block")
+# Refusals of what was sent, by somebody who may send it.
+OF_THINGS = ("bad_code",)
+NOBODYS: Mapping[str, Any] = {}
+
 # A body that passes the schema, so that what is tested is the permission and not the form.
 BODIES: dict[str, dict[str, Any]] = {
     "/v1/points": {"name": "New point"},
@@ -131,6 +145,8 @@ BODIES: dict[str, dict[str, Any]] = {
         "password": "long enough",
     },
     "/v1/gateways": {"name": "gateway-9", "public_key": "aa" * 32},
+    "/v1/counters": {"name": "counter-9"},
+    "/v1/sessions/mine/second-factor": {"code": "1"},
     "/v1/people": {"name": "New"},
     "/v1/people/{person_id}/cards": {"uid": "04aabbcc", "pin": "1357"},
     "/v1/card-caps": {"daily_g": 5000},
@@ -175,9 +191,11 @@ def routes(town: Town) -> dict[tuple[str, str], set[int]]:
     }
 
 
-def call(town: Town, client: Any, method: str, path: str) -> Any:
-    """Ask a route about things of Amal's, or things that exist once."""
-    names = {
+def call(
+    town: Town, client: Any, method: str, path: str, others: Mapping[str, Any] = NOBODYS
+) -> Any:
+    """Ask a route about things of Amal's, or things that exist once, or about others' things."""
+    names: dict[str, Any] = {
         "person_id": town.amal.id,
         "number": town.numbers["amal"],
         "device": "bin-1",
@@ -197,12 +215,17 @@ def call(town: Town, client: Any, method: str, path: str) -> Any:
         "hold_id": 1,
         "currency": "credit",
         "month": 202611,
+        "counter_id": 999,
+        **others,
     }
     url = re.sub(r"\{(\w+)\}", lambda found: str(names[found[1]]), path)
     body = None if method in ("GET", "DELETE") else BODIES.get(path)
+    body = dict(body) if body is not None else None
     if path == "/v1/transfers":
         ends = {"debit_account_id": town.amal.account_id, "credit_account_id": 424242}
         body = {"legs": [{**ends, "amount": 1}]}
+    if isinstance(body, dict):
+        body |= {name: others[name] for name in set(body) & set(others) if name.endswith("_id")}
     return client.request(method, url, json=body, headers={"Idempotency-Key": "k"})
 
 
@@ -222,8 +245,7 @@ def test_every_route_is_in_the_table_and_in_the_document(small_town: Town) -> No
 def test_only_who_may_gets_in(small_town: Town, role: str | None) -> None:
     documented = routes(small_town)
     # Who is blocked or erased signs in no more, so that comes last of all.
-    last = ("/block", "/erasure")
-    for (method, path), who in sorted(WHO_MAY.items(), key=lambda row: row[0][1].endswith(last)):
+    for (method, path), who in sorted(WHO_MAY.items(), key=lambda row: _last(row[0][1])):
         # Signing out would spoil what comes after.
         client = small_town.browser(role) if role else small_town.client
         answer = call(small_town, client, method, path)
@@ -233,11 +255,16 @@ def test_only_who_may_gets_in(small_town: Town, role: str | None) -> None:
         assert answer.status_code < 500, place
         if answer.status_code >= 400:
             assert answer.headers["content-type"] == "application/problem+json", place
-        refused = answer.status_code in (401, 403)
+        refused = answer.status_code in (401, 403) and answer.json()["code"] not in OF_THINGS
         if path.startswith("/v1/sessions/") and who == PUBLIC:
             assert refused, place  # the name and the number are made up
         else:
             assert refused == (not _may(role, who)), place
+
+
+def _last(path: str) -> int:
+    """A blocked card signs nobody in, and of whoever is erased little is left to ask for."""
+    return 1 + LAST.index(path) if path in LAST else 0
 
 
 def _may(role: str | None, who: str) -> bool:
@@ -245,6 +272,8 @@ def _may(role: str | None, who: str) -> bool:
         return True
     if who in (GATEWAY, WATCHER) or role is None:
         return False
+    if who == STAFF_ONLY:
+        return role in STAFF
     if who == SIGNED_IN:
         return True
     if who == "payer":
@@ -256,6 +285,29 @@ def _may(role: str | None, who: str) -> bool:
 
 def test_every_role_of_staff_is_tried_and_none_reaches_only_its_own() -> None:
     assert set(STAFF.values()) == set(STAFF_ROLES) == set(ROLES) - set(REACH_OWN)
+
+
+ABOUT_SOMEBODY = re.compile(r"\{(person_id|number|account_id)\}")
+
+
+def test_whoever_of_the_staff_reaches_a_person_is_in_their_log(small_town: Town) -> None:
+    """By the same table: no route that names somebody is left out."""
+    administrator = small_town.browser("administrator")
+    unseen = {("PUT", path) for path in MERCHANTS_AND_LIMITS}
+    for method, path in sorted(set(WHO_MAY) - unseen, key=lambda row: row[1] == LAST[0]):
+        if not ABOUT_SOMEBODY.search(path) or WHO_MAY[method, path] == PUBLIC:
+            continue
+        before = small_town.services.audit.lines(person_id=small_town.amal.id, limit=1)
+
+        call(small_town, administrator, method, path)
+
+        newest = small_town.services.audit.lines(person_id=small_town.amal.id, limit=1)
+        assert newest != before, f"{method} {path} was not noted"
+        assert newest[0].actor.role == "administrator"
+
+
+# What a town decides about an account stays in the log without a person's number.
+MERCHANTS_AND_LIMITS = ("/v1/accounts/{account_id}/merchant", "/v1/accounts/{account_id}/limits")
 
 
 def test_a_resident_cannot_find_or_block_anothers_card(small_town: Town) -> None:

@@ -1,22 +1,30 @@
 """Signing in: what is kept, how long it lasts, when it is refused."""
 
+import re
+
 import pytest
 from argon2 import PasswordHasher, Type
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import select
 
 from backend import db
 from backend.access import service as access
+from backend.access import signing_in, tries
 from backend.access import tables as t
 from backend.access.dependencies import COOKIE
-from backend.access.sessions import ADDRESS_LIMIT, LIMIT, WINDOW_S
+from backend.access.sessions import BUCKETS, bucket
+from backend.access.signing_in import From
+from backend.access.tries import ADDRESS_LIMIT, DAY_S, LIMIT, NAME_LIMIT, WINDOW_S
 from backend.cards import service as cards
 from backend.errors import BadLogin, LockedOut, UnknownRole, WeakPassword
+from backend.vault import Vault
 from tests.backend.village import PASSWORD, PIN, START_S, Town
 
 
 def wrong_pin(town: Town, number: str, address: str = "10.0.0.1") -> None:
     with pytest.raises(BadLogin):
-        access.sign_in_resident(town.services, number, "0000", address)
+        signing_in.resident(town.services, number, "0000", From(address))
 
 
 def test_a_session_cookie_is_out_of_scripts_reach(small_town: Town) -> None:
@@ -55,7 +63,7 @@ def test_signing_out_ends_the_session(small_town: Town) -> None:
 
     client.delete("/v1/sessions/mine")
 
-    assert access.who_is(small_town.services, token) is None
+    assert signing_in.who_is(small_town.services, token) is None
 
 
 def test_staff_who_left_are_out_at_once(town: Town) -> None:
@@ -65,30 +73,119 @@ def test_staff_who_left_are_out_at_once(town: Town) -> None:
 
     assert clerk.get("/v1/compost").status_code == 401
     with pytest.raises(BadLogin):
-        access.sign_in_staff(town.services, "clerk", PASSWORD, "10.0.0.1")
+        signing_in.staff(town.services, "clerk", PASSWORD, From("10.0.0.1"))
 
 
 def test_card_number_may_be_typed_with_blanks(small_town: Town) -> None:
     number = small_town.numbers["amal"]
 
-    made = access.sign_in_resident(
-        small_town.services, f"{number[:4]} {number[4:]}", PIN, "10.0.0.1"
+    made = signing_in.resident(
+        small_town.services, f"{number[:4]} {number[4:]}", PIN, From("10.0.0.1")
     )
 
     assert made.who.id == small_town.amal.id
 
 
-def test_many_wrong_pins_lock_the_card_also_for_the_right_one(town: Town) -> None:
+def test_many_wrong_pins_lock_the_card_there_also_for_the_right_one(town: Town) -> None:
     number = town.numbers["amal"]
     for _ in range(LIMIT):
         wrong_pin(town, number)
 
     with pytest.raises(LockedOut) as locked:
-        access.sign_in_resident(town.services, number, PIN, "10.0.0.2")
+        signing_in.resident(town.services, number, PIN, From("10.0.0.1"))
 
     assert locked.value.retry_after_s == WINDOW_S
+    assert signing_in.resident(town.services, number, PIN, From("10.0.0.2")).token
     town.clock.now_s += WINDOW_S
-    assert access.sign_in_resident(town.services, number, PIN, "10.0.0.2").token
+    assert signing_in.resident(town.services, number, PIN, From("10.0.0.1")).token
+
+
+def try_from_everywhere(town: Town, number: str) -> None:
+    """A stranger with many addresses uses up what a name is allowed in a day."""
+    for n in range(NAME_LIMIT):
+        wrong_pin(town, number, f"10.9.{n}.1")
+
+
+def test_a_stranger_cannot_lock_out_a_browser_that_is_known(town: Town) -> None:
+    number = town.numbers["amal"]
+    known = signing_in.resident(town.services, number, PIN, From("10.0.0.1")).known
+    try_from_everywhere(town, number)
+
+    with pytest.raises(LockedOut) as locked:
+        signing_in.resident(town.services, number, PIN, From("10.0.0.2"))
+
+    assert locked.value.retry_after_s == DAY_S
+    assert signing_in.resident(town.services, number, PIN, From("10.0.0.2", known)).token
+
+
+def test_a_browser_that_is_known_is_counted_by_itself(small_town: Town) -> None:
+    number = small_town.numbers["amal"]
+    known = signing_in.resident(small_town.services, number, PIN, From("10.0.0.1")).known
+    for _ in range(LIMIT):
+        with pytest.raises(BadLogin):
+            signing_in.resident(small_town.services, number, "0000", From("10.0.0.1", known))
+
+    with pytest.raises(LockedOut):
+        signing_in.resident(small_town.services, number, PIN, From("10.0.0.1", known))
+
+    assert signing_in.resident(small_town.services, number, PIN, From("10.0.0.1")).token
+
+
+def test_a_browser_is_known_for_the_names_that_signed_in_there_alone(small_town: Town) -> None:
+    services, place = small_town.services, From("10.0.0.1")
+    amal = signing_in.resident(services, small_town.numbers["amal"], PIN, place).known
+    number = small_town.numbers["bassam"]
+    try_from_everywhere(small_town, number)
+
+    for known in (amal, amal[:-1], "forged.mark", "~~", "x" * 4000):
+        with pytest.raises(LockedOut):
+            signing_in.resident(services, number, PIN, From("10.0.0.3", known))
+
+
+def test_a_family_shares_a_browser(small_town: Town) -> None:
+    services, known = small_town.services, ""
+    for name in ("amal", "bassam"):
+        number = small_town.numbers[name]
+        known = signing_in.resident(services, number, PIN, From("10.0.0.1", known)).known
+    try_from_everywhere(small_town, small_town.numbers["amal"])
+
+    place = From("10.0.0.5", known)
+    assert signing_in.resident(services, small_town.numbers["amal"], PIN, place).known == known
+
+
+@given(st.text(max_size=40))
+def test_made_up_names_are_counted_in_a_bounded_space(name: str) -> None:
+    count = tries.counts(Vault(b"v" * 32), name, name, name)[0]
+
+    assert re.fullmatch("[0-9a-f]{5}", bucket(count.name))
+    assert BUCKETS == 16**5
+
+
+def test_tries_are_forgotten_when_their_day_is_over(town: Town) -> None:
+    wrong_pin(town, town.numbers["amal"])
+    engine = town.services.sessions._engine
+
+    def kept() -> int:
+        with db.read(engine) as conn:
+            return len(conn.execute(select(t.wrong_try)).all())
+
+    assert kept() == 3
+    town.services.sessions.forget(town.clock.now_s + DAY_S)
+    assert kept() == 3
+    town.services.sessions.forget(town.clock.now_s + DAY_S + 1)
+    assert kept() == 0
+
+
+@pytest.mark.parametrize(
+    ("address", "subscriber"),
+    [
+        ("10.0.0.1", "10.0.0.1"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+        ("testclient", "testclient"),
+    ],
+)
+def test_an_address_is_what_one_subscriber_has(address: str, subscriber: str) -> None:
+    assert tries.network(address) == subscriber
 
 
 def test_a_locked_card_answers_429_with_retry_after(small_town: Town) -> None:
@@ -106,19 +203,21 @@ def test_a_locked_card_answers_429_with_retry_after(small_town: Town) -> None:
 def test_the_right_pin_washes_a_name_but_not_an_address_clean(small_town: Town) -> None:
     for number in range(ADDRESS_LIMIT - 1):
         wrong_pin(small_town, f"{number:08d}")
-    access.sign_in_resident(small_town.services, small_town.numbers["amal"], PIN, "10.0.0.1")
+    signing_in.resident(small_town.services, small_town.numbers["amal"], PIN, From("10.0.0.1"))
     wrong_pin(small_town, "99999999")
 
     with pytest.raises(LockedOut):
-        access.sign_in_resident(small_town.services, small_town.numbers["bassam"], PIN, "10.0.0.1")
+        signing_in.resident(
+            small_town.services, small_town.numbers["bassam"], PIN, From("10.0.0.1")
+        )
 
 
 def test_one_persons_tries_do_not_lock_another(small_town: Town) -> None:
     for _ in range(LIMIT):
         wrong_pin(small_town, small_town.numbers["amal"])
 
-    assert access.sign_in_resident(
-        small_town.services, small_town.numbers["bassam"], PIN, "10.0.0.9"
+    assert signing_in.resident(
+        small_town.services, small_town.numbers["bassam"], PIN, From("10.0.0.9")
     ).token
 
 
@@ -166,7 +265,7 @@ def test_a_blocked_card_signs_nobody_in(small_town: Town) -> None:
         cards.block(conn, 1, number, decided_by="clerk", from_s=small_town.clock.now_s)
 
     with pytest.raises(BadLogin, match="blocked"):
-        access.sign_in_resident(small_town.services, number, PIN, "10.0.0.1")
+        signing_in.resident(small_town.services, number, PIN, From("10.0.0.1"))
 
 
 def test_passwords_cost_whoever_guesses_what_owasp_asks(quick_hashes: PasswordHasher) -> None:
