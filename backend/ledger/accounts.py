@@ -18,6 +18,8 @@ COMPOST = 2
 ISSUER = 1
 SUSPENSE = 2
 REDEEMED = 3
+# Pays what was sold offline beyond a payer's balance; what it owes is the town's to make good.
+SHORTFALL = 4
 STOCK_SOURCE = 10
 STOCK = 11
 HANDED_OUT = 12
@@ -31,6 +33,7 @@ _SYSTEM = (
     (ISSUER, CREDIT, None),
     (SUSPENSE, CREDIT, 0),
     (REDEEMED, CREDIT, 0),
+    (SHORTFALL, CREDIT, None),
     (STOCK_SOURCE, COMPOST, None),
     (STOCK, COMPOST, 0),
     (HANDED_OUT, COMPOST, 0),

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Table
 
 from backend.ledger import tables as t
-from backend.ledger.booking import Sheet
+from backend.ledger.sheet import Sheet
 from backend.ledger.store import Store
 
 
@@ -56,6 +56,11 @@ class Ahead:
 
     def _whole(self, rows: Sequence[Any]) -> int:
         return len(rows) - len(rows) % self._block
+
+
+def new_writer(ledger_id: int) -> ThreadPoolExecutor:
+    """The writing thread of a ledger, named after its poster's; it begins with its first block."""
+    return ThreadPoolExecutor(1, thread_name_prefix=f"poster-{ledger_id}-writes")
 
 
 @contextmanager

@@ -6,14 +6,15 @@ spoil its neighbours.
 """
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from backend.ledger.accounts import CREDIT, ISSUER, SUSPENSE
+from backend.ledger.accounts import CREDIT, ISSUER, SHORTFALL, SUSPENSE
 from backend.ledger.corrections import Left, correct
 from backend.ledger.errors import BadGroup, BadTime, LedgerError
 from backend.ledger.repeats import Replay, remember, replayed
 from backend.ledger.rules import Rules, check
-from backend.ledger.tiles import TileRow
+from backend.ledger.sales import SHORT, parts
+from backend.ledger.sheet import Budget, Sheet
 from backend.ledger.transfers import (
     CREDITED,
     HELD,
@@ -32,6 +33,7 @@ from backend.ledger.transfers import (
     Outcome,
     Posted,
     Purses,
+    Sale,
     State,
     Suspend,
     TransferRow,
@@ -44,12 +46,15 @@ from backend.ledger.transfers import (
 )
 
 if TYPE_CHECKING:
-    from sqlalchemy import Table
-
     from backend.ledger.holds import OpenHold
 
 RecordName = tuple[int, int, int]
 _NO_NAME: tuple[None, None, None] = (None, None, None)
+# Accounts without a limit, which no group may debit, and why.
+RESERVED = {
+    ISSUER: "Credits are minted from signed records alone.",
+    SHORTFALL: "The shortfall account pays for sales that were made offline alone.",
+}
 
 
 class Known(NamedTuple):
@@ -87,50 +92,6 @@ class Waiting:
     effective_s: int
     claimed: bool
     resolved: bool
-
-
-@dataclass(slots=True)
-class Budget:
-    """A period [from_s, until_s) of recorded time and what may be minted in it."""
-
-    from_s: int
-    until_s: int
-    amount: int
-    spent: int
-    decided_by: str
-
-    @property
-    def left(self) -> int:
-        return self.amount - self.spent
-
-
-@dataclass(slots=True)
-class Sheet:
-    """The rows of one transaction, by table."""
-
-    transfers: list[TransferRow] = field(default_factory=list)
-    records: list[tuple[Any, ...]] = field(default_factory=list)
-    quarantined: list[tuple[Any, ...]] = field(default_factory=list)
-    claims: list[tuple[Any, ...]] = field(default_factory=list)
-    claims_opened: list[tuple[Any, ...]] = field(default_factory=list)
-    claims_ended: list[tuple[Any, ...]] = field(default_factory=list)
-    resolutions: list[tuple[Any, ...]] = field(default_factory=list)
-    idempotency: list[tuple[Any, ...]] = field(default_factory=list)
-    terms: list[tuple[Any, ...]] = field(default_factory=list)
-    notices: list[tuple[Any, ...]] = field(default_factory=list)
-    hold_terms: list[tuple[Any, ...]] = field(default_factory=list)
-    holds_opened: list[tuple[Any, ...]] = field(default_factory=list)
-    holds_ended: list[int] = field(default_factory=list)
-    budgets: list[Budget] = field(default_factory=list)
-    tiles: list[TileRow] = field(default_factory=list)
-    rows: "list[tuple[Table, dict[str, Any]]]" = field(default_factory=list)
-    # How many of the transfers and records are being written already.
-    transfers_ahead: int = 0
-    records_ahead: int = 0
-
-    def __bool__(self) -> bool:
-        """Whether there is anything to write."""
-        return any(getattr(self, name) for name in self.__slots__)
 
 
 @dataclass(slots=True)
@@ -180,8 +141,8 @@ def book_group(books: Books, group: Group) -> Posted:
         return posted
     left: dict[int, Left] = {}
     for leg in group.legs:
-        if leg.debit == ISSUER:
-            raise BadGroup("Credits are minted from signed records alone.")
+        if leg.debit in RESERVED:
+            raise BadGroup(RESERVED[leg.debit])
         if leg.hold is not None:
             _check_hold(books, leg.hold)
         if leg.corrects_id is not None:
@@ -315,6 +276,8 @@ def book_entry(books: Books, entry: Entry) -> Outcome:
             outcome, account_id = _held(wanted.reason, wanted.amount), wanted.account_id
         case Note():
             outcome = Outcome(NOTED, wanted.reason, 0, None, None, False)
+        case Sale():
+            outcome, account_id = _sell(books, entry, wanted), wanted.payer_id
     _write_record(books, entry, outcome, account_id)
     books.known[name] = Known(key.hash, outcome)
     return outcome
@@ -350,6 +313,19 @@ def _suspend(books: Books, entry: Entry, wanted: Suspend) -> Outcome:
     if wanted.amount > 0 and books.affords(wanted.amount):
         transfer_id = mint(books, SUSPENSE, wanted.amount, entry.effective_s, key[:3], key.hash)
     return Outcome(SUSPENDED, wanted.reason, wanted.amount, None, transfer_id, False)
+
+
+def _sell(books: Books, entry: Entry, sale: Sale) -> Outcome:
+    """Both parts of a sale, the payer's and the town's, as one group."""
+    key, group_id, taken = entry.key, books.next_id, parts(books.purses, sale)
+    for leg, part in enumerate(taken):
+        move(books.purses, part.debit, sale.payee_id, part.amount)
+        write_transfer(
+            books, part.debit, sale.payee_id, part.amount, part.code, entry.effective_s,
+            group_id=group_id, name=key[:3], leg=leg, record_hash=key.hash,
+        )  # fmt: skip
+    reason = SHORT if taken[-1].code == Code.SHORTFALL else ""
+    return Outcome(NOTED, reason, sale.amount, None, None, False)
 
 
 def _held(reason: str, amount: int) -> Outcome:

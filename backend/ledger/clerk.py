@@ -7,7 +7,6 @@ between: then the head row under the lock is the very one that this clerk wrote 
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,17 +17,18 @@ from sqlalchemy.exc import SQLAlchemyError
 from backend import db
 from backend.ledger import booking, holds, loading, log, notices, repeats, resolve, rules, tiles
 from backend.ledger import tables as t
-from backend.ledger.accounts import ISSUER, SUSPENSE
-from backend.ledger.ahead import writing_ahead
-from backend.ledger.booking import Books, Budget
+from backend.ledger.accounts import ISSUER, SHORTFALL, SUSPENSE
+from backend.ledger.ahead import new_writer, writing_ahead
+from backend.ledger.booking import Books
 from backend.ledger.errors import ClockLeap, LedgerError, UnknownAccount
 from backend.ledger.holds import ExpireHolds, Settle, Void
 from backend.ledger.log import SignLog
 from backend.ledger.resolve import Amend, PayClaims, Resolution, SetBudget
 from backend.ledger.rules import RuleChange, Rules
+from backend.ledger.sheet import Budget
 from backend.ledger.store import Head, store_for
 from backend.ledger.tiles import Appender
-from backend.ledger.transfers import Credit, Entry, Group, Purses
+from backend.ledger.transfers import Credit, Entry, Group, Purses, Sale
 
 logger = logging.getLogger(__name__)
 
@@ -107,7 +107,7 @@ class Clerk:
         self._long: set[int] = set()
         self._issuer_tail = 0
         self._driver_error = engine.dialect.loaded_dbapi.Error
-        self._writer = self._new_writer()
+        self._writer = new_writer(ledger_id)
 
     def open(self) -> None:
         """Reads what waits to be folded, and brings the log up to date."""
@@ -121,11 +121,7 @@ class Clerk:
     def close(self) -> None:
         """Ends the writing thread; another one begins if there is more to book."""
         self._writer.shutdown()
-        self._writer = self._new_writer()
-
-    def _new_writer(self) -> ThreadPoolExecutor:
-        """Its thread begins with the first block that is written ahead."""
-        return ThreadPoolExecutor(1, thread_name_prefix=f"poster-{self._ledger_id}-writes")
+        self._writer = new_writer(self._ledger_id)
 
     def _open_log(self, conn: Connection, head: Head) -> None:
         """Writes the tiles of transfers that were booked while the log was off."""
@@ -382,8 +378,12 @@ def _sides(books: Books, requests: Iterable[Request]) -> tuple[set[int], set[int
     credits = {claim.account_id for claim in books.due}
     for request in requests:
         if type(request) is Entry:
-            if type(request.wanted) is Credit:
-                credits.add(request.wanted.account_id)
+            wanted = request.wanted
+            if type(wanted) is Credit:
+                credits.add(wanted.account_id)
+            elif type(wanted) is Sale:
+                debits.update((wanted.payer_id, SHORTFALL))
+                credits.add(wanted.payee_id)
         elif type(request) is Group:
             debits.update([leg.debit for leg in request.legs])
             credits.update([leg.credit for leg in request.legs])

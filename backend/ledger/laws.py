@@ -66,8 +66,22 @@ LAWS = (
         "a transfer of a record is not the one its record or resolution speaks of",
         f"""SELECT x.id FROM transfer x LEFT JOIN record r ON {_same("r", "x")}
         LEFT JOIN resolution s ON {_same("s", "x")}
-        WHERE x.ledger_id = :l AND x.source_id IS NOT NULL
+        WHERE x.ledger_id = :l AND x.source_id IS NOT NULL AND x.code NOT IN (11, 12)
         AND x.id <> coalesce(r.transfer_id, 0) AND x.id <> coalesce(s.transfer_id, 0)""",
+    ),
+    Law(
+        "I4",
+        "a sale is not what was paid for it",
+        f"""SELECT r.source_id, r.epoch, r.seq, r.amount FROM record r
+        WHERE r.ledger_id = :l AND (r.outcome = 'noted' OR r.kind = 'sale') AND r.amount <> (
+        SELECT coalesce(sum(x.amount), 0) FROM transfer x WHERE {_same("x", "r")}
+        AND x.hash = r.hash AND x.code IN (11, 12))""",
+    ),
+    Law(
+        "I4",
+        "what a payer lacked was not borne by the shortfall account, or without a sale",
+        """SELECT id FROM transfer WHERE ledger_id = :l AND ((debit = 4) <> (code = 12)
+        OR (code IN (11, 12) AND source_id IS NULL))""",
     ),
     Law(
         "I8",

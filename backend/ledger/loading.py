@@ -10,11 +10,12 @@ from sqlalchemy import Connection, Select, and_, func, select, tuple_
 from backend.ledger import tables as t
 from backend.ledger.accounts import ISSUER
 from backend.ledger.balances import MOVES, NOT_MINTED, balance_query, by_side
-from backend.ledger.booking import Budget, ClaimDue, RecordName, Waiting
+from backend.ledger.booking import ClaimDue, RecordName, Waiting
 from backend.ledger.corrections import Left
 from backend.ledger.errors import Refused, restored
 from backend.ledger.holds import DUE, OpenHold, Settle, Void
 from backend.ledger.repeats import Replay
+from backend.ledger.sheet import Budget
 from backend.ledger.transfers import (
     MAX_LEGS,
     Code,
@@ -150,6 +151,7 @@ def corrected(conn: Connection, ledger_id: int, transfer_ids: Collection[int]) -
     taken = (
         select(func.coalesce(func.sum(back.amount), 0))
         .where(back.ledger_id == row.ledger_id, back.corrects_id == row.id, back.state.in_(MOVES))
+        .where(back.source_id.is_(None))
         .scalar_subquery()
     )
     found: dict[int, Left] = {}

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from backend.ledger.accounts import CREDIT, ISSUER, SUSPENSE
 from backend.ledger.booking import (
     Books,
-    Budget,
     ClaimDue,
     RecordName,
     Waiting,
@@ -28,6 +27,7 @@ from backend.ledger.errors import (
     UnknownAccount,
     UnknownRecord,
 )
+from backend.ledger.sheet import Budget
 from backend.ledger.transfers import (
     CREDITED,
     HELD,

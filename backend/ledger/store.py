@@ -33,14 +33,10 @@ from backend.ledger import rule_tables as r
 from backend.ledger import tables as t
 from backend.ledger.accounts import ISSUER
 from backend.ledger.balances import balance_query
-from backend.ledger.booking import (
-    Books,
-    Known,
-    RecordName,
-    Sheet,
-)
+from backend.ledger.booking import Books, Known, RecordName
 from backend.ledger.errors import UnknownAccount
 from backend.ledger.loading import chunks
+from backend.ledger.sheet import Sheet
 from backend.ledger.transfers import (
     Outcome,
     signed64,

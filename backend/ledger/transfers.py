@@ -46,6 +46,9 @@ class Code(IntEnum):
     # Money that the town itself issues, and that comes back to it.
     ISSUE = 9
     RETIRE = 10
+    # What a counter sold while it could not ask: the payer's part, and what the town bears.
+    SALE = 11
+    SHORTFALL = 12
 
 
 class State(IntEnum):
@@ -132,6 +135,19 @@ class Note:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Sale:
+    """What a counter handed over while it could not ask: the payee is paid in full.
+
+    The payer gives what is available, and an account of the town's the shortfall.
+    """
+
+    payer_id: int
+    payee_id: int
+    amount: int
+
+
+# What may be wanted of a device's record.
 Wanted = Credit | Suspend | Hold | Note
 
 
@@ -149,7 +165,7 @@ class Entry:
     jws: bytes
     received_s: int
     effective_s: int
-    wanted: Wanted
+    wanted: Wanted | Sale
     attestation_id: int | None = None
     basis: str = "device"
     point_id: int | None = None

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from backend.ledger import errors
-from backend.ledger.accounts import CREDIT, ISSUER, SUSPENSE
+from backend.ledger.accounts import CREDIT, ISSUER, SHORTFALL, SUSPENSE
 from backend.ledger.holds import ExpireHolds, Settle, Void
 from backend.ledger.resolve import Amend, PayClaims, Resolution, SetBudget
 from backend.ledger.rules import AllowCrossing, AllowSpending, NameMerchant
-from backend.ledger.transfers import Credit, Entry, Group, Hold, Leg, Suspend
+from backend.ledger.transfers import Credit, Entry, Group, Hold, Leg, Sale, Suspend
 
 Broken = set[type[Exception]]
 Answer = tuple[Any, ...] | Broken
@@ -191,7 +191,7 @@ class Model:
         """What is wrong with a leg, whatever money there is."""
         if not 0 < leg.amount <= LARGEST:
             yield errors.BadAmount
-        if leg.debit in (leg.credit, ISSUER):
+        if leg.debit in (leg.credit, ISSUER, SHORTFALL):
             yield errors.BadGroup
         if leg.hold and not 0 < leg.hold.expires_s - self.now_s <= TWO_YEARS_S:
             yield errors.BadTime
@@ -308,6 +308,8 @@ class Model:
             if known.hash != entry.key.hash:
                 return ("quarantined", 0, None)
             return (known.outcome, known.amount, known.transfer_id)
+        if isinstance(wanted, Sale):
+            return self._sale(entry, wanted)
         assert isinstance(wanted, Credit | Suspend | Hold)
         outcome, state, number = "held", "unminted", None
         if isinstance(wanted, Credit):
@@ -330,6 +332,24 @@ class Model:
         made = Record(entry.key.hash, outcome, wanted.amount, number, state, entry.effective_s)
         self.records[seq] = made
         return (outcome, wanted.amount, number)
+
+    def _sale(self, entry: Entry, sale: Sale) -> Answer:
+        """Paid by whoever buys as far as it goes, the rest by the shortfall account."""
+        if sale.payer_id == sale.payee_id:
+            return {errors.BadGroup}
+        if broken := self.breaks(SHORTFALL, sale.payee_id, sale.amount):
+            return broken
+        payer, can = self.accounts.get(sale.payer_id), 0
+        if payer is not None and not payer.closed and payer.currency == CREDIT:
+            left = payer.balance - self.held(sale.payer_id) - (payer.low or 0)
+            can = sale.amount if payer.low is None else max(0, min(left, sale.amount))
+        for payer_id, amount in ((sale.payer_id, can), (SHORTFALL, sale.amount - can)):
+            if amount:
+                self._move(payer_id, sale.payee_id, amount)
+        self.records[entry.key.seq] = Record(
+            entry.key.hash, "noted", sale.amount, None, "final", entry.effective_s
+        )
+        return ("noted", sale.amount, None)
 
     def _promise(self, effective_s: int, seq: int, account_id: int, amount: int) -> None:
         self.blocked = True

@@ -72,7 +72,7 @@ def test_beancount_loads_it_without_a_complaint(lived: Town, tmp_path: Path) -> 
     assert errors == []
     kinds = [type(entry).__name__ for entry in entries]
     assert kinds.count("Transaction") == 302
-    assert kinds.count("Balance") == kinds.count("Open") == 8
+    assert kinds.count("Balance") == kinds.count("Open") == 9
 
 
 def test_further_kinds_of_money_go_along_with_their_rules(lived: Town, tmp_path: Path) -> None:

@@ -43,6 +43,7 @@ from backend.ledger.transfers import (
     Leg,
     Outcome,
     Posted,
+    Sale,
     Suspend,
 )
 from backend.ledger.verify import verify
@@ -113,6 +114,7 @@ class Books(RuleBasedStateMachine):
             model.accounts[account_id] = Account(currency.get(place, accounts.CREDIT), low, None)
         model.accounts[accounts.ISSUER] = Account(accounts.CREDIT, None, None)
         model.accounts[accounts.SUSPENSE] = Account(accounts.CREDIT, 0, None)
+        model.accounts[accounts.SHORTFALL] = Account(accounts.CREDIT, None, None)
         self.ask(*[entry(100 + n, Credit(own[n], 100)) for n in MEMBERS])
         self.ask(Group(tuple(Leg(own[-1], own[n], 100, Code.ISSUE) for n in AID[:-1]), NOW_S))
 
@@ -200,10 +202,7 @@ class Books(RuleBasedStateMachine):
         credit, debit, whole = transfers[number - 1]
         if wrong:
             debit, credit = credit, debit
-        left = self.model.left.get(number, whole)
-        if not left:
-            return
-        amount = min(amount, left if 0 < left < whole else whole + 1)
+        amount = min(amount, whole + 1)
         leg = Leg(debit, credit, amount, Code.CORRECT, corrects_id=number)
         self.ask(self._keyed(key, lambda name: Group((leg,), NOW_S, name)))
 
@@ -239,6 +238,11 @@ class Books(RuleBasedStateMachine):
             "hold": Hold("new_epoch", account_id=account_id, amount=amount),
         }
         self.ask(entry(seq, made[wanted], words=words, effective_s=NOW_S - seq))
+
+    @rule(seq=seqs, amount=st.integers(1, 150), payer=members, payee=members)
+    def counter_tells_of_a_sale(self, seq: int, amount: int, payer: int, payee: int) -> None:
+        sale = Sale(self.ids[payer], self.ids[payee], amount)
+        self.ask(entry(200 + seq, sale, words=str(sale)))
 
     @rule(seq=seqs, who=members, refuse=st.booleans())
     def person_decides(self, seq: int, who: int, refuse: bool) -> None:
