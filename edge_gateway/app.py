@@ -45,7 +45,13 @@ class Gateway:
             dead_letters_max=settings.dead_letters_max,
             dead_letters_per_device=settings.dead_letters_per_device,
         )
-        self.broker = BrokerClient(settings, self._deliver, self._tend, self._confirm)
+        self.broker = BrokerClient(
+            settings,
+            self._deliver,
+            self._tend,
+            self._confirm,
+            retained=self.store.made_anew,
+        )
         self.uplink = Uplink(
             settings, self.store, Backend(settings, key), self.telemetry, self.broker.publish
         )

@@ -57,6 +57,8 @@ class BrokerClient:
         deliver: Callable[[list[Arrival]], None],
         tend: Callable[[], float],
         confirm: Callable[[int], None],
+        *,
+        retained: bool = False,
     ) -> None:
         self.connected = False
         self.problem = "not connected yet"
@@ -66,6 +68,7 @@ class BrokerClient:
         self._deliver = deliver
         self._tend = tend
         self._confirm = confirm
+        self._retained = retained
         self._connection = 0
         self._in_flight = settings.in_flight
         self._burst: list[Arrival] = []
@@ -270,7 +273,9 @@ class BrokerClient:
             log.warning("broker refuses the connection: %s", reason)
             return
         # Retained births come only with a new subscription, not at each reconnection.
-        new_only = SubscribeOptions.RETAIN_SEND_IF_NEW_SUB
+        # A gateway that lost its disk has forgotten the births that its session was given once.
+        retained = SubscribeOptions.RETAIN_SEND_ON_SUBSCRIBE
+        new_only = retained if self._retained else SubscribeOptions.RETAIN_SEND_IF_NEW_SUB
         client.subscribe(
             [
                 (contract.topic("+", channel), SubscribeOptions(qos, retainHandling=new_only))

@@ -52,6 +52,12 @@ CREATE TABLE IF NOT EXISTS dead (
 ) STRICT;
 CREATE INDEX IF NOT EXISTS dead_of_device ON dead (device, id);
 
+-- Since when this store remembers: `since_s`.
+CREATE TABLE IF NOT EXISTS about (
+    name TEXT PRIMARY KEY,
+    value INTEGER NOT NULL
+) STRICT;
+
 -- What restored backends have asked for, each once, and how many rows were found for it.
 CREATE TABLE IF NOT EXISTS again (
     id INTEGER PRIMARY KEY,

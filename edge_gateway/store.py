@@ -8,6 +8,7 @@ per call; every method that writes raises StoreError and changes nothing if the 
 import contextlib
 import sqlite3
 import threading
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from enum import IntEnum
 from pathlib import Path
@@ -75,6 +76,7 @@ class Store:
         self._dead_max = dead_letters_max
         self._dead_per_device = dead_letters_per_device
         path.parent.mkdir(parents=True, exist_ok=True)
+        self.made_anew = not path.exists()
         with _translated():
             self._db = sqlite3.connect(
                 path, timeout=BUSY_S, isolation_level=None, check_same_thread=False
@@ -84,6 +86,11 @@ class Store:
             self._db.execute("PRAGMA synchronous = FULL")
             self._db.execute("PRAGMA cache_size = -16000")  # KiB: the index's last pages of a town
             self._db.executescript(SCHEMA)
+            self._db.execute(
+                "INSERT OR IGNORE INTO about SELECT 'since_s', coalesce(min(received_s), ?)"
+                " FROM record",
+                (int(time.time()),),
+            )
         self._assert_durable()
 
     def _assert_durable(self) -> None:
@@ -259,6 +266,12 @@ class Store:
             ).rowcount
             db.execute("INSERT INTO again (id, found) VALUES (?, ?)", (again_id, found))
         return found
+
+    def since_s(self) -> int:
+        """From when on it has all that it acknowledged, but for what was kept long enough."""
+        with self._lock, _translated():
+            row = self._db.execute("SELECT value FROM about WHERE name = 'since_s'").fetchone()
+        return int(row[0])
 
     def waiting(self) -> int:
         """How many rows have not been answered yet."""

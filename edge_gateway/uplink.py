@@ -167,7 +167,13 @@ class Uplink:
         if self._asked is None:
             return None
         found = self._store.relay_for(self._asked.id, self._asked.since_s)
-        return {"id": self._asked.id, "found": found, "waiting": self._store.waiting()}
+        oldest_s = int(self._clock_s()) - self._settings.retention_s
+        return {
+            "id": self._asked.id,
+            "found": found,
+            "waiting": self._store.waiting(),
+            "since_s": max(0, oldest_s, self._store.since_s()),
+        }
 
     def _take_request(self, again: Again | None) -> None:
         """A restored backend asks until it has what it misses; each request is met once."""

@@ -25,6 +25,9 @@ def show(as_json: bool) -> int:
             said = f"relays {gateway.found} messages again, {gateway.waiting} of them still wait"
         typer.echo(f"gateway {gateway.name}: {said}")
     for device in found.devices:
+        if not device.missing:
+            typer.echo(f"bin {device.device}: is asked whether it has more than the books")
+            continue
         first = ", ".join(f"{gap.first}-{gap.last}" for gap in device.gaps[:5])
         typer.echo(f"bin {device.device}: {device.missing} records are missing ({first})")
     done = "Everything that is known of is here. Next: farz recovery --end"

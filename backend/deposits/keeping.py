@@ -62,6 +62,7 @@ def keep(
                 said.id,
                 found=said.found,
                 waiting=said.waiting,
+                since_s=said.since_s,
                 now_s=now_s,
             )
     return attestation_id

@@ -28,11 +28,15 @@ class MessageIn(Strict):
 
 
 class AgainIn(Strict):
-    """What a gateway says when it was asked to relay again: of `found` rows `waiting` are left."""
+    """What a gateway says when it was asked to relay again: of `found` rows `waiting` are left.
+
+    It remembers everything from `since_s` on: before, its disk was another.
+    """
 
     id: RowNumber
     found: RowNumber
     waiting: RowNumber
+    since_s: Seconds
 
 
 class UplinkIn(Strict):

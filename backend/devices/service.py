@@ -251,7 +251,9 @@ def send_command(
     row = _row(conn, ledger_id, device)
     if row.session is None:
         raise BadInput(f"{device} has not come online yet, so it cannot take orders.")
-    down_id, expires_s = rows.next_id(conn, ledger_id, t.down.c.id), now_s + COMMAND_TTL_S
+    # Devices obey growing numbers: counted from the time, they grow over a restored backup too.
+    down_id = max(rows.next_id(conn, ledger_id, t.down.c.id), now_s)
+    expires_s = now_s + COMMAND_TTL_S
     body = {
         "v": contract.VERSION,
         "name": name,

@@ -5,9 +5,10 @@ since the backup, and say how much of it still waits. Bins are asked for the num
 births speak of and the books do not have. Everything may come twice: a record counts once.
 """
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, Row, insert, select, update
 
@@ -16,8 +17,9 @@ from backend import tables as t
 from backend.devices import gaps
 from backend.devices import service as devices
 from backend.devices.gaps import Gap
-from backend.errors import BadInput, NotFound, StillMissing
+from backend.errors import NotFound, StillMissing
 from backend.recovery import tables as r
+from firmware import contract
 
 if TYPE_CHECKING:
     from backend.services import Services
@@ -25,8 +27,9 @@ if TYPE_CHECKING:
 # Clocks of gateways may be wrong by so much, and asking for more than is missing costs nothing.
 MARGIN_S = 86_400
 ASK_AFTER_S = 600  # bins are asked although a gateway has not answered
-ASKED_MOST = 4  # orders that wait for one bin
-ORDER_MOST = 500  # numbers in one order
+PAUSE_S = 30  # between two orders to one bin, which brings records meanwhile
+ORDER_MOST = 500  # numbers in one order: what the firmware takes
+NOT_KEPT = "none of them is kept any more"  # the firmware's words for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +54,30 @@ class Asked:
     found: int | None
     waiting: int | None
     told_s: int | None
+    since_s: int | None
 
     @property
     def done(self) -> bool:
         return self.waiting == 0
 
+    def remembers(self, taken_s: int) -> bool:
+        """Whether all that it recorded since the backup is still on its disk."""
+        return self.done and self.since_s is not None and self.since_s <= taken_s
+
 
 @dataclass(frozen=True, slots=True)
 class Owing:
-    """A device whose newest journal has numbers that the books do not."""
+    """A device whose newest journal has numbers that the books do not.
+
+    `next_seq`: nobody knows whether it has more from there on, for a gateway has lost its memory
+    and the device has not been heard; None: it has no more.
+    """
 
     device: str
     epoch: str
     missing: int
     gaps: tuple[Gap, ...]
+    next_seq: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +150,7 @@ def told(
     *,
     found: int,
     waiting: int,
+    since_s: int,
     now_s: int,
 ) -> None:
     """Keep what a gateway says of a recovery; one that is over or unknown is passed over."""
@@ -145,7 +159,7 @@ def told(
         return
     row = r.recovery_gateway
     name = {"ledger_id": ledger_id, "recovery_id": recovery_id, "gateway_id": gateway_id}
-    values = {"found": found, "waiting": waiting, "told_s": now_s}
+    values = {"found": found, "waiting": waiting, "since_s": since_s, "told_s": now_s}
     mine = [row.c[column] == value for column, value in name.items()]
     if conn.execute(update(row).where(*mine).values(**values)).rowcount == 0:
         conn.execute(insert(row).values(**name, **values))
@@ -156,7 +170,8 @@ def state(conn: Connection, ledger_id: int) -> State:
     found = current(conn, ledger_id)
     if found is None:
         raise NotFound("No recovery is going on here.")
-    return State(found, tuple(_gateways(conn, ledger_id, found)), tuple(_owing(conn, ledger_id)))
+    gateways = _gateways(conn, ledger_id, found)
+    return State(found, tuple(gateways), tuple(_owing(conn, ledger_id, found, gateways)))
 
 
 def ask_bins(services: "Services") -> int:
@@ -171,7 +186,8 @@ def ask_bins(services: "Services") -> int:
         gateways = list(_gateways(conn, ledger_id, found))
         if now_s < found.began_s + ASK_AFTER_S and not all(each.done for each in gateways):
             return 0
-        return sum(_ask(services, conn, each, now_s) for each in _owing(conn, ledger_id))
+        owing = _owing(conn, ledger_id, found, gateways)
+        return sum(_ask(services, conn, found, each, now_s) for each in owing)
 
 
 def end(services: "Services", *, ended_by: str, anyway: bool) -> Recovery:
@@ -206,55 +222,94 @@ def _gateways(conn: Connection, ledger_id: int, found: Recovery) -> list[Asked]:
     made = []
     for row in gateways:
         answer = answers.get(row.id)
-        given = (answer.found, answer.waiting, answer.told_s) if answer else (None, None, None)
-        made.append(Asked(row.id, row.name, *given))
+        given = ("found", "waiting", "told_s", "since_s")
+        said_now = [getattr(answer, name) if answer else None for name in given]
+        made.append(Asked(row.id, row.name, *said_now))
     return made
 
 
-def _owing(conn: Connection, ledger_id: int) -> list[Owing]:
-    """Devices that have shown more of their newest journal than the books have."""
+def _owing(
+    conn: Connection, ledger_id: int, found: Recovery, gateways: Sequence[Asked]
+) -> list[Owing]:
+    """Devices that have shown more of their newest journal than the books have, or may have more.
+
+    What a gateway that remembers has never had is unsettled at the bin, and comes by itself.
+    """
+    forgotten = not all(each.remembers(found.taken_s) for each in gateways)
     made = []
     for device in devices.devices(conn, ledger_id):
         epoch = (device.birth or {}).get("epoch")
         for journal in gaps.journals(conn, ledger_id, device.id):
-            if journal.epoch == epoch and journal.missing:
-                made.append(Owing(device.id, journal.epoch, journal.missing, journal.gaps))
+            if journal.epoch != epoch:
+                continue
+            next_seq = 0 if journal.highest is None else journal.highest + 1
+            next_seq = max(next_seq, (device.birth or {}).get("next_seq", 0))
+            orders = _orders(conn, ledger_id, device.id, found.began_s)
+            ends = (epoch, next_seq) in _refused(orders, None)
+            more = next_seq if forgotten and not ends else None
+            if journal.missing or more is not None:
+                made.append(Owing(device.id, journal.epoch, journal.missing, journal.gaps, more))
     return made
 
 
-def _ask(services: "Services", conn: Connection, owing: Owing, now_s: int) -> int:
-    down = t.down.c
-    waiting = conn.execute(
-        select(down.id).where(
-            down.ledger_id == services.ledger_id,
-            down.device == owing.device,
-            down.channel == "command",
-            down.expires_s > now_s,
-            down.result_ok.is_(None),
-        )
-    ).all()
-    if waiting:
+def _ask(services: "Services", conn: Connection, found: Recovery, owing: Owing, now_s: int) -> int:
+    """Order what the device has kept of its first gap: it serves one request at a time.
+
+    Gaps of which it has said in this session that nothing is kept are left out.
+    """
+    orders = _orders(conn, services.ledger_id, owing.device, found.began_s)
+    if orders and orders[-1].created_s > now_s - PAUSE_S:
         return 0
-    for gap in owing.gaps[:ASKED_MOST]:
-        last = min(gap.last, gap.first + ORDER_MOST - 1)
-        args = {"epoch": owing.epoch, "first": gap.first, "last": last}
-        try:
-            devices.send_command(
-                conn, services.vault, services.ledger_id, owing.device, "resend", args, now_s=now_s
-            )
-        except BadInput:  # it has not come online since: there is no session to order in
-            return 0
-    return len(owing.gaps[:ASKED_MOST])
+    session = devices.device(conn, services.ledger_id, owing.device).session
+    gone = _refused(orders, session)
+    wanted = [(gap.first, gap.last) for gap in owing.gaps if (owing.epoch, gap.first) not in gone]
+    if owing.next_seq is not None:
+        wanted.append((owing.next_seq, owing.next_seq + ORDER_MOST - 1))
+    if session is None or not wanted:
+        return 0
+    first, last = wanted[0][0], min(wanted[0][1], wanted[0][0] + ORDER_MOST - 1)
+    args = {"epoch": owing.epoch, "first": first, "last": last}
+    devices.send_command(
+        conn, services.vault, services.ledger_id, owing.device, "history", args, now_s=now_s
+    )
+    return 1
+
+
+def _orders(conn: Connection, ledger_id: int, device: str, since_s: int) -> Sequence[Any]:
+    """The orders to a device since then, oldest first."""
+    down = t.down.c
+    query = select(down.jws, down.created_s, down.result_ok, down.result_words).where(
+        down.ledger_id == ledger_id,
+        down.device == device,
+        down.channel == "command",
+        down.created_s >= since_s,
+    )
+    return conn.execute(query.order_by(down.id)).all()
+
+
+def _refused(orders: Sequence[Any], session: int | None) -> set[tuple[str, int]]:
+    """(epoch, first) of history that a device did not have, in a session or (None) in any."""
+    refused = set()
+    for order in orders:
+        if order.result_ok is not False or order.result_words != NOT_KEPT:
+            continue
+        body = json.loads(contract.unb64(order.jws.split(".")[1]))
+        if body["name"] == "history" and session in (None, body["session"]):
+            refused.add((body["args"]["epoch"], body["args"]["first"]))
+    return refused
 
 
 def _missing(found: State) -> str:
     silent = [each.name for each in found.gateways if not each.done]
-    owing = [f"{each.device} ({each.missing} records)" for each in found.devices]
+    owing = [f"{each.device} ({each.missing} records)" for each in found.devices if each.missing]
+    unheard = [each.device for each in found.devices if not each.missing]
     parts = []
     if silent:
         parts.append(f"these gateways have not relayed everything again: {', '.join(silent)}")
     if owing:
         parts.append(f"these bins have more than the books: {', '.join(owing)}")
+    if unheard:
+        parts.append(f"these bins have not said whether they have more: {', '.join(unheard)}")
     return (
         f"Not yet: {'; '.join(parts)}. Wait for them, or end the recovery anyway if what they "
         "have is lost for good."

@@ -19,6 +19,7 @@ recovery = Table(
 )
 
 # What a gateway has answered: how many rows it found to relay again, and how many still wait.
+# It remembers everything from `since_s` on.
 recovery_gateway = Table(
     "recovery_gateway",
     metadata,
@@ -28,6 +29,7 @@ recovery_gateway = Table(
     Column("found", BigInteger, nullable=False),
     Column("waiting", BigInteger, nullable=False),
     Column("told_s", BigInteger, nullable=False),
+    Column("since_s", BigInteger, nullable=True),
     PrimaryKeyConstraint("ledger_id", "recovery_id", "gateway_id"),
     ForeignKeyConstraint(["ledger_id", "recovery_id"], ["recovery.ledger_id", "recovery.id"]),
     ForeignKeyConstraint(["ledger_id", "gateway_id"], ["gateway.ledger_id", "gateway.id"]),

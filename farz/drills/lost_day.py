@@ -1,7 +1,8 @@
 """`lost-day`: a village is backed up while it runs, goes on, and loses everything but the backup.
 
 The backend is killed, its data and its database are destroyed, yesterday's backup is restored, and
-the day that is missing is got back from the gateway. Then flash and books are compared.
+the day that is missing is got back from the gateway; in every second run the gateway's disk is
+lost too, and the bins' flash is all there is. Then flash and books are compared.
 """
 
 import shutil
@@ -22,12 +23,12 @@ from backend.recovery import service as recovery
 from backend.settings import Settings
 from farz import backups, postgres
 from farz.books import Booked, booked
-from farz.demo import await_bins, say
+from farz.demo import SETTLE_S, await_bins, say
 from farz.drills import Engine
 from farz.processes import await_until
 from farz.reckoning import Reckoning, reckon
 from farz.restoring import Restored, restore
-from farz.stage import Pace, Stage
+from farz.stage import Pace, Stage, raise_for
 from farz.town import open_books
 from farz.village import build
 
@@ -57,7 +58,7 @@ def run(runs: int, seed: int, engine: Engine) -> dict[str, Any]:
     report |= {"deposits": 0, "gone": 0, "relayed": 0, "new_logs": 0}
     for number in range(runs):
         say(f"run {number + 1} of {runs}, seed {seed + number}")
-        done = lose_a_day(seed + number, engine)
+        done = lose_a_day(seed + number, engine, gateway_too=number % 2 == 1)
         assert done.books is not None
         assert done.restored is not None
         gone = done.before - done.in_backup
@@ -87,20 +88,27 @@ def agree(done: Lost) -> bool:
     )
 
 
-def lose_a_day(seed: int, engine: Engine, deposits: int = DEPOSITS) -> Lost:
+def lose_a_day(
+    seed: int, engine: Engine, deposits: int = DEPOSITS, *, gateway_too: bool = False
+) -> Lost:
     """One village: half a run, a backup, the other half, the loss, the way back."""
     village = build(seed, BINS, deposits)
-    pace = Pace(start_s=int(time.time()) - DAY_S)
+    # Bins that are asked for their history have to be there still.
+    pace = Pace(start_s=int(time.time()) - DAY_S, until="stopped" if gateway_too else "settled")
     base = Path(tempfile.mkdtemp(prefix="farz-lost-day-"))
     done = Lost(base / "elsewhere" / "backup")
     try:
         with _database(engine) as url, Stage(base, village, pace, say, database_url=url) as stage:
-            await_bins(stage, deposits, _back_up_at(deposits // 2, done))
+            _live(stage, deposits, done)
             done.before = _records()
             _destroy(stage, url)
+            if gateway_too:
+                _destroy_gateway(stage)
             done.restored = restore(done.backup)
             done.in_backup = _records()
             stage.start_backend()
+            if gateway_too:
+                stage.start_gateway()
             _catch_up(stage, done)
             done.truth = reckon(stage.images(), village.people)
             with open_books() as (opened, ledger_id), db.read(opened) as conn:
@@ -109,6 +117,22 @@ def lose_a_day(seed: int, engine: Engine, deposits: int = DEPOSITS) -> Lost:
         return done
     finally:
         shutil.rmtree(base, ignore_errors=True)
+
+
+def _live(stage: Stage, deposits: int, done: Lost) -> None:
+    """Until every deposit is in the books; bins that go on for ever are not waited for."""
+    meanwhile = _back_up_at(deposits // 2, done)
+    if stage.pace.until == "settled":
+        await_bins(stage, deposits, meanwhile)
+        return
+
+    def all_there() -> bool:
+        raise_for(stage.fallen())
+        so_far = _records()
+        meanwhile(stage, so_far)
+        return so_far >= deposits
+
+    await_until(all_there, SETTLE_S, "the last deposit")
 
 
 @contextmanager
@@ -147,6 +171,14 @@ def _destroy(stage: Stage, url: str) -> None:
         name = make_url(url).database
         postgres.administer(server, f"DROP DATABASE {name} WITH (FORCE)")
         postgres.administer(server, f"CREATE DATABASE {name}")
+
+
+def _destroy_gateway(stage: Stage) -> None:
+    """A new disk with the gateway's key on it: what it had relayed is gone."""
+    say("the gateway's disk is lost, too")
+    stage.gateway.kill()
+    for file in (stage.base / "gateway").glob("gateway.db*"):
+        file.unlink()
 
 
 def _catch_up(stage: Stage, done: Lost) -> None:

@@ -133,6 +133,9 @@ class Bin:
         }
         return self.sign(body, "birth")
 
+    def result(self, order_id: str, ok: bool, words: str = "") -> str:
+        return self.sign({"v": 1, "id": order_id, "ok": ok, "words": words}, "result")
+
     def ask(self, uid: bytes, nonce: str = "ab" * 16, ttl_s: int = 30) -> str:
         key = contract.derive(self.key, contract.CARD)
         token = contract.card_token(key, nonce, 0, uid)
