@@ -18,3 +18,13 @@ def test_a_lost_day_comes_back_from_the_gateway(engine: Engine) -> None:
     assert agree(done)
     assert done.restored is not None
     assert done.restored.new_log.endswith("/log-2")
+
+
+def test_where_the_gateways_disk_is_lost_too_the_bins_flash_is_enough() -> None:
+    done = lose_a_day(8, "sqlite", deposits=24, gateway_too=True)
+
+    assert done.books is not None
+    assert done.in_backup < done.before == done.truth.made == 24
+    assert done.relayed == 0
+    assert done.truth.names == done.books.names
+    assert agree(done)
