@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from backend.alerts import service as alerts
 from backend.budgets import coverage
-from backend.devices import gaps
+from backend.devices import gaps, trust
 from backend.figures import service as figures
 from backend.ledger import repeats, totals
 from backend.ledger import tables as t
@@ -80,6 +80,14 @@ def forget_keys(services: Services) -> None:
 def sign_log(services: Services) -> None:
     """What was booked since the last checkpoint is signed."""
     proofs.sign(services)
+
+
+def renew_certificates(services: Services) -> None:
+    """Devices whose certificates run out soon are sent new ones."""
+    with services.begin() as conn:
+        sent = trust.renew(conn, services.vault, services.ledger_id, services.now_s())
+    if sent:
+        logger.info("Certificates were renewed for %d devices.", len(sent))
 
 
 def sum_days(services: Services) -> None:
@@ -149,6 +157,7 @@ CHORES = (
     Chore("apply retention", 3_600, apply_retention),
     Chore("look for gaps", 3_600, look_for_gaps),
     Chore("forget keys", 86_400, forget_keys),
+    Chore("renew certificates", 86_400, renew_certificates),
 )
 
 

@@ -3,12 +3,14 @@
 from backend.access.tables import counter as counter
 from backend.budgets import tables as budgets
 from backend.cards import tables as cards
+from backend.devices import tables as devices
 from backend.figures import tables as figures
 from backend.people import tables as people
 from backend.privacy import tables as privacy
 from backend.proofs import tables as proofs
 from backend.recovery import tables as recovery
 
+DEVICES = (devices.authority, devices.certificate, devices.key_end)
 # What was decided or measured once stays as it was written.
 APPEND_ONLY = (
     *budgets.APPEND_ONLY,

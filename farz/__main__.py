@@ -18,6 +18,7 @@ from farz import (
     compost_commands,
     device_commands,
     ledger_commands,
+    order_commands,
     privacy_commands,
     report_commands,
     staff_commands,
@@ -33,6 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(staff_commands.app, name="staff")
+device_commands.app.add_typer(order_commands.app)
 app.add_typer(device_commands.app, name="device")
 app.add_typer(card_commands.app, name="card")
 app.add_typer(compost_commands.app, name="compost")

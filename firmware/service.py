@@ -92,6 +92,8 @@ class Service:
         return str(weight.grams) + " g are zero now"
 
     def _resend(self, args: dict) -> str:
+        if args:
+            return self._history(args)  # a restored backend lacks what was settled, too
         self._link.backlog.rewind()
         self._link.wake()
         return str(self._journal.depth()) + " records are sent again"

@@ -15,7 +15,8 @@ from firmware import contract
 
 
 class Unsigned(Exception):
-    """Not truly a device's message. `reason` is a word of the contract, or unknown_key."""
+    """Not truly a device's message. `reason` is a word of the contract, unknown_key
+    or ended_key."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -76,6 +77,8 @@ def open_signed(
             raise Unsigned("unknown_key")
         contract.verify(parts, key.up)
         body = contract.known(channel, contract.read(parts))
+        if not known.believes(parts.number, body):
+            raise Unsigned("ended_key")
     except contract.ContractError as error:
         raise Unsigned(error.reason) from error
     return Signed(known, key, jws, parts.hash, body, received_s)

@@ -5,6 +5,7 @@ the transaction of the change itself, so that no process judges by what another 
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy import Connection, select
 
@@ -29,6 +30,17 @@ class DeviceFacts:
     places: list[tuple[int, int]]
     journals: dict[str, bool]  # epoch: confirmed
     max_g: int | None  # the scale's maximum, as the device's last birth says
+    key_ends: dict[int, tuple[str, int]] = field(default_factory=dict)  # number: (epoch, seq)
+
+    def believes(self, number: int, body: dict[str, Any]) -> bool:
+        """Tell whether a key still counts for a body: up to its end in that journal, in journals
+        known before, and for nothing that is no record."""
+        if number not in self.key_ends:
+            return True
+        epoch, seq = self.key_ends[number]
+        if "seq" not in body:
+            return False
+        return body["seq"] <= seq if body["epoch"] == epoch else body["epoch"] in self.journals
 
     def point_at(self, effective_s: int) -> int | None:
         """Return the point where the device stood at a moment."""
@@ -98,6 +110,7 @@ class View:
             devices.assignments(conn, ledger_id, name),
             devices.journals(conn, ledger_id, name),
             devices.max_g(row.birth),
+            devices.key_ends(conn, ledger_id, name),
         )
 
 

@@ -18,6 +18,7 @@ from backend.deposits.envelope import Signed, Unsigned, bytes_hash
 from backend.deposits.receipts import Down
 from backend.deposits.rules import SLACK_S
 from backend.deposits.schemas import MessageIn, RecordIn, UplinkIn
+from backend.devices import orders
 from backend.devices import service as devices
 from backend.proofs import oaths
 from backend.recovery import service as recovery
@@ -51,6 +52,7 @@ def keep(
             if isinstance(result, Unsigned):
                 _refuse(conn, ledger_id, sent, result.reason, attestation_id)
         journals(conn, ledger_id, opened.records)
+        _key_ends(conn, ledger_id, opened.records)
         _messages(conn, ledger_id, batch.messages, opened.messages)
         _seen(conn, gateway, [*opened.records, *opened.messages])
         delivered(conn, ledger_id, gateway.id, batch.delivered, now_s)
@@ -200,6 +202,15 @@ def journals(conn: Connection, ledger_id: int, opened: Iterable[Signed | Unsigne
             conn.execute(insert(t.boot_clock).values(**start, up_ms=up_ms, at_s=at_s))
 
 
+def _key_ends(conn: Connection, ledger_id: int, opened: Iterable[Signed | Unsigned]) -> None:
+    """A `key` record is the last one that its key signs."""
+    for each in opened:
+        if isinstance(each, Signed) and each.body["kind"] == "key":
+            name = (each.body["epoch"], each.body["seq"])
+            number = each.key.number
+            devices.end_key(conn, ledger_id, each.device.id, number, name, each.received_s)
+
+
 def _messages(
     conn: Connection,
     ledger_id: int,
@@ -211,9 +222,10 @@ def _messages(
             continue
         device_id, body = each.device.id, each.body
         if message.channel == "birth":
+            body = {**body, "key_number": each.key.number}
             devices.save_birth(conn, ledger_id, device_id, body, received_s=each.received_s)
         elif message.channel == "result":
-            devices.save_result(conn, ledger_id, device_id, body)
+            orders.save_result(conn, ledger_id, device_id, body)
 
 
 def _seen(conn: Connection, gateway: Gateway, opened: Iterable[Signed | Unsigned]) -> None:

@@ -8,8 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-
+from backend.aes import encrypt_cbc
 from backend.deposits.envelope import Signed
 from firmware import contract
 
@@ -104,10 +103,5 @@ def _row(each: Settled) -> Row:
 
 
 def _sealed(key16: bytes, shown: dict[str, Any]) -> str:
-    text: str = contract.seal(key16, secrets.token_bytes(IV_BYTES), shown, _encrypt)
+    text: str = contract.seal(key16, secrets.token_bytes(IV_BYTES), shown, encrypt_cbc)
     return text
-
-
-def _encrypt(key: bytes, iv: bytes, padded: bytes) -> bytes:
-    encryptor = Cipher(algorithms.AES128(key), modes.CBC(iv)).encryptor()
-    return encryptor.update(padded) + encryptor.finalize()

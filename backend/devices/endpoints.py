@@ -1,5 +1,6 @@
 """Routes of the technician: devices, where they stand, their keys, journals and orders."""
 
+from dataclasses import asdict
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, status
@@ -10,7 +11,7 @@ from backend.access.service import Who
 from backend.alerts import service as alerts
 from backend.alerts.conditions import Condition
 from backend.deposits import resolving
-from backend.devices import gaps, service
+from backend.devices import gaps, orders, service
 from backend.devices.gaps import Journal
 from backend.devices.schemas import (
     AssignmentIn,
@@ -19,9 +20,11 @@ from backend.devices.schemas import (
     DeviceIn,
     DeviceOut,
     KeyIn,
+    OrderOut,
     ProvisionedOut,
     ReleasedOut,
     RequeuedOut,
+    TuneIn,
 )
 from backend.errors import NotReady
 from backend.problems import problems
@@ -154,7 +157,7 @@ def send_command(
 ) -> CommandOut:
     """Send a device an order for the session it is in."""
     with services.begin() as conn:
-        down_id = service.send_command(
+        down_id = orders.send_command(
             conn,
             services.vault,
             who.ledger_id,
@@ -164,6 +167,39 @@ def send_command(
             now_s=services.now_s(),
         )
     return CommandOut(id=down_id)
+
+
+@router.post(
+    "/{device}/settings",
+    status_code=status.HTTP_202_ACCEPTED,
+    responses=problems(401, 403, 404, 409, 422, 503),
+)
+def tune(device: DevicePath, body: TuneIn, who: Writer, services: WithServices) -> CommandOut:
+    """Change a device's settings, whole or not at all; the result comes under the same number."""
+    with services.begin() as conn:
+        number = orders.tune(
+            conn, services.vault, who.ledger_id, device, body.values, now_s=services.now_s()
+        )
+    return CommandOut(id=number)
+
+
+@router.post(
+    "/{device}/rotation",
+    status_code=status.HTTP_202_ACCEPTED,
+    responses=problems(401, 403, 404, 409, 422, 503),
+)
+def rotate(device: DevicePath, who: Writer, services: WithServices) -> CommandOut:
+    """Give a device its next key, sealed under the one it has."""
+    with services.begin() as conn:
+        down_id = orders.rotate(conn, services.vault, who.ledger_id, device, now_s=services.now_s())
+    return CommandOut(id=down_id)
+
+
+@router.get("/{device}/orders", responses=problems(401, 403, 404, 422, 503))
+def list_orders(device: DevicePath, who: Reader, services: WithServices) -> list[OrderOut]:
+    """What was sent to a device, newest first, and what it answered."""
+    with services.read() as conn:
+        return [OrderOut(**asdict(each)) for each in orders.sent(conn, who.ledger_id, device)]
 
 
 def _devices(services: Services, conn: Connection, found: list[service.Device]) -> list[DeviceOut]:

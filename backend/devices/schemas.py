@@ -55,6 +55,25 @@ class CommandIn(Strict):
     args: dict[str, Any] = Field(default_factory=dict, max_length=8)
 
 
+class TuneIn(Strict):
+    """`values` are laid over those sent before; null goes back to what was provisioned."""
+
+    values: dict[str, Any] = Field(min_length=1, max_length=16)
+
+
+class OrderOut(BaseModel):
+    """`ok` and `words` are the device's answer, null until there is one."""
+
+    id: int
+    channel: str
+    name: str
+    created_s: int
+    expires_s: int
+    delivered_s: int | None
+    ok: bool | None
+    words: str | None
+
+
 class CommandOut(BaseModel):
     id: int
 

@@ -10,14 +10,12 @@ from sqlalchemy import Connection, Row, insert, select, update
 
 from backend import rows
 from backend import tables as t
+from backend.devices import tables as d
 from backend.devices.keys import KEY_BYTES, DeviceKey, bound_to, opened
 from backend.errors import AlreadyDecided, BadInput, NotFound
 from backend.towns import service as towns
 from backend.vault import Vault
 from firmware import contract
-
-COMMAND_TTL_S = 300
-ID_DIGITS = 18  # what a 64-bit column holds of any number
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +108,7 @@ def add_key(
     made = secrets.token_bytes(KEY_BYTES) if key is None else key
     if len(made) != KEY_BYTES:
         raise BadInput(f"A device key has {KEY_BYTES} bytes.")
-    _row(conn, ledger_id, device)
+    row_of(conn, ledger_id, device)
     name = {"ledger_id": ledger_id, "device": device, "number": number}
     rows.require_free(conn, t.device_key, f"{device} has a key number {number} already.", **name)
     sealed = vault.seal(made, bound_to(ledger_id, device, number))
@@ -121,7 +119,7 @@ def add_key(
 
 def assign(conn: Connection, ledger_id: int, device: str, point_id: int, *, from_s: int) -> None:
     """Stand a device at a point from a moment on. Raises NotFound, Taken."""
-    _row(conn, ledger_id, device)
+    row_of(conn, ledger_id, device)
     towns.point(conn, ledger_id, point_id)
     name = {"ledger_id": ledger_id, "device": device, "from_s": from_s}
     rows.require_free(
@@ -185,7 +183,7 @@ def save_birth(
     conn: Connection, ledger_id: int, device: str, body: Mapping[str, Any], *, received_s: int
 ) -> None:
     """Keep what a device says of itself, unless a later birth is known."""
-    before = max_g(_row(conn, ledger_id, device).birth)
+    before = max_g(row_of(conn, ledger_id, device).birth)
     conn.execute(
         update(t.device)
         .where(
@@ -196,7 +194,7 @@ def save_birth(
         .values(birth=json.dumps(body), birth_s=received_s, session=body["session"], state="online")
     )
     see_epoch(conn, ledger_id, device, body["epoch"], now_s=received_s)
-    if max_g(_row(conn, ledger_id, device).birth) != before:
+    if max_g(row_of(conn, ledger_id, device).birth) != before:
         towns.changed(conn, ledger_id)
 
 
@@ -204,21 +202,6 @@ def max_g(birth: str | None) -> int | None:
     """Return what a scale can weigh at most, from the device's birth as it is kept."""
     found: int | None = json.loads(birth).get("max_g") if birth else None
     return found
-
-
-def save_result(conn: Connection, ledger_id: int, device: str, body: Mapping[str, Any]) -> None:
-    """Keep what became of an order; a result without its order is of no use to anybody."""
-    if not body["id"].isdecimal() or len(body["id"]) > ID_DIGITS:
-        return
-    conn.execute(
-        update(t.down)
-        .where(
-            t.down.c.ledger_id == ledger_id,
-            t.down.c.id == int(body["id"]),
-            t.down.c.device == device,
-        )
-        .values(result_ok=body["ok"], result_words=body["words"])
-    )
 
 
 def save_state(conn: Connection, ledger_id: int, device: str, state: str, session: int) -> None:
@@ -234,54 +217,6 @@ def save_state(conn: Connection, ledger_id: int, device: str, state: str, sessio
     )
 
 
-def send_command(
-    conn: Connection,
-    vault: Vault,
-    ledger_id: int,
-    device: str,
-    name: str,
-    args: Mapping[str, Any] | None = None,
-    *,
-    now_s: int,
-) -> int:
-    """Sign an order for the session the device is in; it waits for the next uplink.
-
-    Raises BadInput, NotFound.
-    """
-    row = _row(conn, ledger_id, device)
-    if row.session is None:
-        raise BadInput(f"{device} has not come online yet, so it cannot take orders.")
-    # Devices obey growing numbers: counted from the time, they grow over a restored backup too.
-    down_id = max(rows.next_id(conn, ledger_id, t.down.c.id), now_s)
-    expires_s = now_s + COMMAND_TTL_S
-    body = {
-        "v": contract.VERSION,
-        "name": name,
-        "id": str(down_id),
-        "session": row.session,
-        "expires_s": expires_s,
-        "args": dict(args or {}),
-    }
-    key = max(keys(conn, vault, ledger_id, device).values(), key=lambda each: each.number)
-    try:
-        contract.check("command", body)
-        jws = contract.sign(key.down, device, key.number, "command", body)
-    except (contract.ContractError, RecursionError) as error:
-        raise BadInput(str(error)) from error
-    conn.execute(
-        insert(t.down).values(
-            ledger_id=ledger_id,
-            id=down_id,
-            device=device,
-            channel="command",
-            jws=jws,
-            created_s=now_s,
-            expires_s=expires_s,
-        )
-    )
-    return down_id
-
-
 def keys(conn: Connection, vault: Vault, ledger_id: int, device: str) -> dict[int, DeviceKey]:
     """Return a device's keys by number; none for a device that is unknown."""
     query = select(t.device_key).where(
@@ -293,9 +228,36 @@ def keys(conn: Connection, vault: Vault, ledger_id: int, device: str) -> dict[in
     }
 
 
+def key_ends(conn: Connection, ledger_id: int, device: str) -> dict[int, tuple[str, int]]:
+    """Return by number of key the (epoch, seq) of the record that ended it."""
+    row = d.key_end.c
+    query = select(row.number, row.epoch, row.seq).where(
+        row.ledger_id == ledger_id, row.device == device
+    )
+    return {found.number: (found.epoch, found.seq) for found in conn.execute(query)}
+
+
+def end_key(
+    conn: Connection, ledger_id: int, device: str, number: int, name: tuple[str, int], now_s: int
+) -> None:
+    """Believe nothing under a key after the record (epoch, seq) that ended it; once, for ever."""
+    if not rows.exists(conn, d.key_end, ledger_id=ledger_id, device=device, number=number):
+        conn.execute(
+            insert(d.key_end).values(
+                ledger_id=ledger_id,
+                device=device,
+                number=number,
+                epoch=name[0],
+                seq=name[1],
+                noted_s=now_s,
+            )
+        )
+        towns.changed(conn, ledger_id)
+
+
 def device(conn: Connection, ledger_id: int, device_id: str) -> Device:
     """Raises NotFound."""
-    row = _row(conn, ledger_id, device_id)
+    row = row_of(conn, ledger_id, device_id)
     places = assignments(conn, ledger_id, device_id)
     return Device(
         row.id,
@@ -334,7 +296,8 @@ def journals(conn: Connection, ledger_id: int, device_id: str) -> dict[str, bool
     return {epoch.epoch: epoch.confirmed_s is not None for epoch in found}
 
 
-def _row(conn: Connection, ledger_id: int, device_id: str) -> Row[Any]:
+def row_of(conn: Connection, ledger_id: int, device_id: str) -> Row[Any]:
+    """Return a device's row. Raises NotFound."""
     query = select(t.device).where(t.device.c.ledger_id == ledger_id, t.device.c.id == device_id)
     row = conn.execute(query).one_or_none()
     if row is None:

@@ -17,6 +17,7 @@ from backend import tables as t
 from backend.devices import gaps
 from backend.devices import service as devices
 from backend.devices.gaps import Gap
+from backend.devices.orders import send_command
 from backend.errors import NotFound, StillMissing
 from backend.recovery import tables as r
 from firmware import contract
@@ -269,7 +270,7 @@ def _ask(services: "Services", conn: Connection, found: Recovery, owing: Owing, 
         return 0
     first, last = wanted[0][0], min(wanted[0][1], wanted[0][0] + ORDER_MOST - 1)
     args = {"epoch": owing.epoch, "first": first, "last": last}
-    devices.send_command(
+    send_command(
         conn, services.vault, services.ledger_id, owing.device, "history", args, now_s=now_s
     )
     return 1

@@ -6,6 +6,7 @@ from sqlalchemy import select
 
 from backend import tables as t
 from backend.deposits import service as deposits
+from backend.devices import orders
 from backend.devices import service as devices
 from backend.devices.keys import opened
 from backend.errors import BadInput, NotFound, Taken
@@ -136,7 +137,7 @@ def test_an_order_goes_down_signed_until_it_is_delivered(town: Town) -> None:
 def test_an_order_that_has_expired_stays_here(small_town: Town) -> None:
     small_town.gateway.message("bin-1", "birth", small_town.bin.birth())
     small_town.browser("technician").post("/v1/devices/bin-1/commands", json={"name": "tare"})
-    small_town.clock.now_s += devices.COMMAND_TTL_S
+    small_town.clock.now_s += orders.COMMAND_TTL_S
 
     assert small_town.gateway.relay()["down"] == []
 

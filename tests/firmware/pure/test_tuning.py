@@ -18,9 +18,12 @@ FILES += ("keys.0", "keys.1")
 
 def fresh():
     """Return the path of a folder of its own with a bin's settings."""
-    folder = "tuned"
-    if folder not in os.listdir():
-        os.mkdir(folder)
+    folder = "var/tuned"
+    for path in ("var", folder):
+        try:
+            os.stat(path)
+        except OSError:
+            os.mkdir(path)
     remove(*[folder + "/" + name for name in FILES])
     with open(folder + "/settings.json", "w") as file:
         json.dump(GOOD, file)

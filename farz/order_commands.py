@@ -1,0 +1,176 @@
+"""`farz device send | tune | rotate | orders | admit | broker-files`: what goes down to a bin.
+
+These join the commands of device_commands.py; most write, so with SQLite the backend must be
+stopped, or the same be asked of its API (`/v1/devices/ID/commands`, `settings`, `rotation`).
+"""
+
+import json
+import os
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from farz.device_commands import Device
+from farz.errors import FarzError
+from farz.town import open_books, open_town
+
+app = typer.Typer()
+
+
+@app.command()
+def send(
+    device: Device,
+    name: Annotated[str, typer.Argument(help="unlock, tare, identify, resend, history, ...")],
+    args: Annotated[str, typer.Option(help="Its arguments as a JSON object.")] = "{}",
+) -> None:
+    """Send a bin an order for the session it is in; `orders` shows what became of it.
+
+    Example:  farz device send bin-12 identify
+    """
+    from backend.devices import orders
+
+    given = _object(args)
+    with open_town() as services, services.begin() as conn:
+        number = orders.send_command(
+            conn,
+            services.vault,
+            services.ledger_id,
+            device,
+            name,
+            given,
+            now_s=int(time.time()),
+        )
+    typer.echo(f"order {number} waits for the next uplink; it expires in five minutes")
+
+
+@app.command()
+def tune(
+    device: Device,
+    values: Annotated[list[str], typer.Argument(help="NAME=VALUE, VALUE as JSON or as text.")],
+) -> None:
+    """Change settings of a bin, whole or not at all; the bin restarts with them.
+
+    Example:  farz device tune bin-12 language=ar 'fractions=["organic"]'
+    """
+    from backend.devices import orders
+
+    with open_town() as services, services.begin() as conn:
+        number = orders.tune(
+            conn,
+            services.vault,
+            services.ledger_id,
+            device,
+            dict(_pair(each) for each in values),
+            now_s=int(time.time()),
+        )
+    typer.echo(f"settings {number} wait for the next uplink")
+
+
+@app.command()
+def rotate(device: Device) -> None:
+    """Give a bin its next key, sealed under the one it has; it signs from its next start on.
+
+    Example:  farz device rotate bin-12
+    """
+    from backend.devices import orders
+
+    with open_town() as services, services.begin() as conn:
+        number = orders.rotate(
+            conn, services.vault, services.ledger_id, device, now_s=int(time.time())
+        )
+    typer.echo(f"order {number} waits for the next uplink; it expires in five minutes")
+
+
+@app.command()
+def orders(device: Device, as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+    """What was sent to a bin, newest first, and what it answered. Reads only.
+
+    Example:  farz device orders bin-12
+    """
+    from backend import db
+    from backend.devices import orders as found
+
+    with open_books() as (engine, ledger_id), db.read(engine) as conn:
+        sent = found.sent(conn, ledger_id, device)
+    if as_json:
+        typer.echo(json.dumps([asdict(each) for each in sent]))
+        return
+    for each in sent:
+        answer = {None: "no answer yet", True: "done", False: "refused"}[each.ok]
+        typer.echo(f"{each.id:>8}  {each.channel:<9} {each.name:<12} {answer}  {each.words or ''}")
+
+
+@app.command()
+def admit(
+    name: Annotated[str, typer.Argument(help="Device id or gateway name, as at the broker.")],
+    directory: Annotated[Path, typer.Argument(help="Where its key and certificate go.")],
+) -> None:
+    """Make a TLS key and certificate for a device or gateway, and write them as PEM.
+
+    The key is kept nowhere else. Example:  farz device admit town-hall var/town-hall
+    """
+    from backend.devices import certificates, trust
+
+    with open_town() as services, services.begin() as conn:
+        made = trust.admit(conn, services.vault, services.ledger_id, name, int(time.time()))
+    _write(directory / "ca.crt", certificates.pem(made.authority_der))
+    _write(directory / f"{name}.crt", certificates.pem(made.certificate_der))
+    _write(directory / f"{name}.key", certificates.pem(made.key_der, "EC PRIVATE KEY"))
+    typer.echo(f"ca.crt, {name}.crt and {name}.key are in {directory}")
+
+
+@app.command()
+def broker_files(
+    directory: Annotated[Path, typer.Argument(help="Where Mosquitto reads them.")],
+    host: Annotated[
+        list[str], typer.Option(help="Name or address that bins call the broker by; repeatable.")
+    ],
+    only_revoked: Annotated[
+        bool, typer.Option("--only-revoked", help="Only the list; then send Mosquitto SIGHUP.")
+    ] = False,
+) -> None:
+    """Write what deploy/mosquitto/tls.conf names: authority, certificate, key, revoked ones.
+
+    Example:  farz device broker-files /etc/mosquitto/farz --host broker.town.example
+    """
+    from backend.devices import trust
+    from farz.broker import broker_files as files
+
+    now_s = int(time.time())
+    with open_town() as services, services.begin() as conn:
+        broker = trust.broker(conn, services.vault, services.ledger_id, host, now_s)
+        revoked = trust.revoked(conn, services.vault, services.ledger_id, now_s)
+    for name, text in files(broker, revoked).items():
+        if not only_revoked or name == "revoked.crl":
+            _write(directory / name, text)
+    typer.echo(f"written to {directory}")
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise FarzError('Arguments are a JSON object, for example \'{"first": 3, "last": 9}\'.')
+    return found
+
+
+def _pair(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise FarzError(f"{text!r} is not NAME=VALUE.")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file that its owner alone may read."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(text)
