@@ -7,7 +7,7 @@ import asyncio
 import gc
 
 from firmware import contract, fill, fingerprint, journal, pictures, power, records, ring
-from firmware.cipher import decrypt
+from firmware.cipher import decrypt, encrypt
 from firmware.clock import Clock
 from firmware.display import SSD1306, Buzzer, Display
 from firmware.errors import FlashFault, JournalFull, LinkFault
@@ -87,10 +87,19 @@ class App:
         orders = Orders(obeys, self._clock.at_s, service.answer)
         asking = Asking(link, keys, self._board.random, _told(visits))
         visits.ask = asking.ask
+        if self._settings.service:
+            visits.staff = self._staff()
         link.hears["command"] = lambda jws, number, body: orders.take(body, link.number)
         link.hears["settings"] = lambda jws, number, body: service.tune(jws, body)
         link.hears["answer"] = lambda jws, number, body: asking.hear(number, body)
         return orders
+
+    def _staff(self):
+        from firmware.reader.staff import FILE, Staff  # most bins have no service card yet
+
+        settings = self._settings
+        seen = Twin(self._board.folder + FILE)
+        return Staff(settings.device, settings.service, seen, decrypt, encrypt).judge
 
     def _open_journal(self) -> journal.Journal:
         who = journal.Identity(self._settings.device, self._tuning.keys.number, self._fw)

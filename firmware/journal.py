@@ -80,10 +80,16 @@ class Journal:
         return record
 
     def append(self, kind: str, fields: dict) -> Record:
-        """Write a record; JournalFull if there is no room, JournalBusy while a visit is open."""
+        """Write a record; JournalFull if there is no room, JournalBusy while a visit is open.
+
+        A value may be a function of the record's name, like the token of open_visit().
+        """
         if self._visit:
             raise JournalBusy()
         self._insist_on_order()
+        for name in fields:
+            if callable(fields[name]):
+                fields[name] = fields[name](self.epoch, self.next_seq)
         return self._commit(kind, records.pack(kind, self._stamped(fields)))
 
     def settle(self, epoch: str, seq: int, hash8: str) -> bool:

@@ -6,6 +6,7 @@ after a restart, which waits until nobody is there. Needs the parts it commands,
 
 from firmware import contract
 from firmware.errors import FirmwareError, OrderRefused, SettingsFault
+from firmware.reader.card import token
 
 TTL_S = 20  # of a question: a person has gone by then
 MOST_HISTORY = 500  # records that one order may ask for again
@@ -130,14 +131,15 @@ class Asking:
         self._tell = tell
         self._nonce = None
 
-    def ask(self, uid: bytes) -> None:
-        """Ask, if there is a network; the person does not wait for it."""
+    def ask(self, card) -> None:
+        """Ask, if there is a network; the person does not wait for it. A secure card's message is
+        not used up by a question."""
         if not self._link.online:
             return
         nonce = self._random(16).hex()
         card_key = contract.derive(self._keys.key, contract.CARD)
         body = {"v": contract.VERSION, "nonce": nonce, "session": self._link.number}
-        body.update(card=contract.card_token(card_key, nonce, 0, uid), ttl_s=TTL_S)
+        body.update(card=token(card_key, card)(nonce, 0), ttl_s=TTL_S)
         self._nonce = nonce
         self._link.say("ask", body)
 

@@ -5,8 +5,10 @@ device, key (64 hex digits), key_number, fractions, host, port,
 ca, certificate, private_key (DER in hex: with them the link is TLS) or user, password,
 e_g, min_g, max_g; and what may be left out: language (en, ar, fr), own_digits (the language's
 instead of 0 to 9), scale, reader (mfrc522 or pn532), lid_safe (how the lock falls without power:
-locked, unlocked), dark (the idle display may go dark), battery {ratio_x1000, low_mv, least_mv},
-fill {empty_mm, full_mm}. The calibration is a signed record of its own.
+locked, unlocked), service (cards of technicians: [{tag, picc, mac}], keys in hex or none),
+service_blocked (their tags that are lost), dark (the idle display may go dark),
+battery {ratio_x1000, low_mv, least_mv}, fill {empty_mm, full_mm}. The calibration is a signed
+record of its own.
 """
 
 import binascii
@@ -44,6 +46,7 @@ class Settings:
             self.lid_safe = values.get("lid_safe", "locked")
             self.dark = values.get("dark", False)
             self.battery = _part(values.get("battery"), "ratio_x1000 low_mv least_mv")
+            self.service = _service(values)
             self.fill = _part(values.get("fill"), "empty_mm full_mm")
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise SettingsFault(repr(error))
@@ -74,6 +77,18 @@ class Settings:
 def _part(values: "dict | None", names: str) -> "dict | None":
     """Return the numbers of a part that a bin may have; KeyError or TypeError if they are none."""
     return None if values is None else {name: values[name] + 0 for name in names.split()}
+
+
+def _service(values: dict) -> dict:
+    """Return {tag: None or (PICCData key, MAC key)} of the service cards that are not lost."""
+    blocked, found = values.get("service_blocked", []), {}
+    for card in values.get("service", []):
+        keys = [binascii.unhexlify(card[name]) for name in ("picc", "mac") if name in card]
+        if len(card["tag"]) != 16 or [len(key) for key in keys] not in ([], [16, 16]):
+            raise ValueError("service")
+        if card["tag"] not in blocked:
+            found[card["tag"]] = tuple(keys) or None
+    return found
 
 
 def _papers(values: dict) -> "Papers | None":

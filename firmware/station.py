@@ -7,11 +7,15 @@ before anything is shown as saved.
 Inputs:  ("card", card) ("weight", Weight|None) ("opened", name) ("refused", word)
          ("saved", name, net_g, flags) ("lid", is_open) ("settled", name, outcome, body) ("wake",)
          ("trouble", word) ("blocked", word) ("forced",) ("balance", amount) ("serve",)
+         ("service", card)
 Actions: ("show", word, values) ("ask", card) ("weigh",) ("open", card, before)
          ("close", before, after, flags) ("interrupt",) ("unlock",) ("lock",) ("tamper", what)
-         ("dark",)
+         ("dark",) ("zero", card, weight) ("emptied", card, before, after)
          ("wake", seconds or None to cancel)
 A `name` is (epoch, seq) of the visit's record.
+
+A service card opens a menu that turns by itself; the same card, shown again, takes what is shown:
+menu -service-> full -weight-> emptying -lid-> emptied -weight-> idle, or taring, or checking.
 """
 
 from collections import namedtuple
@@ -23,6 +27,8 @@ Limits = namedtuple("Limits", "min_g max_g")
 IDLE = State("idle", False, None, None, False, False)
 OPEN_S, DROP_S = 20, 60  # to open the lid, and to shut it again
 SAVED_S, SHOW_S = 20, 5  # to read what was saved, and why not
+MENU = ("menu_empty", "menu_tare", "menu_weigh", "menu_leave")
+MENU_S, ROUNDS = 4, 3
 DARK_S = 120  # until a display that nobody reads may go dark
 
 
@@ -141,6 +147,73 @@ def _served(state: State, event: tuple, limits: Limits):
     return _idle(state, ("lock",), ("show", "welcome", ()))
 
 
+def _menu(state: State, event: tuple, limits: Limits):
+    menu = _but(IDLE, phase="menu", lid_open=state.lid_open, name=event[1], waited=0)
+    return menu, [("show", MENU[0], ()), ("wake", MENU_S)]
+
+
+def _turned(state: State, event: tuple, limits: Limits):
+    turn = state.waited + 1
+    if turn == ROUNDS * len(MENU):
+        return _idle(state, ("show", "welcome", ()))
+    shown = MENU[turn % len(MENU)]
+    return _but(state, waited=turn), [("show", shown, ()), ("wake", MENU_S)]
+
+
+def _chosen(state: State, event: tuple, limits: Limits):
+    word = MENU[state.waited % len(MENU)]
+    if word == "menu_leave":
+        return _idle(state, ("show", "welcome", ()))
+    phase = {"menu_empty": "full", "menu_tare": "taring", "menu_weigh": "checking"}[word]
+    chosen = _but(state, phase=phase, name=event[1], waited=False)
+    return chosen, [("wake", None), ("show", "wait", ()), ("weigh",)]
+
+
+def _full(state: State, event: tuple, limits: Limits):
+    """Open whatever the scale says: a bin whose scale is broken must be emptied too."""
+    before = event[1] if event[0] == "weight" else None
+    emptying = _but(state, phase="emptying", before=before)
+    return emptying, [("unlock",), ("show", "serviced", ()), ("wake", DROP_S)]
+
+
+def _emptying(state: State, event: tuple, limits: Limits):
+    if event[0] == "lid" and event[1]:
+        return _but(state, waited=True), []
+    if state.lid_open:
+        return state, [("show", "close_lid", ()), ("wake", DROP_S)]
+    if not state.waited:
+        return _idle(state, ("lock",), ("show", "welcome", ()))
+    emptied = _but(state, phase="emptied")
+    return emptied, [("wake", None), ("lock",), ("show", "wait", ()), ("weigh",)]
+
+
+def _emptied(state: State, event: tuple, limits: Limits):
+    after = event[1] if event[0] == "weight" else None
+    done = ("emptied", state.name, state.before, after)
+    return _idle(state, done, ("show", "emptied", ()))
+
+
+def _opened_again(state: State, event: tuple, limits: Limits):
+    if not event[1]:
+        return state, []
+    return _but(state, phase="emptying"), [("show", "close_lid", ()), ("wake", DROP_S)]
+
+
+def _tared(state: State, event: tuple, limits: Limits):
+    weight = event[1]
+    if weight is None or not weight.stable:
+        return _idle(state, ("show", "scale_failed" if weight is None else "not_steady", ()))
+    return _idle(state, ("zero", state.name, weight), ("show", "tared", ()))
+
+
+def _checked(state: State, event: tuple, limits: Limits):
+    weight = event[1]
+    if weight is None:
+        return _idle(state, ("show", "scale_failed", ()))
+    shown = _but(IDLE, lid_open=state.lid_open)
+    return shown, [("show", "weighs", (weight.grams,)), ("wake", SAVED_S)]
+
+
 def _trouble(state: State, event: tuple, limits: Limits):
     return _but(state, waited=False), [("show", event[1], ()), ("wake", SHOW_S)]
 
@@ -188,6 +261,21 @@ RULES = {
     ("idle", "trouble"): _trouble,
     ("idle", "wake"): _done,
     ("idle", "serve"): _serve,
+    ("idle", "service"): _menu,
+    ("saved", "service"): _menu,
+    ("menu", "wake"): _turned,
+    ("menu", "service"): _chosen,
+    ("full", "weight"): _full,
+    ("full", "refused"): _full,
+    ("emptying", "lid"): _emptying,
+    ("emptying", "wake"): _emptying,
+    ("emptied", "lid"): _opened_again,
+    ("emptied", "weight"): _emptied,
+    ("emptied", "refused"): _emptied,
+    ("taring", "weight"): _tared,
+    ("taring", "refused"): _refused,
+    ("checking", "weight"): _checked,
+    ("checking", "refused"): _refused,
     ("saved", "card"): _card,
     ("before", "weight"): _before,
     ("before", "refused"): _refused,

@@ -13,7 +13,7 @@ from firmware.twin import Twin
 
 FILE, TRIED = "/tuning", "/tuning-tried"
 NETWORK = ("host", "port", "ca", "certificate")
-CHANGEABLE = NETWORK + ("fractions", "language", "own_digits", "scale", "dark")
+CHANGEABLE = NETWORK + ("fractions", "language", "own_digits", "scale", "dark", "service_blocked")
 
 
 class Tuning:

@@ -12,6 +12,7 @@ from firmware.reader.card import token
 
 QUEUE = 32
 WAITING_ALARMS = 8  # alarms that wait for the end of a visit; more are counted as dropped
+IN_VISIT = ("opening", "unlocked", "open", "after", "closing")  # the journal holds a visit open
 RESTS_S = (2, 10, 60, 300)  # pauses between weighings while nobody is there; the last for ever
 
 
@@ -38,6 +39,8 @@ class Visits:
         self.obstacles = []  # callables: the word for why nobody can be let in, or None
         self.doubts = []  # callables: the flag that a deposit carries now, or None
         self.dropped = 0
+        self.staff = _nobody  # tells whether a card may open the technician's mode
+        self._refused = False  # a service card was refused, and that is written down
         self.ask = _nobody  # asks for the balance of a card
         self._balance = None  # an answer that came before the lid was unlocked
         self.turns = self.rests = 0  # what the supervisor watches grow
@@ -49,7 +52,7 @@ class Visits:
 
     @property
     def takes_cards(self) -> bool:
-        return self._state.phase in ("idle", "saved")
+        return self._state.phase in ("idle", "saved", "menu")
 
     def put(self, event: tuple) -> None:
         """Hand an input to the station."""
@@ -77,8 +80,8 @@ class Visits:
             return
         if event[0] == "lid" and event[1]:
             self._scale.disturbed()
-        if event[0] == "card" and self._obstacle() is not None:
-            event = ("blocked", self._obstacle())
+        if event[0] == "card":
+            event = self._admitted(event)
         self._state, actions = station.step(self._state, event, self._limits)
         for action in actions:
             getattr(self, "_do_" + action[0])(*action[1:])
@@ -88,13 +91,27 @@ class Visits:
         while self._late and self._free():
             self._append(*self._late.pop(0))
 
+    def _admitted(self, event: tuple) -> tuple:
+        """Return what a card means: service, a visit, or the word for why it is neither."""
+        serves = self.staff(event[1])
+        if serves is None:
+            obstacle = self._obstacle()
+            return event if obstacle is None else ("blocked", obstacle)
+        if serves:
+            self._refused = False
+            return ("service", event[1])
+        if not self._refused:
+            self._refused = True
+            self.alarm("service card refused")
+        return ("blocked", "service_refused")
+
     def _obstacle(self) -> "str | None":
         found = [word for word in [obstacle() for obstacle in self.obstacles] if word]
         return found[0] if found else None
 
     def _free(self) -> bool:
         """Tell whether no visit is open in the journal, so that other records may be written."""
-        return self._state.phase in ("idle", "before", "saved")
+        return self._state.phase not in IN_VISIT
 
     def _do_show(self, word: str, values: tuple) -> None:
         self._display.show(word, values)
@@ -103,7 +120,7 @@ class Visits:
         if self._scale.calibration is None:
             self.put(("refused", "not_calibrated"))
             return
-        after = self._state.phase == "after"
+        after = self._state.phase in ("after", "emptied")
         if self._weighing is not None:
             self._weighing.cancel()  # of a lid that was opened again
         self._weighing = asyncio.create_task(self._weigh(after))
@@ -147,8 +164,24 @@ class Visits:
 
     def _do_ask(self, card) -> None:
         self._balance = None
-        if card.message is None:  # a secure card's message is good for one record, not for a look
-            self.ask(card.uid)
+        self.ask(card)
+
+    def _do_zero(self, card, weight) -> None:
+        self.note("tare", "zero", (weight.mg,), token(self._card_key, card))
+        self._scale.zero(weight)
+
+    def _do_emptied(self, card, before, after) -> None:
+        who = token(self._card_key, card)
+        if before is None or after is None:
+            self.note("alarm", "emptied unweighed", (), who)
+            return
+        flags = [] if before.stable and after.stable else ["unstable"]
+        fields = {"who": who, "before_g": before.grams, "after_g": after.grams, "flags": flags}
+        fields["container"] = self._settings.fractions[0]
+        try:
+            self._saved(self._journal.append("emptied", fields))
+        except (JournalFull, FlashFault, OSError):
+            self.put(("trouble", "flash_failed"))
 
     def _do_unlock(self) -> None:
         self._lid.unlock()
@@ -200,7 +233,7 @@ class Visits:
         if self._settings.dark:
             self._display.dark()
 
-    def note(self, kind: str, what: str, readings: tuple, by: str) -> None:
+    def note(self, kind: str, what: str, readings: tuple, by) -> None:
         """Write a record of something done; after the visit, if one is open."""
         self._later(kind, what, readings, by)
 
@@ -211,7 +244,7 @@ class Visits:
             self.dropped += 1
         self.put(("record",))  # the station knows no such input; records are written after each
 
-    def _append(self, kind: str, what: str, readings: tuple, by: str) -> None:
+    def _append(self, kind: str, what: str, readings: tuple, by) -> None:
         try:
             fields = {"what": what, "by": by, "readings": list(readings)}
             self._saved(self._journal.append(kind, fields))
@@ -219,5 +252,6 @@ class Visits:
             pass  # the next one may find room
 
 
-def _nobody(uid: bytes) -> None:
-    """Ask nobody: there is no link."""
+def _nobody(card) -> "bool | None":
+    """Nobody is asked, and nobody serves."""
+    return None

@@ -10,18 +10,15 @@ from binascii import hexlify
 from cryptolib import aes
 
 from firmware.boards.simcard import SimCard
+from firmware.cipher import encrypt as block
 from firmware.reader import sdm
 
 ATS = bytes.fromhex("067777710280")
 APPLICATION, FILE = bytes.fromhex("d2760000850101"), b"\xe1\x04"
 OK, NOT_FOUND, NOT_KNOWN = b"\x90\x00", b"\x6a\x82", b"\x6d\x00"
 ADDRESS = "farz.example/c?e={}&c={}"  # what stands before is in NDEF's table: 04 is https://
-ECB, CBC = 1, 2
+CBC = 2
 _NUMBER_AND_COUNTER = 0xC7  # PICCDataTag: both mirrored, a number of seven bytes
-
-
-def block(key: bytes, data: bytes) -> bytes:
-    return aes(key, ECB).encrypt(data)
 
 
 class SimNtag424(SimCard):

@@ -129,8 +129,10 @@ class SimBoard:
         line.update(facts)
         with open(self._out_path, "a") as out:
             out.write(json.dumps(line) + "\n")
-        if event == "shown" and facts["word"] not in ON_THE_WAY:
-            self.world.told.set()
+        if event == "shown":
+            self.world.shown = facts["word"]
+            if facts["word"] not in ON_THE_WAY and facts["word"][:5] != "menu_":
+                self.world.told.set()
 
     def restart(self) -> None:
         """End this start; whoever runs the process begins the next one."""

@@ -47,6 +47,7 @@ class World:
         self.field = Field()
         self._secure = _secure(plan.get("secure", {}), self._progress.get("counters", {}))
         self.lid_open = False
+        self.shown = ""  # the word on the display
         self.unlocked = asyncio.Event()
         self.told = asyncio.Event()  # set when the display says that the visit is over
         self.next_ms = None  # when the world acts next, if that is known
@@ -83,7 +84,7 @@ class World:
         self.finished = True
 
     async def _visit(self, visit: dict) -> None:
-        if self._progress["load_g"] + visit["grams"] > self._empties_at_g:
+        if self._progress["load_g"] + visit.get("grams", 0) > self._empties_at_g:
             self._note("truck", {"load_g": self._progress["load_g"]})
             self.lid_open = True
             await self._pass(2000)
@@ -94,6 +95,9 @@ class World:
         self._save()
         if visit.get("lid") == "forced":
             await self._force()
+        if "service" in visit:
+            await self._serve(visit)
+            return
         self.told.clear()
         self.field.cards = [self._card(uid, visit) for uid in visit["uid"].split("+")]
         if await self._happens(self.unlocked, AT_LID_S):
@@ -106,6 +110,34 @@ class World:
             self._note("turned_away", {"uid": visit["uid"]})
         self.field.cards = []
         await self._pass(1000)
+
+    async def _serve(self, visit: dict) -> None:
+        """A technician shows a card, waits for a word of the menu and shows the card again."""
+        for word in ("", visit["service"]):
+            if word and not await self._until_shown(word):
+                self._note("turned_away", {"uid": visit["uid"]})
+                return
+            self.told.clear()
+            self.field.cards = [self._card(visit["uid"], visit)]
+            await self._pass(500)
+            self.field.cards = []
+            await self._pass(500)
+        if visit["service"] == "menu_empty" and await self._happens(self.unlocked, AT_LID_S):
+            self.told.clear()
+            await self._pass(1500)
+            self.lid_open = True
+            await self._pass(5000)
+            self._load(-self._progress["load_g"])
+            self.lid_open = False
+        await self._happens(self.told, LEAVES_S)
+        await self._pass(1000 * READS_S)
+
+    async def _until_shown(self, word: str) -> bool:
+        for _ in range(200):
+            if self.shown == word:
+                return True
+            await self._pass(100)
+        return False
 
     def _card(self, uid: str, visit: dict):
         """Return the card of a visit: it may be torn away, or say again what it said before."""

@@ -13,6 +13,7 @@ from farz.broker import Broker
 from farz.processes import await_until, free_port
 from firmware import contract
 from firmware.journal import read_image
+from firmware.reader.staff import tag
 from tests.firmware.town import Town
 from tests.fixtures.brokers import word_of
 from tests.fixtures.micropython import KEY, Bin
@@ -312,6 +313,38 @@ def test_secure_card_is_read_by_a_pn532_and_says_another_message_each_time(
     assert plain[:11] == b"\xc7" + bytes.fromhex(SECURE) + b"\x02\0\0"
     assert {"card_moved", "two_cards"} <= set(bin_.shown())
     assert len(bin_.lines("turned_away")) == 2
+    assert_whole(bin_, town)
+
+
+def test_service_card_empties_and_tares_and_is_named_and_its_copy_is_refused(
+    make_bin: MakeBin, mosquitto: Broker, town: Town
+) -> None:
+    bin_ = make_bin()
+    keys = [bytes(16).hex(), bytes(15).hex() + "01"]
+    day = [
+        *visits(1500),
+        {"at_s": 700, "uid": SECURE, "service": "menu_empty"},
+        {"at_s": 900, "uid": SECURE, "service": "menu_tare"},
+        {"at_s": 1100, "uid": UIDS[0], "service": "menu_empty"},  # a resident
+        {"at_s": 1300, "uid": SECURE, "service": "menu_empty", "replays": True},
+    ]
+    bin_.set_up(mosquitto.port, day, WORD, secure={SECURE: keys})
+    named = tag("bin-01", bytes.fromhex(SECURE))
+    change(bin_, reader="pn532", service=[{"tag": named, "picc": keys[0], "mac": keys[1]}])
+
+    assert bin_.run() == 0, bin_.console()
+
+    bodies = list(town.records.values())
+    emptied = [body for body in bodies if body["kind"] == "emptied"]
+    assert [round((b["before_g"] - b["after_g"]) / 10) for b in emptied] == [150]
+    tares = [body for body in bodies if body["kind"] == "tare"]
+    assert [body["what"] for body in tares] == ["zero"]
+    for who in (emptied[0]["who"], tares[0]["by"]):
+        plain = AES_ZERO.decryptor().update(contract.open_secure_token(who)[:16])
+        assert plain[1:8] == bytes.fromhex(SECURE)
+    alarms = [body["what"] for body in bodies if body["kind"] == "alarm"]
+    assert alarms.count("service card refused") == 1
+    assert "service_refused" in bin_.shown()
     assert_whole(bin_, town)
 
 

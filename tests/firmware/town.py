@@ -113,7 +113,11 @@ class Town:
         parts, body = self._open(device, payload, "ask")
         key = self.keys[parts.number]
         card_key = contract.derive(key, contract.CARD)
-        self.asks.append(contract.open_card_token(card_key, body["nonce"], 0, body["card"]).hex())
+        if body["card"][:2] == "u.":
+            uid = contract.open_card_token(card_key, body["nonce"], 0, body["card"])
+            self.asks.append(uid.hex())
+        else:
+            self.asks.append(contract.open_secure_token(body["card"]).hex())
         sealed = self.sealed(self.answers, parts.number)
         self.down(device, "answer", {"v": 1, "nonce": body["nonce"], "body": sealed}, parts.number)
 

@@ -187,3 +187,83 @@ def test_who_cannot_be_let_in_is_told_why_even_before_the_last_one_has_left():
         state, actions = walk(("blocked", "bin_full"), state=state)
         assert words_of(actions) == ["bin_full"]
         assert state.phase == "idle"
+
+
+SERVICE = ("service", "a technician's card")
+
+
+def chosen(word, *events):
+    """Open the menu, wait for a word, choose it."""
+    turns = [("wake",)] * station.MENU.index(word)
+    return walk(SERVICE, *turns, SERVICE, *events)
+
+
+def test_service_card_opens_a_menu_that_turns_and_ends_by_itself():
+    turns = [("wake",)] * (station.ROUNDS * len(station.MENU) - 1)
+    state, actions = walk(SERVICE, *turns)
+    assert state.phase == "menu"
+    assert words_of(actions) == list(station.MENU) * station.ROUNDS
+
+    assert walk(("wake",), state=state)[0].phase == "idle"
+    assert chosen("menu_leave")[0].phase == "idle"
+
+
+def test_residents_card_opens_no_menu_and_chooses_nothing():
+    state, _ = walk(SERVICE)
+    assert walk(CARD, state=state) == (state, [])
+    assert "menu" not in [walk(CARD)[0].phase, walk(CARD, quiet(1000))[0].phase]
+
+
+def test_emptying_is_weighed_on_both_sides_and_names_who():
+    state, actions = chosen("menu_empty", quiet(9000))
+    assert ("unlock",) in actions
+    state, actions = walk(("lid", True), ("lid", False), state=state)
+    assert ("lock",) in actions
+    state, actions = walk(quiet(1000), state=state)
+    assert actions[0] == ("emptied", SERVICE[1], quiet(9000)[1], quiet(1000)[1])
+    assert (state.phase, words_of(actions)) == ("idle", ["emptied"])
+
+
+def test_broken_scale_does_not_keep_a_bin_from_being_emptied():
+    for silent in (("weight", None), ("refused", "not_calibrated")):
+        state, actions = chosen("menu_empty", silent)
+        assert ("unlock",) in actions
+        _, actions = walk(("lid", True), ("lid", False), silent, state=state)
+        assert ("emptied", SERVICE[1], None, None) in actions
+
+
+def test_lid_opened_again_while_it_is_weighed_is_part_of_the_emptying():
+    lids = (("lid", True), ("lid", False), ("lid", True), ("lid", False))
+    state, _ = chosen("menu_empty", quiet(9000), *lids)
+    assert state.phase == "emptied"
+
+
+def test_emptying_without_an_open_lid_ends_locked_and_unwritten():
+    state, actions = chosen("menu_empty", quiet(9000), ("wake",))
+    assert state.phase == "idle"
+    kinds = [action[0] for action in actions]
+    assert "lock" in kinds
+    assert "emptied" not in kinds
+
+
+def test_lid_left_open_by_the_technician_stays_unlocked_until_it_is_shut():
+    state, actions = chosen("menu_empty", quiet(9000), ("lid", True), ("wake",), ("wake",))
+    assert (state.phase, words_of(actions)[-1]) == ("emptying", "close_lid")
+    assert ("lock",) not in actions
+
+
+def test_zero_is_set_only_at_rest():
+    state, actions = chosen("menu_tare", quiet(30))
+    assert ("zero", SERVICE[1], quiet(30)[1]) in actions
+    for event, word in ((shaky(30), "not_steady"), (("weight", None), "scale_failed")):
+        state, actions = chosen("menu_tare", event)
+        assert "zero" not in [action[0] for action in actions]
+        assert (state.phase, words_of(actions)[-1]) == ("idle", word)
+
+
+def test_weight_may_be_checked():
+    assert ("show", "weighs", (5000,)) in chosen("menu_weigh", quiet(5000))[1]
+
+
+def test_every_word_of_the_menu_is_in_the_table():
+    assert set(station.MENU) | {"weighs", "emptied", "tared", "service_refused"} <= set(words.WORDS)
