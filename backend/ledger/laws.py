@@ -126,9 +126,10 @@ LAWS = (
     Law(
         "I4",
         "more was taken back of a transfer than it moved",
-        """SELECT y.id, y.amount FROM transfer y WHERE y.ledger_id = :l AND y.amount < (
-        SELECT coalesce(sum(x.amount), 0) FROM transfer x WHERE x.ledger_id = :l
-        AND x.corrects_id = y.id AND x.source_id IS NULL)""",
+        """SELECT y.id, y.amount, sum(x.amount) AS taken_back FROM transfer x
+        JOIN transfer y ON y.ledger_id = x.ledger_id AND y.id = x.corrects_id
+        WHERE x.ledger_id = :l AND x.corrects_id IS NOT NULL AND x.source_id IS NULL
+        GROUP BY y.id, y.amount HAVING sum(x.amount) > y.amount""",
     ),
     Law(
         "I9",
