@@ -1,21 +1,24 @@
 """`python -m edge_gateway` runs the gateway until SIGTERM; `init` makes its attestation key,
-`again SECONDS` relays once more what came within the last SECONDS.
+`again SECONDS` relays once more what came within the last SECONDS, `take FILE` takes in messages
+that came on foot.
 """
 
+import json
 import logging
 import signal
 import sys
 import threading
 import time
+from pathlib import Path
 
-from edge_gateway import attest
+from edge_gateway import attest, inbox
 from edge_gateway.app import Gateway, keep_startup
 from edge_gateway.errors import GatewayError
 from edge_gateway.notify import notify, watchdog_s
 from edge_gateway.settings import Settings, load
-from edge_gateway.store import Store
+from edge_gateway.store import Batch, Store
 
-USAGE = "farz gateway [init | again SECONDS]"
+USAGE = "farz gateway [init | again SECONDS | take FILE]"
 
 
 def main(arguments: list[str]) -> int:
@@ -30,6 +33,8 @@ def main(arguments: list[str]) -> int:
                 return 0
             case ["again", seconds] if seconds.isdigit():
                 return relay_again(load(), int(seconds))
+            case ["take", path]:
+                return take(load(), Path(path))
     except GatewayError as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -50,6 +55,26 @@ def run(settings: Settings) -> int:
                 notify("WATCHDOG=1")
         notify("STOPPING=1")
     return 0
+
+
+def take(settings: Settings, path: Path) -> int:
+    """Take in a file of lines {"topic", "jws"}, beside a running gateway; known bytes are known."""
+    try:
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        readings = [inbox.read(row["topic"], row["jws"].encode()) for row in rows]
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise GatewayError(f"{path} is not a file of salvaged messages ({error!r}).") from error
+    taken = Batch(
+        [each for each in readings if isinstance(each, inbox.Record)],
+        [],
+        [each for each in readings if isinstance(each, inbox.Rejected)],
+    )
+    store = Store(settings.data_dir / "gateway.db", max_bytes=settings.store_max_bytes)
+    new = store.commit(taken, int(time.time()))
+    store.close()
+    known, refused = len(taken.records) - new, len(taken.rejected)
+    sys.stdout.write(f"{new} records are new, {known} were known, {refused} were refused\n")
+    return 1 if refused else 0
 
 
 def relay_again(settings: Settings, seconds: int) -> int:

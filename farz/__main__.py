@@ -143,13 +143,14 @@ def serve(
 @app.command()
 def gateway(
     arguments: Annotated[
-        list[str] | None, typer.Argument(help="nothing, init, or again SECONDS")
+        list[str] | None, typer.Argument(help="nothing, init, again SECONDS, or take FILE")
     ] = None,
 ) -> None:
     """The gateway between the broker and the backend. Settings: environment, FARZ_GATEWAY_*.
 
     `farz gateway init` makes its key and prints the public half for the backend;
-    `farz gateway again 86400` relays once more what came within the last day.
+    `farz gateway again 86400` relays once more what came within the last day;
+    `farz gateway take FILE` takes in what `farz device salvage` wrote.
     """
     from edge_gateway.__main__ import main as run
 

@@ -3,6 +3,7 @@
 import json
 import time
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -192,6 +193,50 @@ def _newest() -> "dict[str, Sample]":
         return {}
     finally:
         store.close()
+
+
+@app.command()
+def salvage(
+    image: Annotated[
+        Path, typer.Argument(help="The flash image: journal partition or whole chip.")
+    ],
+    to: Annotated[Path, typer.Option(help="The file to write.")] = Path("salvaged.jsonl"),
+    key_file: Annotated[
+        Path | None, typer.Option(help="The bin's key, 64 hex digits; else the town's books.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+) -> None:
+    """Read a dead bin's journal from its flash image into a file that a gateway takes in.
+
+    Examples:  esptool.py read_flash 0x380000 0x80000 bin-12.img
+               farz device salvage bin-12.img --to bin-12.jsonl
+               farz gateway take bin-12.jsonl     (at the gateway; as often as you like)
+    """
+    from farz import salvage as salvaging
+
+    raw = salvaging.image_of(image)
+    wanted = salvaging.needed(raw)
+    keys = salvaging.keys_of(key_file, wanted) if key_file else _up_keys(wanted)
+    told = salvaging.report(raw, keys, to)
+    if as_json:
+        typer.echo(json.dumps(told))
+        return
+    typer.echo(f"{told['records']} records of {', '.join(told['devices'])} are in {to}")
+    for name in ("unsettled", "interrupted", "damaged", "without_key", "broken_sectors"):
+        typer.echo(f"  {name.replace('_', ' ')}: {told[name]}")
+    typer.echo(f"Take them in at a gateway: farz gateway take {to}")
+
+
+def _up_keys(wanted: list[tuple[str, int]]) -> dict[tuple[str, int], bytes]:
+    """The signing keys that the town's books have of (device, key number)."""
+    from backend.devices import service as devices
+
+    with open_town() as services, services.begin() as conn:
+        found = {
+            device: devices.keys(conn, services.vault, services.ledger_id, device)
+            for device in {device for device, _ in wanted}
+        }
+    return {(d, n): found[d][n].up for d, n in wanted if n in found[d]}
 
 
 def _point(conn: "Connection", ledger_id: int, name: str) -> int:

@@ -2,7 +2,8 @@
 
 An append-only ring of records on raw flash. A visit is opened here before the lid unlocks and
 closed by a record; a visit that was cut becomes `interrupted` at the next start. Any damage but
-one torn last entry starts a new epoch. Only sectors with everything settled are ever erased.
+one torn last entry starts a new epoch. Only sectors with everything settled are ever erased. A
+sector that does not take what is written is left out, and what it refused goes into the next.
 """
 
 import binascii
@@ -10,12 +11,13 @@ import hashlib
 from collections import namedtuple
 
 from firmware import contract, records
-from firmware.errors import JournalBusy, JournalFull, SettingsFault
+from firmware.errors import FlashFault, JournalBusy, JournalFull, SettingsFault
 from firmware.ring import DONE, NOWHERE, SETTLED, START, Header, Ring, entry_bytes
 from firmware.survey import Survey, numbers
 
 SECTOR_BYTES = 4096
 ROOM_TO_CLOSE = 480  # bytes kept free for the record that closes an opened visit
+TRIES = 3  # sectors that one entry is tried in
 ZEROS = bytes(8)
 # `place` is (sector number, offset) and sorts in the order of writing; `body` is what is signed.
 Record = namedtuple("Record", "place epoch seq hash8 key_number body settled")
@@ -42,11 +44,12 @@ class Journal:
         self._cut = found.pending  # stored form of a visit that was cut
         self._visit = b""  # stored form of the visit that is open now
         self._depths = found.depths  # unsettled records per sector
+        self._stuck = set()  # places of settled records whose mark the flash does not take
         self._orphaned = found.damaged  # this epoch can take no more records
         self._old = found.old  # (epoch, seq, hash8) that the next `open` record names
         self.next_seq = found.next_seq or 0
         self.boot = found.boot + 1
-        self._begin(found.undone)
+        self._begin(found)
 
     @property
     def epoch(self) -> str:
@@ -60,11 +63,10 @@ class Journal:
         Raises JournalFull. On return the visit is on the flash, and the lid may be unlocked.
         """
         self._insist_on_order()
-        self._make_room(2 * ROOM_TO_CLOSE)
         card = token(self.epoch, self.next_seq)
         body = self._stamped({"card": card, "fraction": fraction, "before_g": before_g})
         raw = records.pack("interrupted", body)
-        self._write(records.VISIT, self.next_seq, ZEROS, raw)
+        self._store(records.VISIT, ZEROS, raw, 2 * ROOM_TO_CLOSE)
         self._visit = raw
         return self.epoch, self.next_seq
 
@@ -97,9 +99,16 @@ class Journal:
         header = self._sector_of(epoch, seq)
         if header is None:
             return False
-        for entry, _ in _record_entries(self._ring, header):
-            if entry.seq == seq and _hex(entry.hash8) == hash8 and entry.mark != SETTLED:
-                self._ring.mark(header.number, entry.at, SETTLED)
+        for entry, _ in record_entries(self._ring, header):
+            place = (header.number, entry.at)
+            live = entry.mark != SETTLED and place not in self._stuck
+            if entry.seq == seq and _hex(entry.hash8) == hash8 and live:
+                try:
+                    self._ring.mark(header.number, entry.at, SETTLED)
+                except FlashFault:
+                    self._stuck.add(
+                        place
+                    )  # it is sent again after the next start, which is harmless
                 self._depths[header.number % self._ring.sectors] -= 1
                 self._mend()
                 return True
@@ -125,9 +134,10 @@ class Journal:
         for number in numbers(self._ring, self._header.number):
             header = self._unsettled_sector(number) if number >= place[0] else None
             if header is not None and epoch in (None, header.epoch):
-                for entry, prev in _record_entries(self._ring, header):
-                    if (number, entry.at) > place and entry.mark != SETTLED:
-                        return _record(header, entry, prev)
+                for entry, prev in record_entries(self._ring, header):
+                    live = entry.mark != SETTLED and (number, entry.at) not in self._stuck
+                    if (number, entry.at) > place and live:
+                        return record_of(header, entry, prev)
         return None
 
     def kept(self, epoch: str, first: int, last: int) -> "Record | None":
@@ -135,9 +145,9 @@ class Journal:
         for number in numbers(self._ring, self._header.number):
             header = self._ring.header(number)
             if header is not None and header.number == number and _hex(header.epoch) == epoch:
-                for entry, prev in _record_entries(self._ring, header):
+                for entry, prev in record_entries(self._ring, header):
                     if first <= entry.seq <= last:
-                        return _record(header, entry, prev)
+                        return record_of(header, entry, prev)
         return None
 
     def ends_with(self, kind: str, readings: list) -> bool:
@@ -165,26 +175,31 @@ class Journal:
 
     # --- starting and mending
 
-    def _begin(self, undone: "int | None") -> None:
+    def _begin(self, found: Survey) -> None:
         header = self._header
-        if header is not NOWHERE:
-            if header.device != self._identity.device:
-                raise SettingsFault("this flash holds the records of " + header.device)
-            if undone is not None:
-                self._ring.mark(header.number, undone, DONE)
-            if header.number > 0 and not self._ring.has_successor(header.number - 1):
-                self._ring.mark_successor(header.number - 1)
-            if _identity(header) != self._identity:
-                self._end = self._ring.size  # what comes now belongs into a sector of its own
-        self._mend()
+        try:
+            if header is not NOWHERE:
+                if header.device != self._identity.device:
+                    raise SettingsFault("this flash holds the records of " + header.device)
+                if _identity(header) != self._identity:
+                    self._end = self._ring.size  # what comes now belongs into a sector of its own
+                if found.undone is not None:
+                    self._ring.mark(header.number, found.undone, DONE)
+                if found.previous is not None and not self._ring.has_successor(found.previous):
+                    self._ring.mark_successor(found.previous)
+        except FlashFault:
+            self._end = self._ring.size  # the entry is whole and stays; this sector takes no more
+        try:
+            self._mend()
+        except FlashFault:
+            pass  # it is tried again, and told, when somebody comes
         self._count_boot()
 
     def _count_boot(self) -> None:
         """Leave a trace of this start, so that no two starts share a number."""
         try:
-            self._make_room(entry_bytes(b""))
-            self._write(records.BOOT, self.boot, ZEROS, b"")
-        except JournalFull:
+            self._store(records.BOOT, ZEROS, b"", entry_bytes(b""), self.boot)
+        except (JournalFull, FlashFault):
             pass  # a start without a trace costs nothing but the uniqueness of its number
 
     def _mend(self) -> None:
@@ -233,15 +248,28 @@ class Journal:
     def _commit(self, kind: str, raw: bytes) -> Record:
         self._make_room(entry_bytes(raw))
         header, code = self._header, records.CODES[kind]
-        body = records.unpack(code, raw, _names(header, self.next_seq, self._last))
-        hash8 = _hash8(header, body)
-        place = (header.number, self._end)
-        self._write(code, self.next_seq, hash8, raw)
-        self._depths[header.number % self._ring.sectors] += 1
+        body = records.unpack(code, raw, names_of(header, self.next_seq, self._last))
+        hash8 = hash8_of(header, body)
+        place = self._store(code, hash8, raw, entry_bytes(raw))
+        self._depths[place[0] % self._ring.sectors] += 1
         self._last = hash8
         self.next_seq += 1
         number = header.key_number
         return Record(place, self.epoch, body["seq"], _hex(hash8), number, body, False)
+
+    def _store(self, code: int, hash8: bytes, raw: bytes, room: int, seq: "int | None" = None):
+        """Write an entry where there is room and the flash takes it; return its place."""
+        for _ in range(TRIES):
+            self._make_room(room)
+            place = (self._header.number, self._end)
+            try:
+                self._write(code, self.next_seq if seq is None else seq, hash8, raw)
+                return place
+            except FlashFault:
+                if self._ring.kept(*place):
+                    return place  # the rest of its sector is not trusted
+                self._ring.spoil(*place)
+        raise FlashFault(str(TRIES) + " sectors")
 
     def _make_room(self, length: int) -> None:
         if self._header is NOWHERE:
@@ -250,17 +278,31 @@ class Journal:
             self._advance(self._header.epoch, self.next_seq, self._last)
 
     def _advance(self, epoch: bytes, first_seq: int, prev: bytes) -> None:
-        """Begin the next sector; JournalFull while it holds anything unsettled."""
-        number = self._header.number + 1
-        if self._depths[number % self._ring.sectors]:
-            raise JournalFull()
-        who = self._identity
+        """Begin the next sector that takes a header; JournalFull while it holds anything
+        unsettled, FlashFault if none takes one."""
+        who, before = self._identity, self._header.number
         fw = binascii.unhexlify(who.fw)
-        header = Header(epoch, number, first_seq, self.boot, prev, fw, who.key_number, who.device)
-        self._ring.start(header)
-        if number > 0:
-            self._ring.mark_successor(number - 1)
-        self._header, self._end = header, START
+        for number in range(before + 1, before + self._ring.sectors):
+            if self._depths[number % self._ring.sectors]:
+                raise JournalFull()
+            header = Header(
+                epoch, number, first_seq, self.boot, prev, fw, who.key_number, who.device
+            )
+            try:
+                self._ring.start(header)
+            except FlashFault:
+                continue  # a bad sector
+            self._header, self._end = header, START
+            self._note_successor(before)
+            return
+        raise FlashFault("no sector takes a header")
+
+    def _note_successor(self, number: int) -> None:
+        if number >= 0:
+            try:
+                self._ring.mark_successor(number)
+            except FlashFault:
+                pass  # should the new sector be lost, nothing here will tell of it
 
     def _write(self, code: int, seq: int, hash8: bytes, raw: bytes) -> None:
         at = self._end
@@ -274,20 +316,20 @@ def read_image(raw: bytes) -> list:
 
     `state` is settled, unsettled, or damaged if the stored hash is not the body's.
     """
-    ring = Ring(_Image(raw))
+    ring = Ring(Image(raw))
     headers = [ring.header(index) for index in range(ring.sectors)]
     known = sorted([(header.number, header) for header in headers if header is not None])
     rows = []
     for _, header in known:
-        for entry, prev in _record_entries(ring, header):
-            record = _record(header, entry, prev)
+        for entry, prev in record_entries(ring, header):
+            record = record_of(header, entry, prev)
             state = "settled" if record.settled else "unsettled"
-            intact = _hex(_hash8(header, record.body)) == record.hash8
+            intact = _hex(hash8_of(header, record.body)) == record.hash8
             rows.append((record.body, record.hash8, state if intact else "damaged"))
     return rows
 
 
-class _Image:
+class Image:
     """A flash image that can only be read."""
 
     def __init__(self, raw: bytes) -> None:
@@ -301,7 +343,7 @@ class _Image:
         buffer[:] = self._raw[start : start + len(buffer)]
 
 
-def _record_entries(ring: Ring, header: Header):
+def record_entries(ring: Ring, header: Header):
     """Yield (entry, hash8 of the record before) of the records in a sector."""
     prev = header.prev
     for entry in ring.entries(header.number):
@@ -310,18 +352,18 @@ def _record_entries(ring: Ring, header: Header):
             prev = entry.hash8
 
 
-def _record(header: Header, entry, prev: bytes) -> Record:
-    body = records.unpack(entry.code, entry.body, _names(header, entry.seq, prev))
+def record_of(header: Header, entry, prev: bytes) -> Record:
+    body = records.unpack(entry.code, entry.body, names_of(header, entry.seq, prev))
     place, settled = (header.number, entry.at), entry.mark == SETTLED
     epoch, hash8 = _hex(header.epoch), _hex(entry.hash8)
     return Record(place, epoch, entry.seq, hash8, header.key_number, body, settled)
 
 
-def _names(header: Header, seq: int, prev: bytes) -> dict:
+def names_of(header: Header, seq: int, prev: bytes) -> dict:
     return {"epoch": _hex(header.epoch), "seq": seq, "prev": _hex(prev), "fw": _hex(header.fw)}
 
 
-def _hash8(header: Header, body: dict) -> bytes:
+def hash8_of(header: Header, body: dict) -> bytes:
     payload = contract.canonical(body).encode()
     signed = contract.signing_input(header.device, header.key_number, "record", payload)
     return hashlib.sha256(signed).digest()[:8]

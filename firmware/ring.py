@@ -22,6 +22,7 @@ HEAD_BYTES = struct.calcsize(_HEAD)
 LIVE, DONE, SETTLED = 0xFF, 0x7F, 0x00
 FREE, TORN, BROKEN = "free", "torn", "broken"  # how a sector's entries end
 _ERASE, _COUNT, _SIZE = 6, 4, 5  # ioctl operations of a MicroPython block device
+READS = 3  # a worn cell may read differently each time
 
 Header = namedtuple("Header", "epoch number first_seq boot prev fw key_number device")
 # The sector before the first one: what a blank flash goes on from.
@@ -44,8 +45,13 @@ class Ring:
 
     def header(self, number: int) -> "Header | None":
         """Return the header of sector `number`, or None if that sector is not there."""
-        raw = self._read(number, 0, HEADER_BYTES)
-        if binascii.crc32(raw[:-4]) != struct.unpack("<I", raw[-4:])[0] or raw[:4] != MAGIC:
+        for _ in range(READS):
+            raw = self._read(number, 0, HEADER_BYTES)
+            if binascii.crc32(raw[:-4]) == struct.unpack("<I", raw[-4:])[0]:
+                break
+        else:
+            return None
+        if raw[:4] != MAGIC:
             return None
         found = struct.unpack(_HEADER, raw[:-4])
         device = found[8].rstrip(b"\0").decode()
@@ -57,7 +63,10 @@ class Ring:
         whose erase was cut can never pass for a sector that was damaged."""
         if not self._blank(header.number, 0):
             self._program(header.number, 0, bytes(HEADER_BYTES))
-            self._flash.ioctl(_ERASE, header.number % self.sectors)
+            try:
+                self._flash.ioctl(_ERASE, header.number % self.sectors)
+            except OSError as error:
+                raise FlashFault(repr(error))
         raw = struct.pack(_HEADER, MAGIC, *header[:7], header.device.encode())
         self._program(header.number, 0, raw + struct.pack("<I", binascii.crc32(raw)))
 
@@ -92,13 +101,33 @@ class Ring:
         self._program(number, at, head + body)
         self.mark(number, at, DONE)
 
+    def kept(self, number: int, at: int) -> bool:
+        """Tell whether an entry is whole and done, whatever was said when it was written."""
+        entry = self._entry(number, at)
+        return entry is not None and entry.mark != LIVE
+
+    def spoil(self, number: int, at: int) -> None:
+        """Make sure that an entry that failed is torn, so that it never passes for a record."""
+        try:
+            self._program(number, at + HEAD_BYTES - 12, bytes(12))  # its hash and its CRC
+        except FlashFault:
+            pass  # what cannot be programmed is torn already
+
     def mark(self, number: int, at: int, mark: int) -> None:
         """Clear bits of the mark of the entry at an offset."""
         self._program(number, at + 3, bytes([mark]))
 
     def _entry(self, number: int, at: int) -> "Entry | None":
+        """Return the entry at an offset, or None if it is not whole however often it is read."""
         if at + HEAD_BYTES > self.size:
             return None
+        for _ in range(READS):
+            entry = self._read_entry(number, at)
+            if entry is not None:
+                return entry
+        return None
+
+    def _read_entry(self, number: int, at: int) -> "Entry | None":
         length, code, mark, seq, hash8, crc = struct.unpack(
             _HEAD, self._read(number, at, HEAD_BYTES)
         )
@@ -117,13 +146,20 @@ class Ring:
         return True
 
     def _read(self, number: int, at: int, length: int) -> bytes:
+        """Return bytes of a sector; what cannot be read at all is zeros, which are nothing good."""
         buffer = bytearray(length)
-        self._flash.readblocks(number % self.sectors, buffer, at)
+        try:
+            self._flash.readblocks(number % self.sectors, buffer, at)
+        except OSError:
+            return bytes(length)
         return bytes(buffer)
 
     def _program(self, number: int, at: int, data: bytes) -> None:
-        self._flash.writeblocks(number % self.sectors, data, at)
-        if not _landed(self._read(number, at, len(data)), data):
+        try:
+            self._flash.writeblocks(number % self.sectors, data, at)
+        except OSError as error:
+            raise FlashFault(repr(error))
+        if not any([_landed(self._read(number, at, len(data)), data) for _ in range(READS)]):
             raise FlashFault("sector " + str(number % self.sectors))
 
 

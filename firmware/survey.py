@@ -2,7 +2,8 @@
 
 Sectors are read oldest first. Within the newest epoch the records' numbers and the chain through
 the sector headers must have no gap; any gap, or an entry that was done and is now unreadable, is
-damage. The one sector that may be missing is the oldest: its erase may have been cut.
+damage. Sectors may be missing where the chain goes on without them, for bad ones are left out, and
+at the oldest end, whose erase may have been cut.
 """
 
 from firmware import records
@@ -20,6 +21,7 @@ class Survey:
     def __init__(self, ring) -> None:
         self._ring = ring
         self.header = NOWHERE  # of the newest sector
+        self.previous = None  # number of the sector before it, if there is one
         self.end = ring.size  # offset of the next entry there
         self.undone = None  # offset of a last entry that is whole but not marked done
         self.next_seq = None  # of this epoch; None while no sector of it was read
@@ -45,6 +47,8 @@ class Survey:
                 self._gap = True
             else:
                 self._read_sector(header)
+                if number != newest:
+                    self.previous = number
         if self._ring.has_successor(newest):
             self.damaged = True  # there were entries after the newest sector that we can read
 
@@ -68,8 +72,7 @@ class Survey:
         if self.next_seq is None:
             lost = self._gap and header.first_seq > 0 and not self._gap_is_oldest(header.number)
         else:
-            joined = header.first_seq == self.next_seq and header.prev == self.last
-            lost = self._gap or not joined
+            lost = header.first_seq != self.next_seq or header.prev != self.last
         self.damaged = self.damaged or lost
         self.next_seq, self.last = header.first_seq, header.prev
 

@@ -89,12 +89,13 @@ def settle(journal, life):
         life.settled.add(name)
 
 
-def live(cuts, visits=VISITS):
+def live(cuts, visits=VISITS, bad=(), sectors=SECTORS):
     """Live through visits with power cuts [(operation, mode, seed), ...], one a start.
 
     Returns how many flash operations it took, cuts that struck, and visits that were interrupted.
     """
-    flash, life, done, cuts = RamFlash(SECTORS, SECTOR_BYTES), Life(), 0, list(cuts)
+    flash, life, done, cuts = RamFlash(sectors, SECTOR_BYTES), Life(), 0, list(cuts)
+    flash.bad = bad
     total = struck = 0
     while done < visits:
         flash.power_on(*(cuts.pop(0) if cuts else ()))

@@ -17,6 +17,10 @@ class RamFlash:
         self.sector_bytes = sector_bytes
         self.data = bytearray(b"\xff" * sectors * sector_bytes)
         self.operations = 0
+        self.bad = ()  # sectors that take nothing any more
+        self.dead = ()  # ... and cannot even be read
+        self.flips = 0  # one read in so many has a wrong bit; 0 is none
+        self._reads = 0
         self._cut = None
         self._dead = False
 
@@ -34,8 +38,13 @@ class RamFlash:
 
     def readblocks(self, block, buffer, offset=0):
         self._live()
+        if block in self.dead:
+            raise OSError(5)
         start = block * self.sector_bytes + offset
         buffer[:] = self.data[start : start + len(buffer)]
+        self._reads += 1
+        if self.flips and buffer and self._reads % self.flips == 0:
+            buffer[self._reads // self.flips * 7 % len(buffer)] ^= 1 << self._reads % 8
 
     def writeblocks(self, block, data, offset):
         start = block * self.sector_bytes + offset
@@ -46,6 +55,8 @@ class RamFlash:
         self._live()
         self.operations += 1
         cut = self.operations == self._cut
+        if start // self.sector_bytes in self.bad or start // self.sector_bytes in self.dead:
+            data = b""
         for i in range(len(data)):
             if not cut or self._lands(i, len(data)):
                 self.data[start + i] = data[i]

@@ -22,6 +22,14 @@ def test_cut_at_every_operation_loses_doubles_and_resurrects_nothing(mode: str) 
         simlife.live([(operation, mode, operation)])
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_cut_at_every_operation_beside_a_bad_sector_loses_and_doubles_nothing(mode: str) -> None:
+    operations = simlife.live([], bad=(2,), sectors=5)["operations"]
+
+    for operation in range(1, operations + 1):
+        simlife.live([(operation, mode, operation)], bad=(2,), sectors=5)
+
+
 def test_second_cut_while_recovering_from_the_first_does_no_harm() -> None:
     dice = random.Random(7)
     operations = simlife.live([])["operations"]

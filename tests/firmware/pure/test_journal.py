@@ -238,14 +238,14 @@ def test_new_key_number_or_program_starts_a_sector_of_its_own():
 
 
 class FailingFlash(RamFlash):
-    """A flash on which one operation does not take."""
+    """A flash on which some operations do not take."""
 
     def __init__(self, sectors):
         RamFlash.__init__(self, sectors)
-        self.fails_at = None
+        self.fails = ()
 
     def writeblocks(self, block, data, offset):
-        if self.operations + 1 == self.fails_at:
+        if self.operations + 1 in self.fails:
             self.operations += 1
         else:
             RamFlash.writeblocks(self, block, data, offset)
@@ -255,12 +255,89 @@ def test_record_that_the_flash_does_not_keep_is_not_called_saved():
     flash = FailingFlash(4)
     journal = mounted(flash)
     name = journal.open_visit(token, "glass", 4711)
-    flash.fails_at = flash.operations + 1
+    flash.fails = range(flash.operations + 1, flash.operations + 1000)
 
     fields = {"after_g": 5000, "e_g": 10, "p2p_g": 4, "n": 8, "temp_c10": None}
     raises(FlashFault, journal.close_visit, "deposit", fields)
+    flash.fails = ()
 
     deposit(journal)
     kinds = [(record.epoch, record.seq, record.body["kind"]) for record in unsettled(journal)]
     assert kinds[1] == (name[0], name[1], "interrupted")
     assert [record.seq for record in unsettled(mounted(flash))] == [0, 1, 2]
+
+
+def test_entry_that_one_sector_does_not_take_goes_into_the_next():
+    for fault in range(1, 5):
+        flash = FailingFlash(4)
+        journal = mounted(flash)
+        flash.fails = (flash.operations + fault,)
+        record = deposit(journal)
+        assert [r.seq for r in unsettled(journal)] == [0, 1]
+        again = mounted(flash)
+        assert (again.epoch, again.next_seq) == (journal.epoch, 2)
+        assert [(r.seq, r.hash8) for r in unsettled(again)][1:] == [(1, record.hash8)]
+
+
+def test_ring_goes_round_a_bad_sector_without_a_new_epoch():
+    for bad in ((1,), (0,), (3,), (1, 3)):
+        flash = RamFlash(6)
+        flash.bad = bad
+        journal = mounted(flash)
+        epoch = journal.epoch
+        for number in range(150):
+            record = deposit(journal)
+            assert record.seq == number + 1
+            if number % 9 == 8:
+                settle_all(journal)
+                journal = mounted(flash)
+                assert (journal.epoch, journal.next_seq) == (epoch, number + 2)
+
+
+def test_sector_that_goes_bad_keeps_what_it_has_and_takes_no_more():
+    flash, journal = made(5)
+    flash.bad = (0,)
+    for _ in range(40):
+        deposit(journal)
+
+    again = mounted(flash)
+    assert [r.seq for r in unsettled(again)] == list(range(46))
+    assert again.epoch == journal.epoch
+    settle_all(again)
+    assert again.depth() == 0
+    assert unsettled(again) == []
+    assert [r.seq for r in unsettled(mounted(flash))] == list(range(6))
+
+
+def test_flash_that_takes_nothing_refuses_visits_and_starts():
+    flash, journal = made(5)
+    flash.bad = (0, 1, 2, 3)
+    raises(FlashFault, deposit, journal)
+    again = mounted(flash)
+    raises(FlashFault, deposit, again)
+    assert len(unsettled(again)) == 6
+    blank = RamFlash(4)
+    blank.bad = (0, 1, 2, 3)
+    raises(FlashFault, deposit, mounted(blank))
+
+
+def test_reads_that_flip_a_bit_now_and_then_are_read_again():
+    flash, journal = made(60, sectors=8)
+    for flips in (50, 23, 11):
+        flash.flips = flips
+        again = mounted(flash)
+        assert (again.epoch, again.next_seq) == (journal.epoch, journal.next_seq)
+        assert [r.seq for r in unsettled(again)] == list(range(journal.next_seq))
+        deposit(again)
+        journal = again
+
+
+def test_sector_that_cannot_be_read_costs_what_it_held_and_opens_a_new_epoch():
+    flash, journal = made(60, sectors=8)
+    old = journal.epoch
+    flash.dead = (1,)
+    again = mounted(flash)
+    assert again.epoch != old
+    kept = [r for r in unsettled(again) if r.epoch == old]
+    assert {r.place[0] for r in kept} == {0, 2, 3}
+    deposit(again)
