@@ -138,6 +138,11 @@ def keep_erasures(services: Services) -> None:
         logger.warning("Erasing again waits: %s", words)
 
 
+def seal_deposits(services: Services) -> None:
+    """The signed bytes of deposits that are settled go under their persons' keys."""
+    retention.seal(services)
+
+
 def apply_retention(services: Services) -> None:
     """What is past its time is dropped, purpose by purpose."""
     retention.apply(services)
@@ -154,6 +159,7 @@ CHORES = (
     Chore("fold telemetry", 3_600, fold_telemetry),
     Chore("publish figures", 3_600, publish_figures),
     Chore("keep erasures", 300, keep_erasures),
+    Chore("seal deposits", 3_600, seal_deposits),
     Chore("apply retention", 3_600, apply_retention),
     Chore("look for gaps", 3_600, look_for_gaps),
     Chore("forget keys", 86_400, forget_keys),

@@ -70,7 +70,13 @@ def deposits_of_person(
     who.require_person(person_id, "statements:read")
     with services.read() as conn:
         return service.of_person(
-            conn, who.ledger_id, person_id, before=before, before_s=before_s, limit=limit
+            conn,
+            who.ledger_id,
+            person_id,
+            before=before,
+            before_s=before_s,
+            limit=limit,
+            vault=services.vault,
         )
 
 

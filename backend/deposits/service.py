@@ -9,11 +9,13 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, select, tuple_
 
 from backend import tables as t
 from backend.errors import BadInput, NotFound
+from backend.ledger.erasure import Opener
 from backend.ledger.tables import record as booked
 from backend.ledger.tables import resolution as decided
 from backend.ledger.tables import transfer
 from backend.ledger.transfers import signed64
 from backend.people import service as people
+from backend.vault import Vault
 from firmware import contract
 
 RULE = "net weight x credit per kilogram / 1000, rounded half up"
@@ -64,9 +66,12 @@ def of_person(
     before: str | None = None,
     before_s: int | None = None,
     limit: int = PAGE,
+    vault: Vault | None = None,
 ) -> list[Deposit]:
     """Return a person's deposits, newest first: those after the cursor `before` of the page
     that was seen last, those that happened before `before_s`. Raises NotFound, BadInput.
+
+    With the vault what was sealed is opened, unless it was erased.
     """
     account_id = people.person(conn, ledger_id, person_id).account_id
     only: list[ColumnElement[bool]] = []
@@ -83,11 +88,18 @@ def of_person(
         )
     ]
     rows.sort(key=lambda row: (row.effective_s, row.source_id, signed64(row.epoch), row.seq))
-    return [_deposit(row) for row in rows[: -limit - 1 : -1]]
+    opener = None if vault is None else Opener(conn, ledger_id, vault)
+    return [_deposit(row, opener) for row in rows[: -limit - 1 : -1]]
 
 
 def own(
-    conn: Connection, ledger_id: int, person_id: int, device: str, epoch: str, seq: int
+    conn: Connection,
+    ledger_id: int,
+    person_id: int,
+    device: str,
+    epoch: str,
+    seq: int,
+    vault: Vault | None = None,
 ) -> Deposit:
     """Return one deposit of a person's own. Raises NotFound, for somebody else's as well."""
     account_id = people.person(conn, ledger_id, person_id).account_id
@@ -101,7 +113,7 @@ def own(
     ).one_or_none()
     if row is None:
         raise NotFound("There is no such deposit of yours.")
-    return _deposit(row)
+    return _deposit(row, None if vault is None else Opener(conn, ledger_id, vault))
 
 
 def waiting(conn: Connection, ledger_id: int, *, limit: int = PAGE) -> list[Deposit]:
@@ -170,8 +182,11 @@ def _query(ledger_id: int) -> Any:
     )
 
 
-def _deposit(row: Row[Any]) -> Deposit:
-    body = {} if row.sealed_for is not None else _body(row.jws)
+def _deposit(row: Row[Any], opener: Opener | None = None) -> Deposit:
+    raw: bytes | None = row.jws
+    if row.sealed_for is not None:
+        raw = None if opener is None else opener.open(row)
+    body = _body(raw) if raw else {}
     settled = row.last_outcome is not None
     return Deposit(
         device=row.device,

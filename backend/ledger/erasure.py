@@ -1,4 +1,7 @@
-"""A person's signed bytes under a key of their own: sealed, opened, and erased with the key.
+"""A person's signed bytes under keys of their own: sealed, opened, and erased with the keys.
+
+Once nothing about a record is open its bytes are sealed under the key that its person has for the
+period it happened in; so one person's bytes can be erased, and those of an old period.
 
 The record's hash stays in the books and in the log, so that what was erased is still committed
 to: the verifier counts it as 'erased, commitment only'. A key sealed by the vault opens the
@@ -20,6 +23,7 @@ from backend.vault import Vault, decrypt, encrypt
 _KEY_BYTES = 32
 _IDS = 2**53 - 1
 _WAITING = ("held", "suspended", "queued")
+PERIOD_S = 30 * 86_400
 
 
 def theirs(
@@ -70,24 +74,31 @@ def seal(
     rows: Sequence[Any],
     vault: Vault,
     destroyed_s: int | None = None,
+    period: int | None = None,
 ) -> int:
-    """Seals these rows of `record` (name and bytes) under a new key; returns how many.
+    """Seals these rows of `record` (name and bytes); returns how many.
 
-    With `destroyed_s` the key is kept nowhere: their bytes are erased at that moment.
+    The key is the account's own for the period, or a new one. With `destroyed_s` it is kept
+    nowhere: the bytes are erased at that moment.
     """
     if not rows:
         return 0
-    key_id = FIRST_DRAWN + secrets.randbelow(_IDS - FIRST_DRAWN)
-    key = secrets.token_bytes(_KEY_BYTES)
-    conn.execute(
-        insert(t.person_key).values(
-            ledger_id=ledger_id,
-            id=key_id,
-            account_id=account_id,
-            sealed=vault.wrap(key, _bound(ledger_id, key_id)) if destroyed_s is None else None,
-            destroyed_s=destroyed_s,
-        )
+    known = None if period is None else _key_of(conn, ledger_id, account_id, vault, period)
+    key_id, key = known or (
+        FIRST_DRAWN + secrets.randbelow(_IDS - FIRST_DRAWN),
+        secrets.token_bytes(_KEY_BYTES),
     )
+    if known is None:
+        conn.execute(
+            insert(t.person_key).values(
+                ledger_id=ledger_id,
+                id=key_id,
+                account_id=account_id,
+                period=period,
+                sealed=vault.wrap(key, _bound(ledger_id, key_id)) if destroyed_s is None else None,
+                destroyed_s=destroyed_s,
+            )
+        )
     cipher = AESGCM(key)
     for row in rows:
         raw = row.jws.encode() if isinstance(row.jws, str) else bytes(row.jws)
@@ -131,6 +142,20 @@ def destroy(conn: Connection, ledger_id: int, account_id: int, now_s: int) -> in
     ).rowcount
 
 
+def destroy_periods(conn: Connection, ledger_id: int, before_s: int, now_s: int) -> int:
+    """Destroys every key of a period that was over by then; returns how many there were."""
+    key = t.person_key.c
+    return conn.execute(
+        update(t.person_key)
+        .where(
+            key.ledger_id == ledger_id,
+            key.period < before_s // PERIOD_S,
+            key.sealed.is_not(None),
+        )
+        .values(sealed=None, destroyed_s=now_s)
+    ).rowcount
+
+
 def empty_quarantined(conn: Connection, ledger_id: int, row: Row[Any]) -> None:
     """Drops the bytes of a row in quarantine for ever; its name and hash stay."""
     table = t.quarantine
@@ -169,6 +194,24 @@ class Opener:
         if sealed is None:
             return None
         return AESGCM(self._vault.unwrap(bytes(sealed), _bound(self._ledger_id, key_id)))
+
+
+def _key_of(
+    conn: Connection, ledger_id: int, account_id: int, vault: Vault, period: int
+) -> tuple[int, bytes] | None:
+    """The key that an account has for a period, unless it was destroyed."""
+    key = t.person_key.c
+    row = conn.execute(
+        select(key.id, key.sealed)
+        .where(
+            key.ledger_id == ledger_id,
+            key.account_id == account_id,
+            key.period == period,
+            key.sealed.is_not(None),
+        )
+        .limit(1)
+    ).one_or_none()
+    return None if row is None else (row.id, vault.unwrap(row.sealed, _bound(ledger_id, row.id)))
 
 
 def _named(ledger_id: int, row: Row[Any]) -> ColumnElement[bool]:

@@ -3,6 +3,7 @@
 from sqlalchemy import (
     BigInteger,
     Column,
+    Index,
     Integer,
     LargeBinary,
     PrimaryKeyConstraint,
@@ -22,14 +23,17 @@ log_key = Table(
     PrimaryKeyConstraint("ledger_id", "number"),
 )
 
-# The key of one person's signed bytes, sealed by the vault; destroyed, it leaves a commitment.
+# The key of one person's signed bytes of a period, sealed by the vault; destroyed, it leaves a
+# commitment. `period` None: of whatever was open when the person was erased.
 person_key = Table(
     "person_key",
     metadata,
     ledger_column(),
     Column("id", BigInteger, nullable=False),
     Column("account_id", BigInteger, nullable=False),
+    Column("period", BigInteger, nullable=True),
     Column("sealed", LargeBinary, nullable=True),
     Column("destroyed_s", BigInteger, nullable=True),
     PrimaryKeyConstraint("ledger_id", "id"),
+    Index(None, "ledger_id", "account_id", "period"),
 )

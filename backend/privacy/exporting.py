@@ -41,7 +41,7 @@ def export(services: Services, person_id: int) -> dict[str, Any]:
             _account(conn, ledger_id, account_id, code)
             for account_id, code in kinds.purses(conn, ledger_id, person_id)
         ]
-        found["deposits"] = _deposits(conn, ledger_id, person_id)
+        found["deposits"] = _deposits(services, conn, person_id)
         found["signed"] = _signed(services, conn, person.account_id)
     found["sign_ins"] = services.sessions.of(ledger_id, "resident", person_id)
     return found
@@ -122,13 +122,22 @@ def _line(line: balances.Line) -> dict[str, Any]:
     }
 
 
-def _deposits(conn: Connection, ledger_id: int, person_id: int) -> list[dict[str, Any]]:
+def _deposits(services: Services, conn: Connection, person_id: int) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
-    page = deposits.of_person(conn, ledger_id, person_id, limit=PAGE)
-    while page:
+    cursor: str | None = None
+    while True:
+        page = deposits.of_person(
+            conn,
+            services.ledger_id,
+            person_id,
+            before=cursor,
+            limit=PAGE,
+            vault=services.vault,
+        )
+        if not page:
+            return found
         found += [asdict(each) for each in page]
-        page = deposits.of_person(conn, ledger_id, person_id, before=page[-1].cursor, limit=PAGE)
-    return found
+        cursor = page[-1].cursor
 
 
 def _signed(services: Services, conn: Connection, account_id: int) -> list[str]:

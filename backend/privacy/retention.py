@@ -4,10 +4,10 @@ docs/dpia.md repeats it, and a test compares the two. Days count from when a thi
 session from its end, an alert from its resolution, a sample from when it was measured.
 """
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
-from sqlalchemy import Table, and_, delete, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Table, delete, exists, func, or_, select, update
 
 from backend import tables as t
 from backend.alerts.tables import alert
@@ -18,6 +18,7 @@ from backend.services import Services
 
 DAY_S = 86_400
 PAGE = 500
+OPEN_DAYS = 7  # signed bytes are sealed so long after the deposit
 LOOK_BACK_S = 400 * DAY_S  # records that are older were looked at on an earlier day
 Apply = Callable[[Services, int], int]
 
@@ -35,48 +36,82 @@ class Kept(NamedTuple):
     apply: Apply | None = None
 
 
+def seal(services: Services) -> int:
+    """Seal the signed bytes of whatever nothing is open about any more, under their persons'
+    keys; returns how many records. The books are held for a page at a time.
+    """
+    before_s = services.now_s() - OPEN_DAYS * DAY_S
+    return _pages(services, before_s, lambda conn, rows: _seal(services, conn, rows))
+
+
 def _signed_bytes(services: Services, before_s: int) -> int:
     """Erase the signed bytes of old deposits, and with which card they came."""
-    dropped = moved = _erase_page(services, before_s)
-    while moved == PAGE:
-        moved = _erase_page(services, before_s)
-        dropped += moved
+    record, ledger_id, now_s = ledger.record.c, services.ledger_id, services.now_s()
+    dropped = _pages(services, before_s, lambda conn, rows: _drop(services, conn, rows))
+    with services.begin() as conn:
+        dropped += erasure.destroy_periods(conn, ledger_id, before_s, now_s)
+        conn.execute(
+            update(ledger.record)
+            .where(*_decided(ledger_id, before_s), record.card_ref.is_not(None))
+            .values(card_ref=None)
+        )
     return dropped
 
 
-def _erase_page(services: Services, before_s: int) -> int:
+def _pages(
+    services: Services, before_s: int, do: Callable[[Connection, Sequence[Any]], None]
+) -> int:
+    record, last = ledger.record.c, ledger.resolution.c
+    owner = func.coalesce(
+        select(last.account_id)
+        .where(*(last[name] == record[name] for name in ledger.KEY))
+        .scalar_subquery(),
+        record.account_id,
+    ).label("owner")
+    columns = (record.source_id, record.epoch, record.seq, record.jws, record.effective_s, owner)
+    query = select(*columns).where(
+        *_decided(services.ledger_id, before_s), record.sealed_for.is_(None)
+    )
+    done, moved = 0, PAGE
+    while moved == PAGE:
+        with services.begin() as conn:
+            rows = conn.execute(query.order_by(record.effective_s).limit(PAGE)).all()
+            do(conn, rows)
+        moved = len(rows)
+        done += moved
+    return done
+
+
+def _decided(ledger_id: int, before_s: int) -> tuple[ColumnElement[bool], ...]:
+    """Deposits that happened by then and have had their last word."""
     record, last = ledger.record.c, ledger.resolution.c
     same = (last[name] == record[name] for name in ledger.KEY)
-    decided = or_(record.outcome.in_(("credited", "noted")), exists().where(*same))
-    columns = (record.source_id, record.epoch, record.seq, record.jws, record.account_id)
-    query = select(*columns).where(
-        record.ledger_id == services.ledger_id,
+    return (
+        record.ledger_id == ledger_id,
         record.effective_s >= before_s - LOOK_BACK_S,
         record.effective_s < before_s,
         record.kind.in_(("deposit", "interrupted")),
-        record.sealed_for.is_(None),
-        decided,
+        or_(record.outcome.in_(("credited", "noted")), exists().where(*same)),
     )
-    with services.begin() as conn:
-        rows = conn.execute(query.order_by(record.effective_s).limit(PAGE)).all()
-        for account_id in {row.account_id for row in rows}:
-            erasure.seal(
-                conn,
-                services.ledger_id,
-                SUSPENSE if account_id is None else account_id,
-                [row for row in rows if row.account_id == account_id],
-                services.vault,
-                services.now_s(),
-            )
-        for row in rows:
-            named = and_(
-                record.ledger_id == services.ledger_id,
-                record.source_id == row.source_id,
-                record.epoch == row.epoch,
-                record.seq == row.seq,
-            )
-            conn.execute(update(ledger.record).where(named).values(card_ref=None))
-    return len(rows)
+
+
+def _seal(services: Services, conn: Connection, rows: Sequence[Any]) -> None:
+    for (owner, period), theirs in _by_owner(rows).items():
+        erasure.seal(conn, services.ledger_id, owner, theirs, services.vault, period=period)
+
+
+def _drop(services: Services, conn: Connection, rows: Sequence[Any]) -> None:
+    for (owner, _), theirs in _by_owner(rows).items():
+        erasure.seal(conn, services.ledger_id, owner, theirs, services.vault, services.now_s())
+
+
+def _by_owner(rows: Sequence[Any]) -> dict[tuple[int, int], list[Any]]:
+    """What nobody owns is sealed for the account of whatever has no owner."""
+    found: dict[tuple[int, int], list[Any]] = {}
+    for row in rows:
+        owner = SUSPENSE if row.owner is None else row.owner
+        found.setdefault((owner, row.effective_s // erasure.PERIOD_S), []).append(row)
+    return found
 
 
 def _quarantined_bytes(services: Services, before_s: int) -> int:
@@ -141,7 +176,7 @@ RETENTION = (
     ),
     Kept(
         "proof of deposits",
-        "signed bytes of a deposit: weights before and after, time, card token",
+        "a deposit's signed bytes (weights, time, card token), sealed after a week",
         "contract: a person may dispute a deposit",
         3 * 365,
         "erased, the hash stays",

@@ -29,7 +29,14 @@ def show_home(page: Mine, before: Moment = None) -> Response:
         balance = balances.balance(conn, ledger_id, person.account_id)
         claims = budgets.claims_of(conn, ledger_id, person.account_id)
         fractions = totals.of_person(conn, ledger_id, person.id)
-        found = deposits.of_person(conn, ledger_id, person.id, before_s=before, limit=ON_A_PAGE + 1)
+        found = deposits.of_person(
+            conn,
+            ledger_id,
+            person.id,
+            before_s=before,
+            limit=ON_A_PAGE + 1,
+            vault=page.services.vault,
+        )
     return page.html(
         "resident/home.html",
         person=person,
@@ -47,5 +54,7 @@ def explain(page: Mine, device: Device, epoch: Epoch, seq: Seq) -> Response:
     """Say what one deposit's credit rests on."""
     services = page.services
     with services.read() as conn:
-        deposit = deposits.own(conn, services.ledger_id, page.person_id, device, epoch, seq)
+        deposit = deposits.own(
+            conn, services.ledger_id, page.person_id, device, epoch, seq, services.vault
+        )
     return page.html("resident/deposit.html", deposit=deposit)

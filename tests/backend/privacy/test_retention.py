@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 
 from backend import tables as t
 from backend.housekeeping import CHORES
-from backend.ledger import repeats
+from backend.ledger import erasure, repeats
 from backend.ledger import tables as ledger
 from backend.ledger.verify import verify
 from backend.privacy import restores, retention, service
@@ -16,7 +16,7 @@ from backend.privacy.retention import DAY_S, RETENTION
 from backend.telemetry import FIELDS, Sample
 from farz.processes import ROOT
 from tests.backend.privacy.test_erasure import spend
-from tests.backend.village import AMAL, START_S, STRANGER, Town
+from tests.backend.village import AMAL, BASSAM, START_S, STRANGER, Town
 
 DAYS = {kept.purpose: kept.days for kept in RETENTION}
 
@@ -66,6 +66,47 @@ def test_the_bytes_of_old_deposits_go_and_their_hash_stays(town: Town) -> None:
         report = verify(conn, 1, vault=town.services.vault)
     assert (report.ok, report.erased) == (True, 1), report.problems
     assert deposits(town.services, START_S + body["seq"] + 1) == 0
+
+
+def test_settled_deposits_are_sealed_and_open_for_their_person_alone(town: Town) -> None:
+    for uid in (AMAL, AMAL, BASSAM):
+        town.outcome(town.bin.deposit(uid=uid))
+    town.outcome(town.bin.deposit(uid=STRANGER))  # waits, and stays open
+    assert retention.seal(town.services) == 0
+    town.clock.now_s += (retention.OPEN_DAYS + 1) * DAY_S
+
+    assert retention.seal(town.services) == 3
+    assert retention.seal(town.services) == 0
+
+    with town.services.read() as conn:
+        key = ledger.person_key.c
+        keys = conn.execute(select(key.account_id, key.period)).all()
+        assert {row.account_id for row in keys} == {town.amal.account_id, town.bassam.account_id}
+        assert len(keys) == 2  # one of each person and period
+        blind = verify(conn, 1)
+        seeing = verify(conn, 1, vault=town.services.vault)
+    for report in (blind, seeing):
+        assert (report.ok, report.sealed, report.erased) == (True, 3, 0), report.problems
+    amal = town.browser("amal")
+    told = amal.get(f"/v1/people/{town.amal.id}/deposits").json()
+    assert [(each["before_g"], each["calibration"]) for each in told] == [(10_000, 3)] * 2
+    assert len(amal.get(f"/v1/people/{town.amal.id}/export").json()["signed"]) == 2
+
+
+def test_the_keys_of_an_old_period_are_destroyed(small_town: Town) -> None:
+    small_town.outcome(small_town.bin.deposit())
+    small_town.clock.now_s += (retention.OPEN_DAYS + 1) * DAY_S
+    assert retention.seal(small_town.services) == 1
+    apply = next(each.apply for each in RETENTION if each.purpose == "proof of deposits")
+    assert apply is not None
+
+    assert apply(small_town.services, START_S + 5) == 0  # its period is not over by then
+    assert apply(small_town.services, START_S + 2 * erasure.PERIOD_S) == 1
+
+    with small_town.services.read() as conn:
+        report = verify(conn, 1, vault=small_town.services.vault)
+        assert (report.ok, report.erased) == (True, 1), report.problems
+        assert conn.scalars(select(ledger.record.c.card_ref)).all() == [None]
 
 
 def test_what_waits_for_a_decision_keeps_its_bytes(small_town: Town) -> None:
