@@ -23,9 +23,11 @@ def export(
 
     Example:  farz people export 4711 > amal.json        farz people export 4711 --csv > amal.csv
     """
+    from backend.access.audit import OFFICE
     from backend.privacy import exporting
 
     with open_town() as services:
+        services.audit.add(OFFICE, "people:export", [person], at_s=services.now_s())
         found = exporting.export(services, person)
     if as_csv:
         sys.stdout.write(exporting.as_csv(found))
@@ -47,11 +49,13 @@ def erase(
     person until they are destroyed: see docs/dpia.md.
     Example:  farz people erase 4711 --by "S. Officer" --reason "asked at the counter"
     """
+    from backend.access.audit import OFFICE
     from backend.privacy import restores, service
 
     if not yes and not typer.confirm(f"Erase person {person} for ever?"):
         raise FarzError("Nothing was done.")
     with open_town() as services:
+        services.audit.add(OFFICE, "people:erase", [person], at_s=services.now_s())
         done = service.erase(services, person, reason=reason, decided_by=by)
         restores.keep_up(services)
     if as_json:

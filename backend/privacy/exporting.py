@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, LargeBinary, select
 
+from backend.access.looks import Look, looks
 from backend.deposits import service as deposits
 from backend.kinds import service as kinds
 from backend.ledger import balances, erasure
@@ -43,6 +44,7 @@ def export(services: Services, person_id: int) -> dict[str, Any]:
         ]
         found["deposits"] = _deposits(services, conn, person_id)
         found["signed"] = _signed(services, conn, person.account_id)
+    found["looked_at"] = _looks(services, person_id)
     found["sign_ins"] = services.sessions.of(ledger_id, "resident", person_id)
     return found
 
@@ -138,6 +140,24 @@ def _deposits(services: Services, conn: Connection, person_id: int) -> list[dict
             return found
         found += [asdict(each) for each in page]
         cursor = page[-1].cursor
+
+
+def _looks(services: Services, person_id: int) -> list[dict[str, Any]]:
+    """Who looked at the person or did something about them, newest first."""
+    found: list[Look] = []
+    page = looks(services, person_id=person_id, limit=PAGE)
+    while page:
+        found += page
+        page = looks(services, person_id=person_id, before_id=page[-1].line.id, limit=PAGE)
+    return [
+        {
+            "at_s": each.line.at_s,
+            "who": each.name,
+            "role": each.line.actor.role,
+            "what": each.line.action,
+        }
+        for each in found
+    ]
 
 
 def _signed(services: Services, conn: Connection, account_id: int) -> list[str]:

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Row, Table, and_, select
 
 from backend import tables as t
 from backend.cards import tables as chips
+from backend.people import tables as registry
 from backend.privacy.tables import erasure
 
 NOBODY = "—"  # stands where a name was
@@ -60,6 +61,17 @@ def _of_chips(table: Table) -> Whose:
     return whose
 
 
+def _delegations(ledger_id: int, person_id: int) -> ColumnElement[bool]:
+    row = registry.delegation.c
+    either = (row.holder_id == person_id) | (row.delegate_id == person_id)
+    return and_(row.ledger_id == ledger_id, either)
+
+
+def _ended(row: Row[Any]) -> Mapping[str, Any]:
+    """Over from its start: nobody acts for whoever is not there."""
+    return {"ended_s": row.from_s if row.ended_s is None else row.ended_s, "scopes": ""}
+
+
 def _no_person(row: Row[Any]) -> Mapping[str, Any]:
     return {"name": NOBODY, "household": str(row.id), "language": ""}
 
@@ -96,6 +108,27 @@ PARTS = (
         _of_cards(t.card_state, "card_id"),
         KEEP,
         "when a number was blocked tells nothing of anybody",
+    ),
+    Part(
+        "consents",
+        registry.consent,
+        _by(registry.consent, "person_id"),
+        KEEP,
+        "proof that consent was given, by number (Art. 7(1) GDPR)",
+    ),
+    Part(
+        "delegations",
+        registry.delegation,
+        _delegations,
+        _ended,
+        "who acted for whom, by number, and what for no more",
+    ),
+    Part(
+        "lists",
+        registry.enrolled_row,
+        _by(registry.enrolled_row, "person_id"),
+        DELETE,
+        "the keyed hash of a row in a list of enrolment",
     ),
     Part(
         "secure_cards",

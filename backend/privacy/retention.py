@@ -207,6 +207,20 @@ RETENTION = (
         lambda services, before_s: services.sessions.forget(before_s),
     ),
     Kept(
+        "log of who looked",
+        "who of the staff looked at whom, by number",
+        "accountability (Art. 5(2) GDPR)",
+        None,
+        "kept; after an erasure it names nobody",
+    ),
+    Kept(
+        "consents and delegates",
+        "what was agreed to and when, who acts for whom, by number",
+        "proof of consent (Art. 7(1) GDPR)",
+        None,
+        "kept; delegations end with an erasure",
+    ),
+    Kept(
         "repeats",
         "a request's own key and its answer",
         "contract: nothing is booked twice",
