@@ -273,8 +273,8 @@ def restore(
         typer.echo(f"A new log was opened, {done.new_log}: tell those who keep its checkpoints.")
     typer.echo(
         "It only reads until gateways and bins have brought what is missing. Next: farz serve, "
-        "then farz recovery.\nWhat people decided since (cards, tariffs, hand-overs, erasures) "
-        "is not in bins: do it again from paper."
+        "then farz recovery.\nWhat people decided since (cards, tariffs, hand-overs) is not "
+        "in bins: do it again from paper. Who was erased is erased again by itself."
     )
 
 
