@@ -9,6 +9,7 @@ from backend.people import tables as people
 from backend.privacy import tables as privacy
 from backend.proofs import tables as proofs
 from backend.recovery import tables as recovery
+from backend.towns import tables as towns
 
 DEVICES = (devices.authority, devices.certificate, devices.key_end)
 # What was decided or measured once stays as it was written.
@@ -20,4 +21,5 @@ APPEND_ONLY = (
     *privacy.APPEND_ONLY,
     *proofs.APPEND_ONLY,
     *recovery.APPEND_ONLY,
+    *towns.APPEND_ONLY,
 )

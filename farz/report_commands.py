@@ -6,14 +6,22 @@ from typing import Annotated
 
 import typer
 
+from farz.errors import FarzError
 from farz.town import open_books
 
 app = typer.Typer(no_args_is_help=True, help="Figures: streams of waste, what covers the credit.")
 
 
 @app.command()
-def streams(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
-    """Kilograms and credit per fraction and collection point, since the beginning."""
+def streams(
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+    csv: Annotated[Path | None, typer.Option(help="Write a table for a spreadsheet.")] = None,
+    language: Annotated[str, typer.Option(help="The table's language: ar or en.")] = "ar",
+) -> None:
+    """Kilograms and credit per fraction and collection point, since the beginning.
+
+    Examples:  farz report streams --json        farz report streams --csv streams.csv
+    """
     import json
     from dataclasses import asdict
 
@@ -22,6 +30,14 @@ def streams(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
 
     with open_books() as (engine, ledger_id), db.read(engine) as conn:
         found = reports.streams(conn, ledger_id)
+    if csv is not None:
+        from dashboards.languages import LANGUAGES
+        from dashboards.municipality.table import table
+
+        if language not in LANGUAGES:
+            raise FarzError(f"There are tables in {' and '.join(LANGUAGES)}, not in {language}.")
+        csv.write_text(table(LANGUAGES[language], found.streams), encoding="utf-8", newline="")
+        return
     if as_json:
         typer.echo(json.dumps(asdict(found)))
         return

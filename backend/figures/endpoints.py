@@ -1,6 +1,5 @@
 """Routes of the public figures: open to all, as JSON and as a table for a spreadsheet."""
 
-import csv
 import io
 from typing import Annotated
 
@@ -11,6 +10,7 @@ from backend.access.dependencies import WithServices
 from backend.figures import service
 from backend.figures.service import Release
 from backend.problems import problems
+from backend.spreadsheet import MARK, Sheet
 
 router = APIRouter(prefix="/v1/figures", tags=["figures"])
 Month = Annotated[int, Path(ge=197_001, le=999_912)]
@@ -35,16 +35,15 @@ def read_figures(services: WithServices) -> list[Release]:
 @router.get(".csv", response_class=Csv, responses=problems(503))
 def read_figures_csv(services: WithServices) -> Csv:
     """The same as one table; a suppressed number is empty."""
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(HEADER)
+    text = io.StringIO(newline="")
+    sheet = Sheet(text, HEADER)
     with services.read() as conn:
         for each in service.releases(conn, services.ledger_id):
             for row in each.figures:
                 numbers = (row.kg, row.deposits, row.households)
                 hidden = "yes" if row.suppressed else "no"
-                writer.writerow((each.month, row.fraction, row.waste_code, *numbers, hidden))
-    return Csv("\ufeff" + text.getvalue())
+                sheet.add((each.month, row.fraction, row.waste_code, *numbers, hidden))
+    return Csv(MARK + text.getvalue())
 
 
 @router.get("/{month}", responses=problems(404, 422, 503))

@@ -1,9 +1,9 @@
 """The books as files that anyone can read, and reading them back for the verifier.
 
-CSV after RFC 4180 in UTF-8 with a mark at the start, so that spreadsheets show Arabic; bytes are
-hexadecimal, an empty cell is "none". Signed bytes, cards and owners stay at home. `leaves.bin`
-holds the log's leaf hashes, 32 bytes each; the log's secret salt only goes along when asked for,
-since with it entries can be guessed, and without it leaves cannot be made again from the rows.
+CSV as `backend.spreadsheet` writes it; bytes are hexadecimal, an empty cell is "none". Signed
+bytes, cards and owners stay at home. `leaves.bin` holds the log's leaf hashes, 32 bytes each; the
+log's secret salt only goes along when asked for, since with it entries can be guessed, and without
+it leaves cannot be made again from the rows.
 """
 
 import csv
@@ -15,9 +15,11 @@ from typing import Any, BinaryIO
 
 from sqlalchemy import Boolean, Column, Connection, LargeBinary, String, Table, insert, select
 
+from backend import spreadsheet
 from backend.ledger import log, tiles
 from backend.ledger import rule_tables as r
 from backend.ledger import tables as t
+from backend.spreadsheet import Sheet
 
 FORMAT = "farz-export-1"
 # In an order in which every row finds what it refers to.
@@ -118,11 +120,10 @@ def _write_table(
 ) -> Path:
     path = to / f"{table.name}.csv"
     shown = [column for column in table.columns if str(column) not in hidden]
-    with path.open("w", encoding="utf-8-sig", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow([column.name for column in shown])
+    with path.open("w", encoding=spreadsheet.ENCODING, newline="") as file:
+        sheet = Sheet(file, (column.name for column in shown))
         for row in _rows(conn, ledger_id, table):
-            writer.writerow([_cell(row._mapping[column.name]) for column in shown])
+            sheet.add(_cell(row._mapping[column.name]) for column in shown)
     return path
 
 
@@ -179,7 +180,7 @@ def _value(column: Column[Any], text: str | None) -> Any:
         return bytes.fromhex(text)
     if isinstance(kind, Boolean):
         return bool(int(text))
-    return text if isinstance(kind, String) else int(text)
+    return spreadsheet.text_of(text) if isinstance(kind, String) else int(text)
 
 
 def _digest(path: Path) -> str:

@@ -1,6 +1,5 @@
 """All that is kept of one person, as one JSON object or one table for a spreadsheet."""
 
-import csv
 import io
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -17,6 +16,7 @@ from backend.ledger.transfers import Code
 from backend.people import service as people
 from backend.privacy.parts import PARTS, Part
 from backend.services import Services
+from backend.spreadsheet import MARK, Sheet
 from backend.towns import service as towns
 
 PAGE = 200
@@ -63,16 +63,13 @@ def rows(conn: Connection, ledger_id: int, person_id: int, part: Part) -> list[d
 
 
 def as_csv(found: dict[str, Any]) -> str:
-    """Return an export as a table that a spreadsheet opens, also in Arabic: it starts with a
-    byte-order mark. A value that a spreadsheet would compute is quoted with an apostrophe.
-    """
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(HEADER)
+    """Return an export as a table that a spreadsheet opens, also in Arabic."""
+    text = io.StringIO(newline="")
+    sheet = Sheet(text, HEADER)
     for part, value in found.items():
         for number, field, each in _flat(value):
-            writer.writerow((part, number, field, _cell(each)))
-    return "\ufeff" + text.getvalue()
+            sheet.add((part, number, field, each))
+    return MARK + text.getvalue()
 
 
 def _flat(value: Any) -> Iterator[tuple[int, str, Any]]:
@@ -91,11 +88,6 @@ def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
         return
     for key, each in items:
         yield from _leaves(each, f"{path}.{key}" if path else str(key))
-
-
-def _cell(value: Any) -> Any:
-    """OWASP, CSV injection: a text that starts like a formula must not be one."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in "=+-@\t\r" and value else value
 
 
 def _account(conn: Connection, ledger_id: int, account_id: int, code: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from backend.ledger.export import UnusableExport
 from backend.proofs.oaths import Oath, oaths, wrong
+from backend.spreadsheet import ENCODING, Sheet, text_of
 
 FILE = "attestations.csv"
 
@@ -15,11 +16,10 @@ FILE = "attestations.csv"
 def write(conn: Connection, ledger_id: int, to: Path) -> Path:
     """Writes every attestation with its gateway's key; bytes are hexadecimal."""
     path = to / FILE
-    with path.open("w", encoding="utf-8-sig", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(Oath._fields)
+    with path.open("w", encoding=ENCODING, newline="") as file:
+        sheet = Sheet(file, Oath._fields)
         for number, gateway, *bytes_ in oaths(conn, ledger_id):
-            writer.writerow([number, gateway, *(each.hex() for each in bytes_)])
+            sheet.add([number, gateway, *(each.hex() for each in bytes_)])
     return path
 
 
@@ -36,7 +36,7 @@ def _read(path: Path) -> Iterator[Oath]:
         rows = csv.reader(file, strict=True)
         next(rows, None)
         for number, gateway, *rest in rows:
-            yield Oath(int(number), gateway, *(bytes.fromhex(each) for each in rest))
+            yield Oath(int(number), text_of(gateway), *(bytes.fromhex(each) for each in rest))
 
 
 def _notes(path: Path) -> list[str]:

@@ -11,7 +11,9 @@ from sqlalchemy import Connection, select
 
 from backend import tables as t
 from backend.access import service as access
+from backend.budgets import coverage
 from backend.budgets import service as budgets
+from backend.budgets.coverage import DisposalCost
 from backend.cards import caps
 from backend.compost import service as compost
 from backend.devices import service as devices
@@ -44,6 +46,7 @@ def apply(services: Services, plan: Plan) -> Applied:
             _tariff(services, conn, tariff, places, applied)
         _products(services, conn, plan, applied)
         _caps(services, conn, plan, applied)
+        _factors(services, conn, plan, applied)
         known = {(b.from_s, b.until_s, b.amount) for b in budgets.budgets(conn, services.ledger_id)}
     for each in plan.budgets:
         period = (int(each.since.timestamp()), int(each.until.timestamp()), each.amount)
@@ -73,6 +76,7 @@ def _town(services: Services, conn: Connection, plan: Plan, applied: Applied) ->
             now_s=services.now_s(),
         )
         applied.done.append(f"{wanted.name} is founded")
+        _backing(services, conn, plan, applied)
         return
     here = (found.name, found.currency, found.scale, found.languages, found.timezone)
     there = (wanted.name, wanted.currency, wanted.scale, languages, wanted.timezone)
@@ -81,6 +85,14 @@ def _town(services: Services, conn: Connection, plan: Plan, applied: Applied) ->
             f"The town here is {here}, the file's is {there}. What a town is called and counts "
             "in stays; write the file as the town is, or choose another --data-dir."
         )
+    _backing(services, conn, plan, applied)
+
+
+def _backing(services: Services, conn: Connection, plan: Plan, applied: Applied) -> None:
+    words, ledger_id = plan.town.backed_by, services.ledger_id
+    if towns.backing(conn, ledger_id) != words:
+        towns.back(conn, ledger_id, words, decided_by=BY, from_s=services.now_s())
+        applied.done.append(f"its credit is backed by: {words}")
 
 
 def _staff(services: Services, conn: Connection, plan: Plan, applied: Applied) -> None:
@@ -198,3 +210,28 @@ def _caps(services: Services, conn: Connection, plan: Plan, applied: Applied) ->
         from_s=services.now_s() if known else 0,
     )
     applied.done.append(f"plain cards bring at most {daily_g} g and {daily_amount} a day")
+
+
+def _factors(services: Services, conn: Connection, plan: Plan, applied: Applied) -> None:
+    """Raises Conflict for another figure of the same moment: what was decided stays."""
+    ledger_id = services.ledger_id
+    known = {
+        (cost.fraction, cost.from_s): cost.amount_per_tonne
+        for cost in coverage.disposal_costs(conn, ledger_id)
+    }
+    for pack in plan.factors:
+        from_s = int(pack.since.timestamp())
+        for each in pack.disposal:
+            before = known.get((each.fraction, from_s))
+            if before == each.amount_per_tonne:
+                continue
+            if before is not None:
+                raise Conflict(
+                    f"A tonne of {each.fraction} saves {before} from that moment on already. "
+                    f"Give the pack {pack.pack} a later `since`."
+                )
+            cost = DisposalCost(
+                each.fraction, from_s, each.amount_per_tonne, f"file: {pack.source}"
+            )
+            coverage.set_disposal_cost(conn, ledger_id, cost)
+            applied.done.append(f"a tonne of {each.fraction} saves {each.amount_per_tonne}")

@@ -20,9 +20,11 @@ def read_town(services: WithServices) -> TownOut:
     """What everybody may know of the town."""
     with services.read() as conn:
         found = service.town(conn, services.ledger_id)
+        backed_by = service.backing(conn, services.ledger_id)
     return TownOut(
         name=found.name,
         currency=found.currency,
+        backed_by=backed_by,
         scale=found.scale,
         languages=list(found.languages),
         timezone=found.timezone,

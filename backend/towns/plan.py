@@ -16,6 +16,7 @@ from zoneinfo import available_timezones
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from backend.access.scopes import STAFF_ROLES
+from backend.budgets.coverage import DEAREST_TONNE
 from backend.errors import BadTownFile
 from backend.schemas import LARGEST, Name, Words
 from backend.tariffs.service import DEAREST, GRADE
@@ -26,6 +27,9 @@ _HEADER = re.compile(r"\s*(\[\[?)\s*([\w.-]+)\s*\]\]?")
 _KEY = re.compile(r"\s*([\w-]+)\s*=")
 
 
+Grade = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,12}$")]
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -34,8 +38,10 @@ class Town(_Part):
     name: Name
     currency: Annotated[str, Field(pattern=r"^[A-Za-z]{2,16}$")]
     scale: Annotated[int, Field(ge=0, le=6)] = 2
+    backed_by: Annotated[Words, Field(min_length=1)]
     languages: Annotated[list[str], Field(min_length=1)]
     timezone: str
+    grades: Annotated[list[Grade], Field(min_length=1)] = [GRADE]
 
 
 class Accepted(_Part):
@@ -66,7 +72,7 @@ class Staff(_Part):
 class Rate(_Part):
     fraction: str
     amount_per_kg: Annotated[int, Field(ge=0, le=DEAREST)]
-    grade: Annotated[str, Field(min_length=1, max_length=12)] = GRADE
+    grade: Grade = GRADE
 
 
 class Tariff(_Part):
@@ -95,6 +101,20 @@ class Cards(_Part):
     plain_daily_amount: Annotated[int, Field(ge=0, le=LARGEST)] | None = None
 
 
+class Saving(_Part):
+    fraction: str
+    amount_per_tonne: Annotated[int, Field(ge=0, le=DEAREST_TONNE)]
+
+
+class Factors(_Part):
+    """A pack of figures from elsewhere: what a tonne saves in disposal, and who says so."""
+
+    pack: Name
+    source: Annotated[str, Field(min_length=1, max_length=50)]
+    since: AwareDatetime
+    disposal: Annotated[list[Saving], Field(min_length=1)]
+
+
 class Plan(_Part):
     """A whole town; every name that it mentions is one that it has."""
 
@@ -107,6 +127,7 @@ class Plan(_Part):
     budgets: list[Budget] = []
     products: list[Product] = []
     cards: Cards | None = None
+    factors: list[Factors] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +216,7 @@ def _check(plan: Plan) -> Found:
         ("devices", "device"),
         ("staff", "login"),
         ("products", "name"),
+        ("factors", "pack"),
     ):
         yield from _twice(noun, field, getattr(plan, noun))
     yield from _fractions(plan)
@@ -208,6 +230,7 @@ def _check(plan: Plan) -> Found:
         yield ("staff", 0), "Nobody is administrator.", "Give one of the staff this role."
     yield from _tariffs(plan, points)
     yield from _periods("budgets", plan.budgets, lambda _each: "town")
+    yield from _factors(plan)
 
 
 def _town(town: Town) -> Found:
@@ -217,6 +240,25 @@ def _town(town: Town) -> Found:
     for language in town.languages:
         if not re.fullmatch(r"[a-z]{2,3}", language):
             yield ("town", "languages"), f"{language!r} is no language.", "Write ar, en, …"
+
+    if GRADE not in town.grades:
+        words = f"There is no grade {GRADE}, which is what a bin vouches for."
+        yield ("town", "grades"), words, f"Add {GRADE}."
+
+
+def _factors(plan: Plan) -> Found:
+    """Savings of fractions that are not accepted, or said twice for one moment."""
+    accepted = [each.name for each in plan.fractions]
+    seen: set[tuple[str, Any]] = set()
+    for i, pack in enumerate(plan.factors):
+        for j, each in enumerate(pack.disposal):
+            place: Path = ("factors", i, "disposal", j, "fraction")
+            if each.fraction not in accepted:
+                yield place, f"{each.fraction} is not accepted in this town.", _choose(accepted)
+            if (each.fraction, pack.since) in seen:
+                words = f"What {each.fraction} saves from that moment on is said twice."
+                yield place, words, "Take one out."
+            seen.add((each.fraction, pack.since))
 
 
 def _twice(noun: str, field: str, parts: list[_Part]) -> Found:
@@ -264,6 +306,10 @@ def _tariffs(plan: Plan, points: list[str]) -> Found:
             place: Path = ("tariffs", i, "rates", j, "fraction")
             if rate.fraction not in accepted:
                 yield place, f"{rate.fraction} is not accepted in this town.", _choose(accepted)
+            if rate.grade not in plan.town.grades:
+                place_of_grade: Path = ("tariffs", i, "rates", j, "grade")
+                words = f"No grade is called {rate.grade} in this town."
+                yield place_of_grade, words, _choose(plan.town.grades)
             if (rate.fraction, rate.grade) in seen:
                 words = f"{rate.fraction} of grade {rate.grade} has two rates."
                 yield place, words, "Take one out."

@@ -14,6 +14,7 @@ class TownOut(BaseModel):
 
     name: str
     currency: str
+    backed_by: str
     scale: int
     languages: list[str]
     timezone: str

@@ -9,6 +9,7 @@ from backend import rows
 from backend import tables as t
 from backend.errors import AlreadyFounded, NotFound, NotFounded
 from backend.ledger import accounts
+from backend.towns.tables import town_backing
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,20 @@ def town(conn: Connection, ledger_id: int) -> Town:
         raise NotFounded("There is no town here yet. Run: farz init")
     languages = tuple(row.languages.split(","))
     return Town(ledger_id, row.name, row.currency, row.scale, languages, row.timezone, row.revision)
+
+
+def back(conn: Connection, ledger_id: int, words: str, *, decided_by: str, from_s: int) -> None:
+    """Say what stands behind the town's credit from a moment on. Raises Taken."""
+    name = {"ledger_id": ledger_id, "from_s": from_s}
+    rows.require_free(conn, town_backing, "This was said for that very moment already.", **name)
+    conn.execute(insert(town_backing).values(**name, words=words, decided_by=decided_by))
+
+
+def backing(conn: Connection, ledger_id: int) -> str:
+    """Return what stands behind the town's credit, in words; empty if nobody has said it."""
+    row = town_backing.c
+    query = select(row.words).where(row.ledger_id == ledger_id).order_by(row.from_s.desc())
+    return conn.scalar(query.limit(1)) or ""
 
 
 def revision(conn: Connection, ledger_id: int) -> int:

@@ -20,7 +20,8 @@ from backend.budgets.coverage import Coverage
 from backend.reports import service as reports
 from backend.services import Services
 from dashboards.municipality import streams
-from dashboards.page import Page, page_router, staff_page
+from dashboards.municipality.table import table
+from dashboards.page import HEADERS, Page, page_router, staff_page
 
 router = page_router("/municipality")
 Office = Annotated[Page, Depends(staff_page("reports:read"))]
@@ -40,6 +41,15 @@ def show_streams(page: Office, period: Period = "today") -> Response:
         town_now=_overview(page, period),
         drawn=lambda days: _drawn(page, days),
     )
+
+
+@router.get("/streams.csv")
+def download_streams(page: Office, period: Period = "today") -> Response:
+    """The period's streams as a table, in the reader's language."""
+    found = _overview(page, period).total.streams
+    name = f"streams-{period}.csv"
+    headers = {**HEADERS, "Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(table(page.language, found), headers=headers, media_type="text/csv")
 
 
 @router.get("/live", response_class=EventSourceResponse)

@@ -1,10 +1,14 @@
 """The municipality's figures are those of the books, and silence is never shown as health."""
 
+import csv
 import datetime
+import io
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from backend.devices import service as devices
+from backend.towns import service as towns
 from dashboards.municipality import streams
 from tests.backend.village import AMAL, START_S, STRANGER, Town
 
@@ -44,3 +48,20 @@ def test_a_device_that_fell_silent_is_not_shown_online(town: Town) -> None:
     after = streams.overview(town.services, "all", HEBRON).devices
 
     assert [each.state for each in (*before, *after)] == ["online", "silent"]
+
+
+def test_the_table_opens_in_arabic_and_runs_nothing(town: Town) -> None:
+    with town.services.begin() as conn:
+        evil = towns.add_point(conn, 1, "=1+1", now_s=START_S)
+        devices.assign(conn, 1, "bin-1", evil.id, from_s=START_S - 10)
+    town.outcome(town.bin.deposit(uid=AMAL, net_g=4_000, after_g=14_000))
+    office = town.browser("officer")
+
+    answer = office.get("/municipality/streams.csv", params={"period": "all", "lang": "ar"})
+    rows = list(csv.reader(io.StringIO(answer.content.decode("utf-8-sig"))))
+
+    assert answer.content.startswith(b"\xef\xbb\xbf")
+    assert answer.headers["content-type"].startswith("text/csv")
+    assert rows[0][:2] == ["نوع النفايات", "نقطة الجمع"]
+    assert rows[1] == ["نفايات عضوية", "'=1+1", "1", "4000", "0", "100"]
+    assert town.client.get("/municipality/streams.csv").history  # strangers are sent to sign in

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from backend.app import build_services, close_services
+from backend.budgets import coverage
 from backend.cards import caps
 from backend.errors import BadTownFile, Conflict
 from backend.settings import Settings
@@ -40,6 +41,85 @@ MISTAKES = [
     ("until = 2028-01-01T00:00:00+02:00", "until = 2028-01-01T00:00:00", "timezone"),
     ("plain_daily_g = 30000", "plain_daily_g = -1", "greater than or equal to 0"),
     ("plain_daily_g = 30000", "daily_kg = 30", "Nothing is called cards.daily_kg"),
+    ("scale = 2", "scale = 9", "less than or equal to 6"),
+    ('backed_by = "compost', 'note = "compost', "town.backed_by is missing"),
+    ('grades = ["standard"]', 'grades = ["clean"]', "what a bin vouches for"),
+    ('grades = ["standard"]', 'grades = ["Very clean!"]', "town.grades.0"),
+    ("amount_per_kg = 60 }", 'amount_per_kg = 60, grade = "gold" }', "No grade is called gold"),
+    ('device = "bin-2"', 'device = "bin-1"', "is there twice"),
+    ('login = "noor"', 'login = "salma"', "is there twice"),
+    ('login = "noor"', 'login = "Noor N."', "staff.2.login"),
+    ('waste_code = "20 01 11"', 'waste_code = "20 03 01"', "Write 20 01 11"),
+    ("amount_per_tonne = 3000 }", "amount_per_tonne = -3 }", "amount_per_tonne"),
+    ('source = "synthetic gate fee"', "", "factors.0.source is missing"),
+    (
+        '{ fraction = "plastic", amount_per_tonne',
+        '{ fraction = "organic", amount_per_tonne',
+        "is said twice",
+    ),
+    (
+        '{ fraction = "plastic", amount_per_tonne',
+        '{ fraction = "sand", amount_per_tonne',
+        "sand is not accepted",
+    ),
+]
+
+# What is wrong only beside something else: added to the file, told with these words.
+ADDED = [
+    (
+        """[[devices]]
+device = "bin-9"
+places = [
+  { point = "School", since = 2028-01-01T00:00:00+02:00 },
+  { point = "Cooperative", since = 2027-06-01T00:00:00+02:00 },
+]""",
+        "moves before it has stood",
+    ),
+    (
+        """[[budgets]]
+since = 2027-06-01T00:00:00+02:00
+until = 2027-07-01T00:00:00+02:00
+amount = 5""",
+        "This period overlaps the one that ends",
+    ),
+    (
+        """[[tariffs]]
+since = 2028-01-01T00:00:00+02:00
+point = "Harbour"
+rates = [{ fraction = "organic", amount_per_kg = 30 }]""",
+        "which is no point here",
+    ),
+    (
+        """[[tariffs]]
+since = 2028-01-01T00:00:00+02:00
+rates = [{ fraction = "gold", amount_per_kg = 30 }]""",
+        "gold is not accepted in this town",
+    ),
+    (
+        """[[tariffs]]
+since = 2028-01-01T00:00:00+02:00
+until = 2028-03-01T00:00:00+02:00
+rates = [{ fraction = "organic", amount_per_kg = 30 }]
+[[tariffs]]
+since = 2028-02-01T00:00:00+02:00
+until = 2028-04-01T00:00:00+02:00
+rates = [{ fraction = "organic", amount_per_kg = 31 }]""",
+        "This period overlaps",
+    ),
+    (
+        """[[products]]
+name = "Compost"
+amount_per_kg = 31""",
+        "is there twice",
+    ),
+    (
+        """[[factors]]
+pack = "Avoided disposal"
+source = "x"
+since = 2028-01-01T00:00:00+02:00
+disposal = [{ fraction = "organic", amount_per_tonne = 1 }]""",
+        "is there twice",
+    ),
 ]
 
 
@@ -54,6 +134,16 @@ def test_every_kind_of_mistake_is_told_with_its_line(right: str, wrong: str, wor
     line = int(str(told.value).split("line ")[1].split(":")[0])
     assert words in str(told.value)
     assert at - 12 <= line <= at  # a part of a list is told at the list's first line
+
+
+@pytest.mark.parametrize(("added", "words"), ADDED, ids=lambda text: text[:24])
+def test_what_does_not_fit_the_rest_is_told_where_it_was_added(added: str, words: str) -> None:
+    with pytest.raises(BadTownFile, match="1 to mend") as told:
+        plan.read(f"{VILLAGE}\n{added}\n")
+
+    line = int(str(told.value).split("line ")[1].split(":")[0])
+    assert words in str(told.value)
+    assert line > len(VILLAGE.splitlines())
 
 
 def test_all_mistakes_are_told_at_once_and_overlaps_too() -> None:
@@ -93,7 +183,14 @@ def test_applying_twice_changes_nothing_and_later_tariffs_are_drafts(
         with services.read() as conn:
             assert [v.approved for v in tariffs.tariffs(conn, 1)] == [True, False]
             assert len(service.points(conn, 1)) == 5
+            assert service.backing(conn, 1).startswith("compost of the cooperative")
+            assert [c.amount_per_tonne for c in coverage.disposal_costs(conn, 1)] == [3000] * 3
             assert [(c.from_s, c.daily_g) for c in caps.caps(conn, 1)] == [(0, 30_000)]
+        dearer = VILLAGE.replace("amount_per_tonne = 3000", "amount_per_tonne = 3100")
+        with pytest.raises(Conflict, match="later `since`"):
+            apply(services, plan.read(dearer))
+        other = plan.read(VILLAGE.replace('backed_by = "compost', 'backed_by = "Compost'))
+        assert apply(services, other).done[0].startswith("its credit is backed by: Compost")
         with pytest.raises(Conflict, match="stays"):
             apply(services, plan.read(VILLAGE.replace('"QMM"', '"XYZ"')))
     finally:
