@@ -6,6 +6,7 @@ installed, the embedded `iotcore` broker: no access list, and it forgets on rest
 """
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -63,7 +64,8 @@ class Broker:
     """One broker process: `users` maps device ids and gateway names to passwords.
 
     With `tls`, the broker's identity, the door is TLS and nobody has a password; `revoked` is the
-    list (DER) of certificates that it no longer takes.
+    list (DER) of certificates that it no longer takes. `queued` is how many messages it keeps for
+    whoever is away, instead of what mosquitto.conf says.
 
     `start` picks a free port once; `restart` and `start` after `kill` keep it. Files live in
     `directory`. Use as a context manager, or stop() it.
@@ -78,6 +80,7 @@ class Broker:
         kind: Kind | None = None,
         tls: Identity | None = None,
         revoked: bytes = b"",
+        queued: int | None = None,
     ) -> None:
         self.directory = directory
         self.host = HOST
@@ -87,6 +90,7 @@ class Broker:
         self._users = dict(users)
         self._tls = tls
         self._revoked = revoked
+        self._queued = queued
         self._gateways = list(gateways)
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -185,7 +189,10 @@ class Broker:
             # As root Mosquitto becomes the user `mosquitto`, who could not read this directory.
             "run_as": "user root" if os.geteuid() == 0 else "",
         }
-        template = string.Template((TEMPLATES / "mosquitto.conf").read_text())
+        text = (TEMPLATES / "mosquitto.conf").read_text()
+        if self._queued is not None:
+            text = re.sub(r"(?m)^(max_queued_messages) .*$", rf"\1 {self._queued}", text)
+        template = string.Template(text)
         config = self.directory / "mosquitto.conf"
         _write(config, template.substitute(values))
         return [_program("mosquitto"), "-c", str(config)]

@@ -20,7 +20,7 @@ from farz.broker import Kind
 from farz.processes import POLL_S, is_free
 from farz.reckoning import Reckoning, reckon
 from farz.redeeming import Redeemed, redeem
-from farz.stage import Pace, Stage, fetch, raise_for
+from farz.stage import Door, Pace, Stage, fetch, raise_for
 from farz.town import open_books
 from farz.village import build
 
@@ -70,21 +70,28 @@ def run(
     database_url: str = "",
     broker: Kind | None = None,
     meanwhile: Meanwhile | None = None,
+    door: Door | None = None,
+    afterwards: Callable[[Stage], None] | None = None,
 ) -> Run:
     """Run a village as fast as it goes.
 
     `broker` insists on one kind of broker, `database_url` on a database of its own.
     `meanwhile` is called again and again while the bins run: it is where drills break things.
+    `door` is where the bins call; `afterwards` is given the stage before it is taken down.
     """
     village = build(seed, bins, deposits)
     span_s = max(v.at_s for bin_ in village.bins for v in bin_.visits) + HOUR_S
     pace = Pace(start_s=int(time.time()) - span_s)
     base = Path(tempfile.mkdtemp(prefix="farz-demo-"))
     try:
-        with Stage(base, village, pace, say, database_url=database_url, broker=broker) as stage:
+        with Stage(
+            base, village, pace, say, database_url=database_url, broker=broker, door=door
+        ) as stage:
             await_bins(stage, deposits, meanwhile)
             redeemed = redeem(stage.url, stage.founded, redemptions, seed)
             refused = _refused(stage)
+            if afterwards is not None:
+                afterwards(stage)
         with open_books() as (engine, ledger_id), db.read(engine) as conn:
             return Run(
                 reckon(stage.images(), village.people),

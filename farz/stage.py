@@ -44,6 +44,18 @@ class Pace:
     reads_s: int = 10  # how long a person looks at the display
 
 
+@dataclass(frozen=True)
+class Door:
+    """Where bins call instead of at the broker itself, and how little that queues.
+
+    `meet` is given the stage before its bins start.
+    """
+
+    port: int
+    queued: int
+    meet: Callable[["Stage"], None]
+
+
 class Stage:
     """The parts of one village under `base`; use it as a context manager."""
 
@@ -57,6 +69,7 @@ class Stage:
         port: int = 0,
         database_url: str = "",
         broker: Kind | None = None,
+        door: Door | None = None,
     ) -> None:
         self.base = base
         self.village = village
@@ -66,6 +79,7 @@ class Stage:
         self._health_port = free_port()
         self._say = say
         self._broker_kind = broker
+        self._door = door
         self._env = {"FARZ_DATA_DIR": str(base / "town"), "FARZ_DATABASE_URL": database_url}
         self._env["FARZ_SYNTHETIC"] = "1"
         self._exit = ExitStack()
@@ -93,11 +107,16 @@ class Stage:
         self._say(f"founding a village of {len(self.village.people)} synthetic households")
         with open_town(create=True) as services:
             self.founded = found(services, self.village, public_key, self.pace.start_s)
-        passwords = {bin_.device: bin_.key.hex()[:24] for bin_ in self.village.bins}
+        passwords = {bin_.device: self.password(bin_.device) for bin_ in self.village.bins}
         secret = self.founded.gateway_key
         self.broker = Broker(
-            self.base / "broker", {**passwords, "gateway": secret}, kind=self._broker_kind
+            self.base / "broker",
+            {**passwords, "gateway": secret},
+            kind=self._broker_kind,
+            queued=self._door.queued if self._door else None,
         )
+        if self._door:
+            self._door.meet(self)
         self._exit.callback(self.broker.stop)
         self.broker.start()
         self._say(f"broker: {self.broker.kind}. {self.broker.note}")
@@ -113,6 +132,11 @@ class Stage:
             self.bins[bin_.device] = part
             part.start()
         self._say(f"{len(self.bins)} bins run, each in a MicroPython of its own")
+
+    def password(self, device: str) -> str:
+        """What a bin shows the broker of its village."""
+        bin_ = next(each for each in self.village.bins if each.device == device)
+        return bin_.key.hex()[:24]
 
     def start_backend(self) -> None:
         self.backend.start()
@@ -170,7 +194,7 @@ class Stage:
             "key_number": 1,
             "fractions": [bin_.fraction],
             "host": self.broker.host,
-            "port": self.broker.port,
+            "port": self._door.port if self._door else self.broker.port,
             "user": bin_.device,
             "password": password,
             "e_g": E_G,

@@ -17,6 +17,7 @@ DRILLS = {
     "failpoint": "the poster fails before or after each of its statements in turn",
     "lost-day": "all is lost but a backup of yesterday; gateways bring the day back",
     "power-cut": "a bin's power fails at every flash operation of many visits, and at random",
+    "broker": "broker, gateway and the network between fail in eight ways, one after another",
     "scale": "load cell and converter fail in all the ways they are known to",
 }
 ON_BOOKS = ("kill", "failpoint", "lost-day")  # they take an engine
