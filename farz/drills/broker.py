@@ -24,7 +24,7 @@ from farz.processes import await_until
 from farz.stage import Door, Stage
 from firmware import contract
 
-BINS, DEPOSITS, REDEMPTIONS = 2, 300, 2
+BINS, DEPOSITS, REDEMPTIONS = 2, 140, 2
 MOST_BETWEEN = 8  # deposits between two faults: bins are fast, and there are eight of them
 QUEUED = 5  # messages that the drill's broker keeps for an absent gateway: it overflows at once
 LIMIT_S, LASTS_S = 20.0, 2.0
