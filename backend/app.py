@@ -21,15 +21,20 @@ from backend.alerts import endpoints as alerts
 from backend.budgets import endpoints as budgets
 from backend.cards import endpoints as cards
 from backend.cards import trust_endpoints as card_trust
+from backend.collecting import endpoints as collecting
 from backend.compost import endpoints as compost
+from backend.counters import endpoints as counters
 from backend.deposits import endpoints as deposits
 from backend.deposits.facts import Facts
 from backend.devices import endpoints as devices
 from backend.errors import NotReady
+from backend.fees import endpoints as fees
 from backend.figures import endpoints as figures
 from backend.housekeeping import Housekeeping
 from backend.kinds import endpoints as kinds
 from backend.ledger.poster import Poster
+from backend.merchants import endpoints as merchants
+from backend.paper import endpoints as paper
 from backend.people import endpoints as people
 from backend.privacy import endpoints as privacy
 from backend.proofs import endpoints as proofs
@@ -39,6 +44,7 @@ from backend.recovery.service import Guard
 from backend.reports import endpoints as reports
 from backend.services import Services
 from backend.settings import Settings
+from backend.settlements import endpoints as settlements
 from backend.size import BodyLimit
 from backend.tariffs import endpoints as tariffs
 from backend.telemetry_stores import open_series
@@ -56,16 +62,22 @@ ROUTERS = (
     budgets,
     cards,
     card_trust,
+    collecting,
     compost,
+    counters,
     deposits,
     devices,
     figures,
+    fees,
     kinds,
+    merchants,
+    paper,
     people,
     privacy,
     proofs,
     recovery,
     reports,
+    settlements,
     tariffs,
     towns,
     transfers,

@@ -8,7 +8,8 @@ BackendError
 ├── Forbidden 403           BadAttestation · CrossSite
 ├── NotFound 404
 ├── Conflict 409            Taken · SameApprover · Backdated · Overlap · AlreadyFounded
-│                           AlreadyDecided · StillMissing · NotErasable
+│                           AlreadyDecided · StillMissing · NotErasable · DayClosed
+│                           NotRipe · NotReserved · WindowOver
 ├── TooLarge 413
 ├── LockedOut 429
 └── NotReady 503            SecretMissing · NotFounded · Recovering
@@ -140,6 +141,22 @@ class AlreadyDecided(Conflict):
 
 class StillMissing(Conflict):
     code = "still_missing"
+
+
+class DayClosed(Conflict):
+    code = "day_closed"
+
+
+class NotRipe(Conflict):
+    code = "not_ripe"
+
+
+class NotReserved(Conflict):
+    code = "not_reserved"
+
+
+class WindowOver(Conflict):
+    code = "window_over"
 
 
 class TooLarge(BackendError):

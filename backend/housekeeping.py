@@ -14,6 +14,7 @@ from sqlalchemy import select
 
 from backend.alerts import service as alerts
 from backend.budgets import coverage
+from backend.compost import orders
 from backend.devices import gaps, trust
 from backend.figures import service as figures
 from backend.ledger import repeats, totals
@@ -151,6 +152,7 @@ def apply_retention(services: Services) -> None:
 CHORES = (
     Chore("ask bins", 10, ask_bins, recovering=True),
     Chore("end holds", 5, end_holds),
+    Chore("allot stock", 60, orders.allot_all),
     Chore("sign log", 60, sign_log),
     Chore("pay claims", 60, pay_claims),
     Chore("sum days", 300, sum_days),

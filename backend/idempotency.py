@@ -13,9 +13,11 @@ from hashlib import sha256
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request
+from sqlalchemy import Connection, select
 
 from backend.errors import BadKey, MissingKey
 from backend.ledger.repeats import KEPT_DAYS
+from backend.ledger.tables import idempotency
 from backend.ledger.transfers import Idempotency
 
 HEADER = "Idempotency-Key"
@@ -64,6 +66,13 @@ def named(what: str, client: str, key: str, asked: Mapping[str, Any]) -> Idempot
     """
     text = json.dumps({"what": what, **asked}, sort_keys=True)
     return Idempotency(client, check(key), sha256(text.encode()).digest())
+
+
+def answered(conn: Connection, ledger_id: int, asked: Idempotency) -> bool:
+    """Whether the key has its answer: then the books give it, whatever has changed since."""
+    row = idempotency.c
+    mine = (row.ledger_id == ledger_id, row.client == asked.client, row.key == asked.key)
+    return conn.scalar(select(row.recorded_us).where(*mine)) is not None
 
 
 async def _given(

@@ -3,12 +3,19 @@
 from backend.access.tables import counter as counter
 from backend.budgets import tables as budgets
 from backend.cards import tables as cards
+from backend.collecting import tables as collecting
+from backend.compost import tables as compost
+from backend.counters import tables as counters
 from backend.devices import tables as devices
+from backend.fees import tables as fees
 from backend.figures import tables as figures
+from backend.merchants import tables as merchants
+from backend.paper import tables as paper
 from backend.people import tables as people
 from backend.privacy import tables as privacy
 from backend.proofs import tables as proofs
 from backend.recovery import tables as recovery
+from backend.settlements import tables as settlements
 from backend.towns import tables as towns
 
 DEVICES = (devices.authority, devices.certificate, devices.key_end)
@@ -16,10 +23,17 @@ DEVICES = (devices.authority, devices.certificate, devices.key_end)
 APPEND_ONLY = (
     *budgets.APPEND_ONLY,
     *cards.APPEND_ONLY,
+    *collecting.APPEND_ONLY,
+    *compost.APPEND_ONLY,
+    *counters.APPEND_ONLY,
+    *fees.APPEND_ONLY,
     *figures.APPEND_ONLY,
+    *merchants.APPEND_ONLY,
+    *paper.APPEND_ONLY,
     *people.APPEND_ONLY,
     *privacy.APPEND_ONLY,
     *proofs.APPEND_ONLY,
     *recovery.APPEND_ONLY,
     *towns.APPEND_ONLY,
+    *settlements.APPEND_ONLY,
 )

@@ -55,6 +55,16 @@ STATES = {
     "never": N_("Never seen"),
     "silent": N_("Silent"),
 }
+MOVEMENTS = {
+    "mint": N_("Waste brought"),
+    "claim_suspense": N_("Waste brought, found later"),
+    "release": N_("Released"),
+    "correct": N_("Correction"),
+    "redeem": N_("Redeemed"),
+    "pay": N_("Payment"),
+    "issue": N_("Issued"),
+    "retire": N_("Given back"),
+}
 # Names that a town gives its own things, where many towns give the same ones.
 PRODUCTS = {"Compost": N_("Compost")}
 KINDS: Mapping[str, Mapping[str, str]] = {
@@ -64,6 +74,7 @@ KINDS: Mapping[str, Mapping[str, str]] = {
     "basis": BASES,
     "state": STATES,
     "product": PRODUCTS,
+    "movement": MOVEMENTS,
 }
 
 

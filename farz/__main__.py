@@ -18,7 +18,9 @@ from farz import (
     compost_commands,
     device_commands,
     ledger_commands,
+    merchant_commands,
     order_commands,
+    paper_commands,
     privacy_commands,
     report_commands,
     staff_commands,
@@ -41,6 +43,10 @@ app.add_typer(compost_commands.app, name="compost")
 app.add_typer(tariff_commands.app, name="tariff")
 app.add_typer(ledger_commands.app, name="ledger")
 app.add_typer(budget_commands.app, name="budget")
+app.add_typer(merchant_commands.app, name="merchant")
+app.add_typer(merchant_commands.settlements, name="settlement")
+app.add_typer(paper_commands.app, name="paper")
+app.add_typer(paper_commands.collection, name="collection")
 app.add_typer(report_commands.app, name="report")
 app.add_typer(privacy_commands.app, name="people")
 

@@ -1,29 +1,287 @@
 """`farz compost`: what the cooperative has in stock, its prices, and handing it out."""
 
+import json
 import time
 import uuid
-from typing import Annotated
+from dataclasses import asdict
+from typing import Annotated, Any
 
 import typer
 
-from farz.town import open_town
+from farz.moments import moment
+from farz.signing import by_whom
+from farz.town import open_books, open_town
 
 app = typer.Typer(no_args_is_help=True, help="Compost: stock, prices, hand-over.")
 Product = Annotated[int, typer.Argument(help="The product's number; see: farz compost list")]
 By = Annotated[str, typer.Option(help="The login of who does it.")]
 Grams = Annotated[int, typer.Argument(min=1, help="Whole grams.")]
+HeapNo = Annotated[int, typer.Argument(help="The heap's number; see: farz compost heaps")]
+OrderNo = Annotated[int, typer.Argument(help="The order's number; see: farz compost orders")]
+Card = Annotated[str, typer.Option(help="The number printed on the holder's card.")]
+Counter = Annotated[int, typer.Option(min=0, help="Where it happens; 0 is the only one at first.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, nothing else.")]
+
+
+def _print(found: Any, as_json: bool, words: str) -> None:
+    typer.echo(json.dumps(asdict(found)) if as_json else words)
 
 
 @app.command(name="list")
-def show() -> None:
-    """Every product: stock and price."""
+def show(as_json: Json = False) -> None:
+    """Every product: what is free in stock, what people wait for, and the price.
+
+    Example:  farz compost list --json
+    """
+    from backend import db
     from backend.compost import service as compost
 
-    with open_town() as services, services.read() as conn:
-        for each in compost.products(conn, services.ledger_id, at_s=services.now_s()):
-            typer.echo(
-                f"{each.id:>3}  {each.name:<24} {each.stock_g:>10} g  {each.amount_per_kg} per kg"
-            )
+    with open_books() as (engine, ledger_id), db.read(engine) as conn:
+        found = compost.products(conn, ledger_id, at_s=int(time.time()))
+    if as_json:
+        typer.echo(json.dumps([asdict(each) | {"free_g": each.free_g} for each in found]))
+        return
+    for each in found:
+        typer.echo(
+            f"{each.id:>3}  {each.name:<24} {each.stock_g:>10} g  {each.waiting_g:>8} g waited for"
+            f"  {each.amount_per_kg} per kg"
+        )
+
+
+@app.command()
+def heaps(as_json: Json = False) -> None:
+    """Every heap: what went in, when it is ripe, what was weighed out.
+
+    Example:  farz compost heaps
+    """
+    from backend import db
+    from backend.compost import heaps as service
+
+    with open_books() as (engine, ledger_id), db.read(engine) as conn:
+        found = service.heaps(conn, ledger_id)
+    if as_json:
+        rows = [asdict(each) | {"yield_permille": each.yield_permille} for each in found]
+        typer.echo(json.dumps(rows))
+        return
+    for each in found:
+        ripe = time.strftime("%Y-%m-%d", time.localtime(each.ripe_s))
+        share = "" if each.yield_permille is None else f"  ({each.yield_permille / 10:.1f} %)"
+        typer.echo(
+            f"{each.id:>3}  {each.input_g:>10} g in  ripe {ripe}  {each.out_g:>10} g out{share}"
+            f"  {each.note}"
+        )
+
+
+@app.command()
+def heap(
+    product_id: Product,
+    by: By,
+    days: Annotated[int, typer.Option(min=60, max=180, help="Until it is ripe.")] = 60,
+    since: Annotated[str, typer.Option(help="When it was started; empty: now.")] = "",
+    note: str = "",
+    as_json: Json = False,
+) -> None:
+    """Start a heap; nothing of it is handed out before it is ripe.
+
+    Example:  farz compost heap 1 --days 90 --since 2027-01-05 --by khalil --note "north wall"
+    """
+    from backend.compost import heaps as service
+
+    with open_town() as services, services.begin() as conn:
+        now_s = services.now_s()
+        made = service.start(
+            conn,
+            services.ledger_id,
+            product_id,
+            started_s=moment(since) if since else now_s,
+            maturity_days=days,
+            note=note,
+            started_by=by_whom(conn, services.ledger_id, by),
+            now_s=now_s,
+        )
+    _print(made, as_json, f"heap {made.id} is ripe {time.ctime(made.ripe_s)}")
+
+
+@app.command(name="input")
+def input_(
+    heap_id: HeapNo,
+    material: Annotated[str, typer.Argument(help="A fraction, or wood chips, straw …")],
+    grams: Grams,
+    by: By,
+    source: Annotated[str, typer.Option(help="Where it came from: a ticket, a bin.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Note what goes into a heap.
+
+    Example:  farz compost input 3 organic 180000 --source "ticket F-17" --by khalil
+    """
+    from backend.compost import heaps as service
+
+    with open_town() as services, services.begin() as conn:
+        made = service.add_input(
+            conn,
+            services.ledger_id,
+            heap_id,
+            material=material,
+            grams=grams,
+            source=source,
+            added_by=by_whom(conn, services.ledger_id, by),
+            now_s=services.now_s(),
+        )
+    _print(made, as_json, f"heap {made.id}: {made.input_g} g in all")
+
+
+@app.command(name="yield")
+def yield_(heap_id: HeapNo, grams: Grams, by: By, as_json: Json = False) -> None:
+    """Bring ripe compost of a heap into stock, as it was weighed.
+
+    Example:  farz compost yield 3 61500 --by khalil
+    """
+    from backend.compost import heaps as service
+    from backend.compost import orders
+
+    with open_town() as services:
+        with services.read() as conn:
+            who = by_whom(conn, services.ledger_id, by)
+        made = service.weigh_out(services, heap_id, grams, by=who, key=uuid.uuid4().hex)
+        orders.allot(services, made.product_id)
+    _print(made, as_json, f"{made.grams} g of heap {heap_id} are in stock")
+
+
+@app.command(name="orders")
+def list_orders(as_json: Json = False) -> None:
+    """Open orders in the order of asking: ready to fetch, or their place in the queue.
+
+    Example:  farz compost orders --json
+    """
+    from backend import db
+    from backend.compost import orders
+
+    with open_books() as (engine, ledger_id), db.read(engine) as conn:
+        found = orders.orders(conn, ledger_id, now_s=int(time.time()), open_only=True)
+    if as_json:
+        typer.echo(json.dumps([asdict(each) for each in found]))
+        return
+    for each in found:
+        state = each.state if each.place is None else f"number {each.place} in the queue"
+        until = time.strftime("%Y-%m-%d", time.localtime(each.expires_s))
+        typer.echo(f"{each.id:>8}  {each.grams:>8} g for {each.amount}  {state}  until {until}")
+
+
+@app.command()
+def order(product_id: Product, grams: Grams, card: Card, by: By, as_json: Json = False) -> None:
+    """Reserve credit and stock; where stock is short, join the queue for it.
+
+    Example:  farz compost order 1 20000 --card 12345674 --by khalil
+    """
+    from backend.cards import service as cards
+    from backend.compost import orders
+
+    with open_town() as services:
+        with services.read() as conn:
+            who = by_whom(conn, services.ledger_id, by)
+            person_id = cards.by_number(conn, services.ledger_id, card).person_id
+        made = orders.order(
+            services,
+            product_id=product_id,
+            person_id=person_id,
+            grams=grams,
+            ordered_by=who,
+            key=uuid.uuid4().hex,
+        )
+    where = "is ready" if made.place is None else f"is number {made.place} in the queue"
+    _print(made, as_json, f"order {made.id} {where}; {made.amount} are reserved")
+
+
+@app.command()
+def collect(order_id: OrderNo, by: By, counter: Counter = 0, as_json: Json = False) -> None:
+    """Hand out an order that is ready; prints the receipt.
+
+    Example:  farz compost collect 4711 --by khalil
+    """
+    from backend.compost import orders
+
+    with open_town() as services:
+        with services.read() as conn:
+            who = by_whom(conn, services.ledger_id, by)
+        made = orders.hand_over(
+            services, order_id, served_by=who, key=uuid.uuid4().hex, counter_id=counter
+        )
+    _print(made, as_json, f"{made.receipt}  {made.grams} g of {made.product} for {made.amount}")
+
+
+@app.command()
+def cancel(order_id: OrderNo, by: By, as_json: Json = False) -> None:
+    """Let an order go: credit and stock are free again.
+
+    Example:  farz compost cancel 4711 --by khalil
+    """
+    from backend.compost import orders
+
+    with open_town() as services:
+        with services.read() as conn:
+            who = by_whom(conn, services.ledger_id, by)
+        made = orders.cancel(services, order_id, by=who, key=uuid.uuid4().hex)
+    _print(made, as_json, f"order {made.id} is {made.state}")
+
+
+@app.command()
+def void(
+    receipt: Annotated[str, typer.Argument(help="The receipt's number, like R12-34.")],
+    reason: Annotated[str, typer.Option(help="What was wrong.")],
+    by: By,
+    counter: Counter = 0,
+    as_json: Json = False,
+) -> None:
+    """Take a wrong hand-over back, within minutes of it; credit and compost return.
+
+    Example:  farz compost void R12-34 --reason "wrong sack" --by khalil
+    """
+    from backend.compost import voiding
+
+    with open_town() as services:
+        with services.read() as conn:
+            who = by_whom(conn, services.ledger_id, by)
+        made = voiding.void(
+            services, receipt, by=who, reason=reason, key=uuid.uuid4().hex, counter_id=counter
+        )
+    _print(made, as_json, f"{made.receipt} counts no more")
+
+
+@app.command()
+def rule(
+    name: Annotated[str, typer.Argument(help="void_window_s, order_days, order_most_g")],
+    value: int,
+    by: By,
+) -> None:
+    """Set one of the cooperative's figures from now on.
+
+    Example:  farz compost rule void_window_s 900 --by mona
+    """
+    from backend.compost import rules
+
+    with open_town() as services, services.begin() as conn:
+        who = by_whom(conn, services.ledger_id, by)
+        now_s = services.now_s()
+        rules.decide(conn, services.ledger_id, name, value, decided_by=who, from_s=now_s)
+    typer.echo(f"{name} is {value} from now on")
+
+
+@app.command()
+def close(by: By, counter: Counter = 0, as_json: Json = False) -> None:
+    """Close today at a counter: what was handed out and voided since the last close.
+
+    Example:  farz compost close --by khalil --json
+    """
+    from backend.counters import service as counters
+
+    with open_town() as services:
+        with services.read() as conn:
+            who = by_whom(conn, services.ledger_id, by)
+        made = counters.close(services, counter, closed_by=who)
+    sums = ", ".join(f"{each.grams} g of product {each.product_id}" for each in made.totals)
+    words = f"{made.day}: {sums or 'nothing'} for {made.amount}; {made.voids} voided"
+    _print(made, as_json, words)
 
 
 @app.command()
@@ -50,7 +308,7 @@ def price(product_id: Product, amount_per_kg: int, by: By) -> None:
 
 @app.command()
 def receive(product_id: Product, grams: Grams, by: By, note: str = "") -> None:
-    """Bring a batch into stock.
+    """Bring in what was bought or given; one's own compost comes by: farz compost yield
 
     Example:  farz compost receive 1 250000 --by khalil --note "heap 3"
     """

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from farz.errors import FarzError
+from farz.moments import moment
 from farz.town import open_books
 
 app = typer.Typer(no_args_is_help=True, help="Figures: streams of waste, what covers the credit.")
@@ -88,3 +89,44 @@ def coverage(
         share = "-" if each.permille is None else f"{each.permille / 10:.1f} %"
         day = time.strftime("%Y-%m-%d", time.gmtime(each.computed_s))
         typer.echo(f"{day}  outstanding {each.outstanding:>10}  covered {each.cover:>10}  {share}")
+
+
+@app.command(name="mass-balance")
+def mass_balance(
+    since: Annotated[str, typer.Option(help="From this moment on; empty: from the start.")] = "",
+    until: Annotated[str, typer.Option(help="… and before this one.")] = "",
+    tolerance: Annotated[int, typer.Option(min=0, max=1000, help="Per mille, no alarm.")] = 50,
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+) -> None:
+    """What bins, trucks and the facility weighed of the same waste, and where they differ.
+
+    Exit code 1 where a difference is beyond the tolerance.
+    Example:  farz report mass-balance --since 2027-01-01 --until 2027-02-01 --json
+    """
+    import json
+    from dataclasses import asdict
+
+    from backend import db
+    from backend.collecting import service as collecting
+
+    with open_books() as (engine, ledger_id), db.read(engine) as conn:
+        found = collecting.balance(
+            conn,
+            ledger_id,
+            moment(since) if since else 0,
+            moment(until) if until else 2**40,
+            tolerance_permille=tolerance,
+        )
+    rows = (*found.town, *found.points)
+    if as_json:
+        typer.echo(json.dumps(asdict(found)))
+    for each in () if as_json else rows:
+        typer.echo(
+            f"{each.fraction:<16} {each.point or 'the town':<20} deposits {each.deposited_g:>10} g"
+            f"  emptied {each.emptied_g:>10} g  trucks {each.truck_g:>10} g"
+            f"  facility {each.facility_g:>10} g"
+        )
+        for what, grams, permille in each.differences:
+            mark = "  LOOK" if what in each.alarms else ""
+            typer.echo(f"    {what:<24} {grams:>+10} g  {permille / 10:>+6.1f} %{mark}")
+    raise typer.Exit(1 if any(each.alarms for each in rows) else 0)

@@ -8,7 +8,7 @@ asked of the object. `REACH_OWN` names these two; nobody of the staff has them.
 ROLES: dict[str, frozenset[str]] = {
     "resident": frozenset(
         {"people:find", "balances:read", "statements:read", "cards:block", "audit:read"}
-        | {"delegates:name", "people:export"}
+        | {"delegates:name", "people:export", "payments:make", "orders:make", "fees:discount"}
     ),
     "delegate": frozenset({"people:find", "balances:read", "statements:read", "cards:block"}),
     "counter_clerk": frozenset(
@@ -21,6 +21,12 @@ ROLES: dict[str, frozenset[str]] = {
             "compost:read",
             "compost:receive",
             "redemptions:make",
+            "orders:make",
+            "payments:make",
+            "fees:discount",
+            "statements:print",
+            "paper:enter",
+            "paper:read",
         }
     ),
     "cooperative_manager": frozenset(
@@ -31,10 +37,18 @@ ROLES: dict[str, frozenset[str]] = {
             "compost:write",
             "compost:receive",
             "redemptions:make",
+            "orders:make",
+            "settlements:draw",
+            "settlements:read",
+            "statements:print",
+            "paper:enter",
+            "paper:confirm",
+            "paper:read",
+            "loads:read",
         }
     ),
     # Where the bins stand and how they are; never whose waste is in them.
-    "collector": frozenset({"devices:read"}),
+    "collector": frozenset({"devices:read", "loads:weigh", "loads:read"}),
     "field_technician": frozenset({"devices:read", "devices:write", "epochs:confirm"}),
     "municipal_officer": frozenset(
         {
@@ -52,6 +66,13 @@ ROLES: dict[str, frozenset[str]] = {
             "records:read",
             "devices:read",
             "compost:read",
+            "merchants:write",
+            "fees:discount",
+            "settlements:read",
+            "settlements:pay",
+            "paper:confirm",
+            "paper:read",
+            "loads:read",
         }
     ),
     # Decides on what others have drafted, and drafts nothing.
@@ -66,6 +87,9 @@ ROLES: dict[str, frozenset[str]] = {
             "records:read",
             "devices:read",
             "audit:read",
+            "settlements:read",
+            "paper:read",
+            "loads:read",
         }
     ),
 }

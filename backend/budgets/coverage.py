@@ -17,6 +17,7 @@ from backend.errors import BadInput, UnknownFraction
 from backend.ledger import totals
 from backend.ledger.accounts import CREDIT
 from backend.ledger.tables import record
+from backend.merchants import service as merchants
 from backend.reports.service import PAID
 from backend.services import Services
 from firmware import contract
@@ -84,7 +85,7 @@ def coverage(conn: Connection, ledger_id: int, *, now_s: int) -> Coverage:
     products = compost.products(conn, ledger_id, at_s=now_s)
     costs = disposal_costs(conn, ledger_id)
     avoided = max(0, _avoided(conn, ledger_id, costs) - money.retired)
-    promised = 0
+    promised = sum(merchants.promised(conn, ledger_id, now_s=now_s).values())
     stock = sum(each.stock_g * (each.amount_per_kg or 0) // 1000 for each in products)
     missing = [f"the price of {each.name}" for each in products if each.amount_per_kg is None]
     if not costs:

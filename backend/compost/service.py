@@ -5,15 +5,17 @@ more than you have' are one mechanism. The receipt's number is the group's place
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select
+from sqlalchemy import Connection, bindparam, func, insert, select
 
 from backend import rows
 from backend import tables as t
-from backend.errors import BadInput, NotFound
-from backend.idempotency import named
+from backend.compost import tables as of
+from backend.counters import service as counters
+from backend.errors import BadInput, NotFound, NotReserved
+from backend.idempotency import answered, named
 from backend.ledger import accounts, balances
 from backend.ledger.errors import InsufficientFunds
 from backend.ledger.transfers import Code, Group, Leg
@@ -41,13 +43,22 @@ _FOR_SALE = select(
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """Something that is handed out by weight. `amount_per_kg` is None while it has no price."""
+    """Something that is handed out by weight. `amount_per_kg` is None while it has no price.
+
+    `stock_g` is not reserved for anybody yet; `waiting_g` was ordered when it was not there.
+    """
 
     id: int
     name: str
     stock_account_id: int
     stock_g: int
     amount_per_kg: int | None
+    waiting_g: int = 0
+
+    @property
+    def free_g(self) -> int:
+        """What somebody who walks in may have: those who ordered and wait come first."""
+        return max(0, self.stock_g - self.waiting_g)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +144,7 @@ def products(conn: Connection, ledger_id: int, *, at_s: int) -> list[Product]:
         select(t.product).where(t.product.c.ledger_id == ledger_id).order_by(t.product.c.id)
     ).all()
     stock = balances.balances(conn, ledger_id, [row.stock_account_id for row in found])
+    waiting = waiting_g(conn, ledger_id, at_s)
     price = t.product_price.c
     query = select(price.product_id, price.amount_per_kg).where(
         price.ledger_id == ledger_id, price.from_s <= at_s
@@ -145,6 +157,7 @@ def products(conn: Connection, ledger_id: int, *, at_s: int) -> list[Product]:
             row.stock_account_id,
             stock[row.stock_account_id].available,
             in_force.get(row.id),
+            waiting.get(row.id, 0),
         )
         for row in found
     ]
@@ -160,7 +173,7 @@ def receive(
     key: str,
 ) -> Batch:
     """Bring a batch into stock. Raises MissingKey, BadInput, NotFound, KeyReused, InProgress."""
-    _check_grams(grams)
+    check_grams(grams)
     now_s = services.now_s()
     with services.read() as conn:
         account_id = product(conn, services.ledger_id, product_id, at_s=now_s).stock_account_id
@@ -184,20 +197,29 @@ def redeem(
     person_id: int,
     grams: int,
     served_by: str,
-    key: str,
+    key: str | None,
+    counter_id: int = counters.EVERYWHERE,
+    after_close: bool = False,
+    happened_s: int | None = None,
+    rows: tuple[tuple[Any, Mapping[str, Any]], ...] = (),
 ) -> Redemption:
     """Take credit for grams of a product, and hand them out: all of it or nothing.
 
     A repeat with the same key answers the same receipt. Raises MissingKey, BadInput, NotFound,
-    InsufficientFunds (in words that say which of the two is short), KeyReused, InProgress.
+    DayClosed, NotReserved for what others wait for, InsufficientFunds (in words that say which
+    of the two is short), KeyReused, InProgress. What happened on paper at `happened_s` has that
+    moment's price and no queue before it; `rows` of the caller's make it unique without a key.
     """
-    _check_grams(grams)
+    check_grams(grams)
     asked = {"product_id": product_id, "person_id": person_id, "grams": grams}
-    idempotency = named("redeem", served_by, key, asked)
-    now_s, ledger_id = services.now_s(), services.ledger_id
+    idempotency = None if key is None else named("redeem", served_by, key, asked)
+    now_s, ledger_id = happened_s or services.now_s(), services.ledger_id
     with services.read() as conn:
-        bought = _for_sale(conn, ledger_id, product_id, now_s)
+        bought = for_sale(conn, ledger_id, product_id, now_s)
         account_id = people.person(conn, ledger_id, person_id).account_id
+        at = counters.entry(conn, ledger_id, counter_id, now_s=now_s, after_close=after_close)
+        if idempotency is not None and not answered(conn, ledger_id, idempotency):
+            _check_queue(conn, ledger_id, bought, product_id, grams, now_s)
     amount = cost(grams, bought.amount_per_kg)
     row = {
         "product_id": product_id,
@@ -212,15 +234,55 @@ def redeem(
         Leg(account_id, accounts.REDEEMED, amount, Code.REDEEM),
         Leg(bought.stock_account_id, accounts.HANDED_OUT, grams, Code.HAND_OVER),
     )
-    group = Group(legs, now_s, idempotency, ((t.redemption, row),))
+    group = Group(legs, now_s, idempotency, ((t.redemption, row), at, *rows))
     try:
         posted = services.poster.submit(group).result()
     except InsufficientFunds as error:
         raise _short(bought, error) from error
-    return replace(_receipt(posted.rows[0], bought.name), replayed=posted.replayed)
+    return receipt_of(posted.rows[0], bought.name, replayed=posted.replayed)
 
 
-def _for_sale(conn: Connection, ledger_id: int, product_id: int, at_s: int) -> Any:
+def _check_queue(
+    conn: Connection, ledger_id: int, bought: Any, product_id: int, grams: int, now_s: int
+) -> None:
+    """Those who ordered and wait come before those who walk in. Raises NotReserved."""
+    waiting = waiting_g(conn, ledger_id, now_s).get(product_id, 0)
+    if not waiting:
+        return
+    account_id = bought.stock_account_id
+    free_g = balances.balance(conn, ledger_id, account_id).available - waiting
+    if grams > free_g:
+        raise NotReserved(
+            f"{waiting} g of {bought.name} are ordered by people who wait; {max(0, free_g)} g "
+            "are free. Make an order to join the queue."
+        )
+
+
+def waiting_g(conn: Connection, ledger_id: int, now_s: int) -> dict[int, int]:
+    """Return the grams of each product that were ordered and have no stock yet."""
+    order, given, ended = of.compost_order.c, of.compost_allotment.c, of.compost_order_end.c
+    joined = of.compost_order.outerjoin(
+        of.compost_allotment,
+        (given.ledger_id == order.ledger_id) & (given.order_id == order.group_id),
+    ).outerjoin(
+        of.compost_order_end,
+        (ended.ledger_id == order.ledger_id) & (ended.order_id == order.group_id),
+    )
+    query = (
+        select(order.product_id, func.sum(order.grams))
+        .select_from(joined)
+        .where(
+            order.ledger_id == ledger_id,
+            order.expires_s > now_s,
+            given.group_id.is_(None),
+            ended.outcome.is_(None),
+        )
+        .group_by(order.product_id)
+    )
+    return {row[0]: int(row[1]) for row in conn.execute(query)}
+
+
+def for_sale(conn: Connection, ledger_id: int, product_id: int, at_s: int) -> Any:
     """A product's row with its price at a moment; what is in stock is the poster's to check.
 
     Raises NotFound, BadInput.
@@ -241,7 +303,7 @@ def cost(grams: int, amount_per_kg: int) -> int:
 
 def redemption(conn: Connection, ledger_id: int, receipt: str) -> Redemption:
     """Find a receipt by its number. Raises NotFound."""
-    group_id = _group_of(receipt)
+    group_id = group_of(receipt)
     row = conn.execute(
         select(t.redemption, t.product.c.name)
         .join(
@@ -253,10 +315,11 @@ def redemption(conn: Connection, ledger_id: int, receipt: str) -> Redemption:
     ).one_or_none()
     if row is None:
         raise NotFound("There is no such receipt.")
-    return _receipt(row._asdict(), row.name)
+    return receipt_of(row._asdict(), row.name)
 
 
-def _receipt(row: Mapping[str, Any], product_name: str) -> Redemption:
+def receipt_of(row: Mapping[str, Any], product_name: str, *, replayed: bool = False) -> Redemption:
+    """A row of `redemption` as a receipt."""
     return Redemption(
         receipt_number(row["group_id"]),
         row["group_id"],
@@ -267,6 +330,7 @@ def _receipt(row: Mapping[str, Any], product_name: str) -> Redemption:
         row["amount_per_kg"],
         row["served_by"],
         row["redeemed_s"],
+        replayed,
     )
 
 
@@ -275,7 +339,8 @@ def receipt_number(group_id: int) -> str:
     return f"R{group_id}-{98 - group_id * 100 % 97:02d}"
 
 
-def _group_of(receipt: str) -> int:
+def group_of(receipt: str) -> int:
+    """Return the place in the books that a receipt names. Raises NotFound."""
     number = receipt.strip().upper().removeprefix("R").partition("-")[0]
     if not (number.isascii() and number.isdigit() and len(number) < 19):
         raise NotFound("There is no such receipt.")
@@ -284,7 +349,7 @@ def _group_of(receipt: str) -> int:
     return int(number)
 
 
-def _check_grams(grams: int) -> None:
+def check_grams(grams: int) -> None:
     if not 0 < grams <= GRAMS_MOST:
         raise BadInput(f"A weight is 1 to {GRAMS_MOST} whole grams.")
 
@@ -292,7 +357,13 @@ def _check_grams(grams: int) -> None:
 def _short(bought: Product, error: InsufficientFunds) -> InsufficientFunds:
     """Say whether the credit or the compost did not suffice, as the books had it then."""
     left, asked = error.facts["left"], error.facts["asked"]
-    words = f"This costs {asked}, the balance is {left}."
-    if error.facts["account_id"] == bought.stock_account_id:
-        words = f"There are {left} g of {bought.name} in stock, {asked} g were asked for."
+    if error.facts["account_id"] != bought.stock_account_id:
+        return too_dear(error)
+    words = f"There are {left} g of {bought.name} in stock, {asked} g were asked for."
+    return InsufficientFunds(words, **error.facts)
+
+
+def too_dear(error: InsufficientFunds) -> InsufficientFunds:
+    """The credit did not suffice."""
+    words = f"This costs {error.facts['asked']}, the balance is {error.facts['left']}."
     return InsufficientFunds(words, **error.facts)

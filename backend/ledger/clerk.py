@@ -21,7 +21,7 @@ from backend.ledger.accounts import ISSUER, SHORTFALL, SUSPENSE
 from backend.ledger.ahead import new_writer, writing_ahead
 from backend.ledger.booking import Books
 from backend.ledger.errors import ClockLeap, LedgerError, UnknownAccount
-from backend.ledger.holds import ExpireHolds, Settle, Void
+from backend.ledger.holds import ExpireHolds, Settle, SettleAll, Settling, Void
 from backend.ledger.log import SignLog
 from backend.ledger.resolve import Amend, PayClaims, Resolution, SetBudget
 from backend.ledger.rules import RuleChange, Rules
@@ -33,7 +33,7 @@ from backend.ledger.transfers import Credit, Entry, Group, Purses, Sale
 logger = logging.getLogger(__name__)
 
 Request = (
-    Entry | Group | Settle | Void | ExpireHolds | Resolution | SetBudget | PayClaims | Amend
+    Entry | Group | Settling | ExpireHolds | Resolution | SetBudget | PayClaims | Amend
     | SignLog | RuleChange
 )  # fmt: skip
 # More than the microseconds that the largest batch takes of recorded time.
@@ -210,6 +210,8 @@ class Clerk:
                 return resolve.set_budget(books, request)
             case Settle() | Void():
                 return holds.settle(books, request)
+            case SettleAll():
+                return holds.settle_all(books, request)
             case ExpireHolds():
                 return holds.expire(books)
             case PayClaims():
@@ -233,7 +235,7 @@ class Clerk:
             books.known = self._store.known(conn, [entry.key[:3] for entry in entries])
             if books.known:
                 self._load_quarantined(conn, books, entries)
-        settling = [request for request in requests if isinstance(request, Settle | Void)]
+        settling = [request for request in requests if isinstance(request, Settling)]
         if groups or settling:
             books.replays = loading.replays(conn, self._ledger_id, [*groups, *settling])
             named = {leg.corrects_id for g in groups for leg in g.legs if leg.corrects_id}
@@ -242,7 +244,9 @@ class Clerk:
                 kept.rules = rules.load(conn, self._ledger_id)
             books.rules = kept.rules
         if settling:
-            books.holds = loading.holds(conn, self._ledger_id, {r.hold_id for r in settling})
+            books.holds = loading.holds(
+                conn, self._ledger_id, {h for r in settling for h in r.hold_ids}
+            )
         if any(isinstance(request, ExpireHolds) for request in requests):
             now_s = books.clock_us // 1_000_000
             books.holds = loading.holds_due(conn, self._ledger_id, now_s)

@@ -5,14 +5,16 @@ payee's maximum, so that whatever becomes of it no limit breaks. It is settled o
 its amount (the rest is free again), voided, or ended as its terms say when its time has run out.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from backend.ledger.booking import Books, write_transfer
-from backend.ledger.errors import AboveHold, HoldSettled, UnknownHold
+from backend.ledger.errors import AboveHold, BadGroup, HoldSettled, UnknownHold
 from backend.ledger.repeats import remember, replayed
+from backend.ledger.rules import check_crossings
 from backend.ledger.transfers import (
+    MAX_LEGS,
     Idempotency,
     Posted,
     State,
@@ -34,6 +36,10 @@ class Settle:
     idempotency: Idempotency | None = None
     rows: tuple[()] = ()
 
+    @property
+    def hold_ids(self) -> tuple[int, ...]:
+        return (self.hold_id,)
+
 
 @dataclass(frozen=True, slots=True)
 class Void:
@@ -42,6 +48,26 @@ class Void:
     hold_id: int
     idempotency: Idempotency | None = None
     rows: tuple[()] = ()
+
+    @property
+    def hold_ids(self) -> tuple[int, ...]:
+        return (self.hold_id,)
+
+
+@dataclass(frozen=True, slots=True)
+class SettleAll:
+    """Settle several holds in one group, all or none: post each whole, or void each.
+
+    `rows` are the caller's rows of the same event, as in a `Group`.
+    """
+
+    hold_ids: tuple[int, ...]
+    void: bool = False
+    idempotency: Idempotency | None = None
+    rows: tuple[tuple[Any, Mapping[str, Any]], ...] = ()
+
+
+Settling = Settle | Void | SettleAll
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +112,33 @@ def settle(books: Books, asked: Settle | Void) -> Posted:
     return posted
 
 
+def settle_all(books: Books, asked: SettleAll) -> Posted:
+    """Books the end of several holds and the caller's rows, or nothing.
+
+    Raises BadGroup, UnknownHold, HoldSettled, IllegalCrossing.
+    """
+    posted = replayed(books, asked.idempotency, Posted)
+    if posted is not None:
+        return posted
+    if not 0 < len(set(asked.hold_ids)) == len(asked.hold_ids) <= MAX_LEGS:
+        raise BadGroup(f"1 to {MAX_LEGS} holds are settled together, each of them once.")
+    found = [_open(books, hold_id) for hold_id in asked.hold_ids]
+    ways = {(books.purses.terms[each.debit].currency_id, each.code) for each in found}
+    check_crossings(books.rules, ways)
+    state, group_id, recorded_us = (
+        State.VOID if asked.void else State.POST,
+        books.next_id,
+        books.clock_us + 1,
+    )
+    ids = tuple(_end(books, each, each.amount, state, group_id).transfer_ids[0] for each in found)
+    named = {"ledger_id": books.ledger_id, "group_id": group_id}
+    rows = tuple((table, {**values, **named}) for table, values in asked.rows)
+    books.sheet.rows.extend(rows)
+    posted = Posted(group_id, ids, recorded_us, False, tuple(values for _, values in rows))
+    remember(books, asked.idempotency, posted)
+    return posted
+
+
 def expire(books: Books) -> int:
     """Ends the loaded holds that are due; returns how many."""
     due = [hold for hold in books.holds.values() if hold.open and _is_over(books, hold)]
@@ -109,13 +162,15 @@ def _is_over(books: Books, hold: OpenHold) -> bool:
     return hold.expires_s * 1_000_000 <= books.clock_us
 
 
-def _end(books: Books, hold: OpenHold, amount: int, state: State) -> Posted:
+def _end(
+    books: Books, hold: OpenHold, amount: int, state: State, group_id: int | None = None
+) -> Posted:
     reserve(books.purses, hold.debit, hold.credit, -hold.amount)
     if state is State.POST:
         move(books.purses, hold.debit, hold.credit, amount)
     transfer_id = write_transfer(
         books, hold.debit, hold.credit, amount, hold.code, hold.effective_s,
-        state=state, pending_id=hold.id,
+        state=state, pending_id=hold.id, group_id=group_id,
     )  # fmt: skip
     books.holds[hold.id] = hold._replace(open=False)
     books.sheet.holds_ended.append(hold.id)

@@ -13,7 +13,7 @@ from backend.ledger.balances import MOVES, NOT_MINTED, balance_query, by_side
 from backend.ledger.booking import ClaimDue, RecordName, Waiting
 from backend.ledger.corrections import Left
 from backend.ledger.errors import Refused, restored
-from backend.ledger.holds import DUE, OpenHold, Settle, Void
+from backend.ledger.holds import DUE, OpenHold, Settling
 from backend.ledger.repeats import Replay
 from backend.ledger.sheet import Budget
 from backend.ledger.transfers import (
@@ -165,7 +165,7 @@ def corrected(conn: Connection, ledger_id: int, transfer_ids: Collection[int]) -
 
 
 def replays(
-    conn: Connection, ledger_id: int, groups: Collection[Group | Settle | Void]
+    conn: Connection, ledger_id: int, groups: Collection[Group | Settling]
 ) -> dict[tuple[str, str], Replay]:
     """What was answered before under the groups' idempotency keys."""
     table = t.idempotency.c
@@ -187,7 +187,7 @@ def replays(
 
 
 def _posted(
-    conn: Connection, ledger_id: int, group: Group | Settle | Void, group_id: int, recorded_us: int
+    conn: Connection, ledger_id: int, group: Group | Settling, group_id: int, recorded_us: int
 ) -> Posted:
     transfer = t.transfer.c
     ids = conn.scalars(

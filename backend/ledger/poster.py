@@ -24,7 +24,7 @@ from backend.ledger.errors import (
     LedgerError,
     RowRefused,
 )
-from backend.ledger.holds import ExpireHolds, Settle, Void
+from backend.ledger.holds import ExpireHolds, Settling
 from backend.ledger.log import SignLog
 from backend.ledger.resolve import Amend, Amended, PayClaims, Resolution, Resolved, SetBudget
 from backend.ledger.rules import CHANGES, RuleChange
@@ -109,7 +109,7 @@ class Poster:
     @overload
     def submit(self, request: Entry) -> "Future[Outcome]": ...
     @overload
-    def submit(self, request: Group | Settle | Void) -> "Future[Posted]": ...
+    def submit(self, request: Group | Settling) -> "Future[Posted]": ...
     @overload
     def submit(self, request: Resolution) -> "Future[Resolved]": ...
     @overload
@@ -238,6 +238,6 @@ def _parts(requests: Sequence[Request]) -> Iterator[Sequence[Request]]:
 
 def _key(request: Request) -> tuple[str, str] | None:
     """The idempotency key that a request claims while it is worked on."""
-    if isinstance(request, Group | Settle | Void) and request.idempotency is not None:
+    if isinstance(request, Group | Settling) and request.idempotency is not None:
         return request.idempotency.client, request.idempotency.key
     return None

@@ -6,6 +6,7 @@ them to merchants of an allowed kind while the rule lasts, and back to its issue
 goes back the way that something came and needs no rule of its own.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
@@ -166,12 +167,17 @@ def check(books: "Books", group: Group) -> None:
         for leg in group.legs
         if leg.corrects_id is None and leg.debit in terms
     ]
-    for (one, a), (other, b) in combinations({(each, leg.code) for each, leg in legs}, 2):
-        if one != other:
-            _check_crossing(rules, (_kind(rules, one), int(a)), (_kind(rules, other), int(b)))
+    check_crossings(rules, {(each, leg.code) for each, leg in legs})
     for currency_id, leg in legs:
         if currency_id in rules.restricted:
             _check_spending(books, currency_id, leg)
+
+
+def check_crossings(rules: Rules, ways: Iterable[tuple[int, int]]) -> None:
+    """Raises IllegalCrossing unless each two of (currency, code) may go together."""
+    for (one, a), (other, b) in combinations(ways, 2):
+        if one != other:
+            _check_crossing(rules, (_kind(rules, one), int(a)), (_kind(rules, other), int(b)))
 
 
 def _kind(rules: Rules, currency_id: int) -> str:

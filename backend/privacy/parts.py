@@ -12,6 +12,10 @@ from sqlalchemy import ColumnElement, Row, Table, and_, select
 
 from backend import tables as t
 from backend.cards import tables as chips
+from backend.compost.tables import compost_order
+from backend.fees.tables import fee_discount
+from backend.merchants.tables import shop_payment
+from backend.paper.tables import paper_slip
 from backend.people import tables as registry
 from backend.privacy.tables import erasure
 
@@ -151,6 +155,21 @@ PARTS = (
         KEEP,
         "vouchers of the accounts: by number, for as long as the law of accounts asks",
     ),
+    *(
+        Part(
+            name,
+            table,
+            _by(table, "person_id"),
+            KEEP,
+            "vouchers of the accounts: by number, for as long as the law of accounts asks",
+        )
+        for name, table in (
+            ("orders", compost_order),
+            ("payments", shop_payment),
+            ("fee_discounts", fee_discount),
+            ("paper_slips", paper_slip),
+        )
+    ),
     Part(
         "erasures",
         erasure,
@@ -173,4 +192,5 @@ BOOKS = {
     "person_key": "the keys whose destruction is the erasure",
     "record": "weights, by account; the signed bytes are sealed and their key destroyed",
     "resolution": "decisions, by account",
+    "shop_account": "merchants, by account",
 }

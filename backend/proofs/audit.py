@@ -55,10 +55,14 @@ LAWS = (
     ),
     Law(
         "I4",
-        "credit was redeemed without a redemption",
+        "credit was redeemed for nothing that is written down",
         """SELECT x.id, x.group_id FROM transfer x
         LEFT JOIN redemption m ON m.ledger_id = x.ledger_id AND m.group_id = x.group_id
-        WHERE x.ledger_id = :l AND x.code = 5 AND m.group_id IS NULL""",
+        LEFT JOIN fee_discount f ON f.ledger_id = x.ledger_id AND f.group_id = x.group_id
+          AND f.amount = x.amount
+        LEFT JOIN settlement_paid p ON p.ledger_id = x.ledger_id AND p.group_id = x.group_id
+        WHERE x.ledger_id = :l AND x.code = 5 AND x.state IN (0, 2)
+        AND m.group_id IS NULL AND f.group_id IS NULL AND p.group_id IS NULL""",
     ),
     Law(
         "I10",
@@ -66,6 +70,19 @@ LAWS = (
         """SELECT a.id FROM attestation a
         LEFT JOIN attestation_link k ON k.ledger_id = a.ledger_id AND k.attestation_id = a.id
         WHERE a.ledger_id = :l AND k.number IS NULL""",
+    ),
+    Law(
+        "I9",
+        "a deposit from paper has not two signatures",
+        """SELECT r.epoch, r.seq FROM record r
+        JOIN device d ON d.ledger_id = r.ledger_id AND d.source_id = r.source_id
+          AND d.id = 'paper-desk'
+        WHERE r.ledger_id = :l AND r.kind = 'deposit' AND NOT EXISTS (
+        SELECT 1 FROM paper_slip p JOIN paper_signature s
+          ON s.ledger_id = p.ledger_id AND s.slip_id = p.id
+        WHERE p.ledger_id = r.ledger_id AND p.book = r.epoch AND p.number = r.seq
+          AND s.outcome = 'confirmed' AND s.signed_by <> p.entered_by
+          AND p.gross_g - p.tare_g = r.net_g)""",
     ),
     Law(
         "I3",

@@ -14,7 +14,7 @@ from backend import tables as t
 from backend.access.service import Who
 from backend.accounts import service as accounts
 from backend.errors import Forbidden, NotFound
-from backend.idempotency import named
+from backend.idempotency import answered, named
 from backend.ledger import tables as ledger
 from backend.ledger.transfers import MAX_LEGS, Code, Group, Leg, State
 from backend.services import Services
@@ -74,7 +74,7 @@ def book(
         _authorise(conn, who, legs, effective_s)
         if effective_s is not None:
             rules.check_time(effective_s, _opened_s(conn, who.ledger_id), now_s)
-        known = _known(conn, who.ledger_id, who.signature, key)
+        known = answered(conn, who.ledger_id, idempotency)
         if not known:
             _check(conn, who.ledger_id, legs)
     rows: list[tuple[Any, dict[str, Any]]] = [
@@ -152,13 +152,6 @@ def _authorise(conn: Connection, who: Who, legs: Sequence[Leg], effective_s: int
         return
     for code in {leg.code for leg in legs}:
         who.require("transfers:correct" if code == Code.CORRECT else "transfers:book")
-
-
-def _known(conn: Connection, ledger_id: int, client: str, key: str) -> bool:
-    """Whether the key has its answer: then the books give it, whatever has changed since."""
-    row = ledger.idempotency.c
-    mine = (row.ledger_id == ledger_id, row.client == client, row.key == key)
-    return conn.scalar(select(row.recorded_us).where(*mine)) is not None
 
 
 def _check(conn: Connection, ledger_id: int, legs: Sequence[Leg]) -> None:

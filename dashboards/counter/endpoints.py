@@ -22,8 +22,10 @@ from backend.people import service as people
 from backend.people.service import Person
 from dashboards.counter import weights
 from dashboards.page import Page, page_router, staff_page
+from dashboards.printed import Month, month_sheet
 
 router = page_router("/counter")
+Printer = Annotated[Page, Depends(staff_page("statements:print"))]
 Desk = Annotated[Page, Depends(staff_page("redemptions:make"))]
 PersonId = Annotated[int, Path(ge=1, lt=2**53)]
 ProductId = Annotated[int, Query(ge=1, lt=2**53)]
@@ -53,6 +55,14 @@ def find_card(page: Desk, card: Annotated[str, Form(max_length=40)]) -> Response
 def show_person(page: Desk, person_id: PersonId) -> Response:
     """Show the balance, big, and ask for kilograms."""
     return _ask_weight(page, person_id)
+
+
+@router.get("/people/{person_id}/statement")
+def print_statement(page: Printer, person_id: PersonId, month: Month = "") -> Response:
+    """A month's statement for somebody who has no telephone."""
+    assert page.who is not None
+    page.who.saw("statements:print", person_id)
+    return month_sheet(page, person_id, month)
 
 
 @router.get("/people/{person_id}/confirm")

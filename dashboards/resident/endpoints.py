@@ -10,6 +10,7 @@ from backend.ledger import balances
 from backend.people import service as people
 from backend.reports import totals
 from dashboards.page import Page, page_router, resident_page
+from dashboards.printed import Month, month_sheet
 
 router = page_router("/me")
 Mine = Annotated[Page, Depends(resident_page)]
@@ -58,3 +59,9 @@ def explain(page: Mine, device: Device, epoch: Epoch, seq: Seq) -> Response:
             conn, services.ledger_id, page.person_id, device, epoch, seq, services.vault
         )
     return page.html("resident/deposit.html", deposit=deposit)
+
+
+@router.get("/statement")
+def show_statement(page: Mine, month: Month = "") -> Response:
+    """A month on a sheet of paper; this one where none is asked for."""
+    return month_sheet(page, page.person_id, month)

@@ -5,7 +5,7 @@ from sqlalchemy import Engine
 
 from backend import db
 from backend.ledger import balances, errors
-from backend.ledger.holds import ExpireHolds, Settle, Void
+from backend.ledger.holds import ExpireHolds, Settle, SettleAll, Void
 from backend.ledger.resolve import Amend, PayClaims, SetBudget
 from backend.ledger.transfers import (
     Code,
@@ -256,3 +256,35 @@ def test_deposits_beside_holds_see_what_is_reserved(town: Town) -> None:
     assert not [answer for answer in answers if isinstance(answer, Exception)]
     assert (town.balance(payer), town.balance(payee)) == (1, 15)
     assert is_right(town)
+
+
+def test_several_holds_are_settled_together_or_not_at_all(town: Town) -> None:
+    payer, payee = town.account(funds=100), town.account()
+    one, two, gone = (held(town, hold(payer, payee, amount)) for amount in (10, 20, 30))
+    done(town.poster.submit(Void(gone)))
+
+    for wrong in ((one, gone), (one, one), (one, 99_999), ()):
+        with pytest.raises((errors.HoldSettled, errors.BadGroup, errors.UnknownHold)):
+            done(town.poster.submit(SettleAll(wrong)))
+    assert money(town, payer) == (100, 70)
+    key = Idempotency("client", "both", b"f" * 32)
+    first = done(town.poster.submit(SettleAll((one, two), idempotency=key)))
+    again = done(town.poster.submit(SettleAll((one, two), idempotency=key)))
+
+    assert (again.group_id, again.transfer_ids, again.replayed) == (*_ids(first), True)
+    assert (money(town, payer), money(town, payee)) == ((70, 70), (30, 30))
+    assert is_right(town)
+
+
+def test_several_holds_are_let_go_together(town: Town) -> None:
+    payer, payee = town.account(funds=100), town.account()
+    both = tuple(held(town, hold(payer, payee, amount)) for amount in (10, 20))
+
+    done(town.poster.submit(SettleAll(both, void=True)))
+
+    assert money(town, payer) == (100, 100)
+    assert is_right(town)
+
+
+def _ids(posted: Posted) -> tuple[int, tuple[int, ...]]:
+    return posted.group_id, posted.transfer_ids

@@ -1,0 +1,1 @@
+"""Counters: where things are handed over, and the close of their days."""

@@ -1,0 +1,1 @@
+"""A discount on the waste fee, paid in credit: the municipality is who is paid."""

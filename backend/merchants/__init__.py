@@ -1,0 +1,1 @@
+"""Merchants: who accepts credit, what they promised, and payments at them."""

@@ -1,0 +1,351 @@
+"""Slips from numbered books: one person enters, another confirms, then it is booked exactly once.
+
+A deposit becomes a record like any bin's, signed by the paper desk, a device of the backend's
+own: its journal is the book, its number the slip's, so the books take it once for ever. Its bytes
+carry both signatures. A redemption's slip has a key of its own in the transaction that books it.
+"""
+
+import json
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, insert, select
+
+from backend import rows
+from backend.cards import service as cards
+from backend.compost import service as compost
+from backend.devices import service as devices
+from backend.errors import AlreadyDecided, BadInput, NotFound, SameApprover, Taken
+from backend.ledger.errors import RowRefused
+from backend.ledger.tables import record, resolution
+from backend.ledger.transfers import Credit, Entry, Hold, RecordKey, credit_for
+from backend.paper import tables as t
+from backend.people import service as people
+from backend.services import Services
+from backend.tables import device
+from backend.tariffs.service import GRADE, rate_at
+from backend.towns import service as towns
+from firmware import contract
+
+DESK = "paper-desk"
+DEPOSIT, REDEMPTION = "deposit", "redemption"
+WAITING, CONFIRMED, REJECTED = "waiting", "confirmed", "rejected"
+MOST_G = 2_000_000
+BASIS = "paper"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is on a slip. `gross_g` less `tare_g` is what was brought or handed out."""
+
+    kind: str
+    book: int
+    number: int
+    gross_g: int
+    tare_g: int
+    happened_s: int
+    fraction: str | None = None
+    product_id: int | None = None
+    point_id: int | None = None
+    counter_id: int = 0
+    e_g: int = 20
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Slip:
+    """A slip and how far it is: `outcome` is what the books said, None before they were asked.
+
+    `state` is waiting (for the second signature), confirmed or rejected.
+    """
+
+    id: int
+    facts: Facts
+    person_id: int
+    entered_by: str
+    entered_s: int
+    state: str
+    signed_by: str | None
+    signed_s: int | None
+    reason: str
+    outcome: str | None
+    amount: int | None
+    receipt: str | None
+
+
+def enter(services: Services, facts: Facts, card: str, *, entered_by: str) -> Slip:
+    """Enter a slip, with the number of the card that is written on it. Raises BadInput, NotFound,
+    BadNumber, and Taken for a slip that was entered already and not rejected.
+    """
+    _check(facts)
+    ledger_id, now_s = services.ledger_id, services.now_s()
+    if facts.happened_s > now_s:
+        raise BadInput("What is on paper has happened; its date is in the future.")
+    with services.begin() as conn:
+        person_id = cards.by_number(conn, ledger_id, card).person_id
+        if facts.product_id is not None:
+            compost.product(conn, ledger_id, facts.product_id, at_s=facts.happened_s)
+        if facts.point_id is not None:
+            towns.point(conn, ledger_id, facts.point_id)
+        same = _named(facts.book, facts.number)
+        for earlier in slips(conn, ledger_id, *same):
+            if earlier.state != REJECTED:
+                raise Taken(
+                    f"Slip {facts.number} of book {facts.book} was entered already "
+                    f"({earlier.state}). Reject that one first if it is wrong."
+                )
+        slip_id = rows.next_id(conn, ledger_id, t.paper_slip.c.id)
+        values = {name: getattr(facts, name) for name in Facts.__slots__}
+        values |= {"id": slip_id, "person_id": person_id, "entered_by": entered_by}
+        conn.execute(insert(t.paper_slip).values(ledger_id=ledger_id, entered_s=now_s, **values))
+        return slip(conn, ledger_id, slip_id)
+
+
+def reject(services: Services, slip_id: int, *, by: str, reason: str) -> Slip:
+    """Say that a slip is not as it was entered; its number is free again.
+
+    Raises NotFound, SameApprover, AlreadyDecided.
+    """
+    with services.begin() as conn:
+        found = slip(conn, services.ledger_id, slip_id)
+        if found.state != WAITING:
+            raise AlreadyDecided(f"This slip is {found.state} already.")
+        _sign(conn, services, found, REJECTED, by, reason)
+        return slip(conn, services.ledger_id, slip_id)
+
+
+def confirm(services: Services, slip_id: int, *, by: str) -> Slip:
+    """Sign a slip as the second person, and book it; asked again it books nothing more.
+
+    Raises NotFound, SameApprover, AlreadyDecided, and for a redemption what the books refuse
+    (InsufficientFunds): the signature stays, and confirming again tries again.
+    """
+    with services.begin() as conn:
+        found = slip(conn, services.ledger_id, slip_id)
+        if found.state == REJECTED:
+            raise AlreadyDecided("This slip was rejected. Enter it anew.")
+        if found.state == WAITING:
+            _sign(conn, services, found, CONFIRMED, by, "")
+            found = slip(conn, services.ledger_id, slip_id)
+        if found.outcome is None and found.facts.kind == DEPOSIT:
+            _provision(services, conn, found.facts)
+    if found.outcome is None:
+        (_book_deposit if found.facts.kind == DEPOSIT else _book_redemption)(services, found)
+    with services.read() as conn:
+        return slip(conn, services.ledger_id, slip_id)
+
+
+def slip(conn: Connection, ledger_id: int, slip_id: int) -> Slip:
+    """Raises NotFound."""
+    for found in slips(conn, ledger_id, t.paper_slip.c.id == slip_id):
+        return found
+    raise NotFound("There is no such slip.")
+
+
+def slips(
+    conn: Connection, ledger_id: int, *only: ColumnElement[bool], limit: int = 200
+) -> list[Slip]:
+    """Return slips, newest first, each with its signatures and what the books said."""
+    row, sign, made = t.paper_slip.c, t.paper_signature.c, t.paper_booking.c
+    booked, last = record.c, resolution.c
+    joined = (
+        t.paper_slip.outerjoin(
+            t.paper_signature, (sign.ledger_id == row.ledger_id) & (sign.slip_id == row.id)
+        )
+        .outerjoin(t.paper_booking, (made.ledger_id == row.ledger_id) & (made.slip_id == row.id))
+        .outerjoin(device, (device.c.ledger_id == row.ledger_id) & (device.c.id == DESK))
+        .outerjoin(
+            record,
+            (booked.ledger_id == row.ledger_id)
+            & (booked.source_id == device.c.source_id)
+            & (booked.epoch == row.book)
+            & (booked.seq == row.number)
+            & (sign.outcome == CONFIRMED)
+            & (row.kind == DEPOSIT),
+        )
+        .outerjoin(
+            resolution,
+            (last.ledger_id == booked.ledger_id)
+            & (last.source_id == booked.source_id)
+            & (last.epoch == booked.epoch)
+            & (last.seq == booked.seq),
+        )
+    )
+    query = (
+        select(
+            t.paper_slip,
+            sign.outcome.label("signed"),
+            sign.signed_by,
+            sign.signed_s,
+            sign.reason,
+            made.group_id,
+            booked.outcome.label("first"),
+            booked.amount.label("first_amount"),
+            last.outcome.label("last"),
+            last.amount.label("last_amount"),
+        )
+        .select_from(joined)
+        .where(row.ledger_id == ledger_id, *only)
+        .order_by(row.id.desc())
+        .limit(limit)
+    )
+    return [_slip(each) for each in conn.execute(query)]
+
+
+def _slip(row: Any) -> Slip:
+    outcome = row.last or row.first or ("handed_over" if row.group_id is not None else None)
+    return Slip(
+        row.id,
+        Facts(**{name: getattr(row, name) for name in Facts.__slots__}),
+        row.person_id,
+        row.entered_by,
+        row.entered_s,
+        row.signed or WAITING,
+        row.signed_by,
+        row.signed_s,
+        row.reason or "",
+        outcome,
+        row.last_amount if row.last else row.first_amount,
+        None if row.group_id is None else compost.receipt_number(row.group_id),
+    )
+
+
+def _named(book: int, number: int) -> tuple[ColumnElement[bool], ...]:
+    return (t.paper_slip.c.book == book, t.paper_slip.c.number == number)
+
+
+def _check(facts: Facts) -> None:
+    if facts.kind not in (DEPOSIT, REDEMPTION):
+        raise BadInput(f"A slip is of a {DEPOSIT} or a {REDEMPTION}.")
+    if not 0 <= facts.tare_g < facts.gross_g <= MOST_G:
+        raise BadInput(f"A slip's gross weight is above its tare, up to {MOST_G} g.")
+    if facts.kind == DEPOSIT and facts.fraction not in contract.FRACTIONS:
+        names = ", ".join(contract.FRACTIONS)
+        raise BadInput(f"A deposit names its fraction. Choose among: {names}.")
+    if facts.kind == REDEMPTION and facts.product_id is None:
+        raise BadInput("A redemption names its product.")
+
+
+def _sign(
+    conn: Connection, services: Services, found: Slip, outcome: str, by: str, reason: str
+) -> None:
+    if found.entered_by == by:
+        raise SameApprover("Somebody else than who entered a slip signs it.")
+    conn.execute(
+        insert(t.paper_signature).values(
+            ledger_id=services.ledger_id,
+            slip_id=found.id,
+            outcome=outcome,
+            reason=reason,
+            signed_by=by,
+            signed_s=services.now_s(),
+        )
+    )
+
+
+def _provision(services: Services, conn: Connection, facts: Facts) -> None:
+    """The desk is made when it is first needed; its key never leaves the backend."""
+    ledger_id, now_s = services.ledger_id, services.now_s()
+    epoch = f"{facts.book:016x}"
+    if not rows.exists(conn, device, ledger_id=ledger_id, id=DESK):
+        devices.provision(conn, services.vault, ledger_id, DESK, epoch=epoch, from_s=now_s)
+
+
+def _book_deposit(services: Services, found: Slip) -> None:
+    """The same bytes each time that it is tried: only what was signed is in them."""
+    facts, ledger_id = found.facts, services.ledger_id
+    assert facts.fraction is not None
+    with services.read() as conn:
+        view = services.facts.view(conn)
+        desk = view.device(DESK)
+        account_id = people.person(conn, ledger_id, found.person_id).account_id
+        rate = rate_at(view.tariffs(), facts.fraction, facts.happened_s, point_id=facts.point_id)
+    assert desk is not None
+    key = desk.keys[min(desk.keys)]
+    jws = contract.sign(key.up, DESK, key.number, "record", _body(found))
+    net_g = facts.gross_g - facts.tare_g
+    amount = credit_for(net_g, rate.amount_per_kg) if rate else 0
+    entry = Entry(
+        key=RecordKey(desk.source_id, facts.book, facts.number, contract.split(jws, "record").hash),
+        kind="deposit",
+        jws=jws.encode(),
+        received_s=found.signed_s or services.now_s(),
+        effective_s=facts.happened_s,
+        wanted=Credit(account_id, amount) if rate else Hold("no_tariff", account_id=account_id),
+        basis=BASIS,
+        point_id=facts.point_id,
+        fraction=facts.fraction,
+        net_g=net_g,
+        grade=GRADE,
+        tariff_id=rate.tariff_id if rate else None,
+        amount_per_kg=rate.amount_per_kg if rate else None,
+    )
+    services.poster.submit(entry).result()
+
+
+def _body(found: Slip) -> dict[str, Any]:
+    """A slip as a record: what a bin would have measured, and who vouches that it was written.
+
+    `prev` is the hash of what the first person entered, so that the second signature, which the
+    record is made with, commits to it.
+    """
+    facts = found.facts
+    entered = {name: getattr(facts, name) for name in Facts.__slots__ if name != "note"}
+    entered |= {"entered_by": found.entered_by, "entered_s": found.entered_s}
+    digest = sha256(json.dumps(entered, sort_keys=True).encode()).digest()
+    return {
+        "v": contract.VERSION,
+        "kind": "deposit",
+        "epoch": f"{facts.book:016x}",
+        "seq": facts.number,
+        "boot": 0,
+        "prev": contract.hash8(digest),
+        "at_s": facts.happened_s,
+        "clock": "holdover",
+        "up_ms": 0,
+        "cal": 0,
+        "fw": "0" * 16,
+        "flags": ["paper"],
+        "card": "s.paper",
+        "fraction": facts.fraction,
+        "before_g": facts.tare_g,
+        "after_g": facts.gross_g,
+        "net_g": facts.gross_g - facts.tare_g,
+        "e_g": facts.e_g,
+        "p2p_g": 0,
+        "n": 0,
+        "temp_c10": None,
+        "entered_by": found.entered_by,
+        "confirmed_by": found.signed_by,
+    }
+
+
+def _book_redemption(services: Services, found: Slip) -> None:
+    facts = found.facts
+    assert facts.product_id is not None
+    booking = {"book": facts.book, "number": facts.number, "slip_id": found.id}
+    try:
+        compost.redeem(
+            services,
+            product_id=facts.product_id,
+            person_id=found.person_id,
+            grams=facts.gross_g - facts.tare_g,
+            served_by=found.entered_by,
+            key=None,
+            counter_id=facts.counter_id,
+            after_close=True,
+            happened_s=facts.happened_s,
+            rows=((t.paper_booking, booking),),
+        )
+    except RowRefused as error:
+        with services.read() as conn:
+            known = rows.exists(
+                conn,
+                t.paper_booking,
+                ledger_id=services.ledger_id,
+                book=facts.book,
+                number=facts.number,
+            )
+        if not known:
+            raise error from None

@@ -1,0 +1,162 @@
+"""`farz paper` and `farz collection`: slips with two signatures, and weighbridge tickets."""
+
+import json
+import time
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from farz.moments import moment
+from farz.signing import by_whom
+from farz.town import open_books, open_town
+
+app = typer.Typer(no_args_is_help=True, help="Paper slips: entered by one, confirmed by another.")
+collection = typer.Typer(no_args_is_help=True, help="What trucks and the facility weighed.")
+By = Annotated[str, typer.Option(help="The login of who does it.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, nothing else.")]
+SlipNo = Annotated[int, typer.Argument(help="The slip's number here; see: farz paper list")]
+When = Annotated[str, typer.Option(help="When it happened, like 2027-01-05T10:30+02:00.")]
+Grams = Annotated[int, typer.Option(min=0, help="Whole grams.")]
+
+
+@app.command(name="list")
+def show(as_json: Json = False) -> None:
+    """The newest slips: who signed, and what was booked.
+
+    Example:  farz paper list --json
+    """
+    from backend import db
+    from backend.paper import service as paper
+
+    with open_books() as (engine, ledger_id), db.read(engine) as conn:
+        found = paper.slips(conn, ledger_id)
+    if as_json:
+        typer.echo(json.dumps([asdict(each) for each in found]))
+        return
+    for each in found:
+        said = each.outcome or "not booked"
+        name = f"{each.facts.book}/{each.facts.number}"
+        typer.echo(f"{each.id:>5}  {name:<10} {each.facts.kind:<10} {each.state:<10} {said}")
+
+
+@app.command()
+def enter(
+    kind: Annotated[str, typer.Argument(help="deposit or redemption")],
+    slip: Annotated[str, typer.Argument(help="Book and number, like 3/17.")],
+    card: Annotated[str, typer.Option(help="The number printed on the holder's card.")],
+    gross: Grams,
+    at: When,
+    by: By,
+    tare: Grams = 0,
+    fraction: Annotated[str, typer.Option(help="What was brought.")] = "",
+    product: Annotated[int, typer.Option(help="What was handed out.")] = 0,
+    point: Annotated[int, typer.Option(help="The collection point's number.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Enter a slip; nothing is booked before another person has confirmed it.
+
+    Example:  farz paper enter deposit 3/17 --card 12345674 --gross 4500 --tare 500
+              --fraction organic --at 2027-01-05T10:30+02:00 --by khalil
+    """
+    from backend.paper import service as paper
+
+    book, _, number = slip.partition("/")
+    if not (book.isdecimal() and number.isdecimal()):
+        raise typer.BadParameter("Write a slip as BOOK/NUMBER, like 3/17.")
+    facts = paper.Facts(
+        kind=kind,
+        book=int(book),
+        number=int(number),
+        gross_g=gross,
+        tare_g=tare,
+        happened_s=moment(at),
+        fraction=fraction or None,
+        product_id=product or None,
+        point_id=point or None,
+    )
+    with open_town() as services:
+        with services.read() as conn:
+            who = by_whom(conn, services.ledger_id, by)
+        made = paper.enter(services, facts, card, entered_by=who)
+    words = f"slip {made.id} waits for the second signature: farz paper confirm {made.id}"
+    typer.echo(json.dumps(asdict(made)) if as_json else words)
+
+
+@app.command()
+def confirm(slip_id: SlipNo, by: By, as_json: Json = False) -> None:
+    """Sign a slip as the second person, and book it.
+
+    Example:  farz paper confirm 12 --by mona
+    """
+    from backend.paper import service as paper
+
+    with open_town() as services:
+        with services.read() as conn:
+            who = by_whom(conn, services.ledger_id, by)
+        made = paper.confirm(services, slip_id, by=who)
+    typer.echo(json.dumps(asdict(made)) if as_json else f"slip {made.id}: {made.outcome}")
+
+
+@app.command()
+def reject(
+    slip_id: SlipNo, by: By, reason: Annotated[str, typer.Option(help="What is wrong.")]
+) -> None:
+    """Say that a slip is not as it was entered; it may be entered anew.
+
+    Example:  farz paper reject 12 --reason "4,500 was 1,500" --by mona
+    """
+    from backend.paper import service as paper
+
+    with open_town() as services:
+        with services.read() as conn:
+            who = by_whom(conn, services.ledger_id, by)
+        made = paper.reject(services, slip_id, by=who, reason=reason)
+    typer.echo(f"slip {made.id} is {made.state}")
+
+
+@collection.command()
+def ticket(
+    site: Annotated[str, typer.Argument(help="truck or facility")],
+    name: Annotated[str, typer.Argument(help="The ticket's own number.")],
+    fraction: Annotated[str, typer.Argument(help="What was weighed, like organic.")],
+    gross: Grams,
+    at: When,
+    by: By,
+    tare: Grams = 0,
+    point: Annotated[int, typer.Option(help="The collection point; 0: several.")] = 0,
+    vehicle: str = "",
+) -> None:
+    """Enter a weighbridge ticket, once.
+
+    Example:  farz collection ticket truck T-17 organic --gross 7100000 --tare 6400000
+              --point 1 --at 2027-01-05T11:00+02:00 --by rami
+    """
+    from backend.collecting import service as collecting
+
+    asked = collecting.Ticket(site, name, fraction, point or None, vehicle, gross, tare, moment(at))
+    with open_town() as services, services.begin() as conn:
+        who = by_whom(conn, services.ledger_id, by)
+        made, there = collecting.add(
+            conn, services.ledger_id, asked, entered_by=who, now_s=services.now_s()
+        )
+    typer.echo(f"{made.net_g} g{' (was there already)' if there else ''}")
+
+
+@collection.command()
+def tickets(as_json: Json = False) -> None:
+    """Every ticket, oldest first.
+
+    Example:  farz collection tickets --json
+    """
+    from backend import db
+    from backend.collecting import service as collecting
+
+    with open_books() as (engine, ledger_id), db.read(engine) as conn:
+        found = collecting.tickets(conn, ledger_id)
+    if as_json:
+        typer.echo(json.dumps([asdict(each) | {"net_g": each.net_g} for each in found]))
+        return
+    for each in found:
+        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(each.weighed_s))
+        typer.echo(f"{when}  {each.site:<8} {each.ticket:<12} {each.fraction:<16} {each.net_g} g")

@@ -1,0 +1,82 @@
+"""Compost comes out of a heap when it is ripe, as it was weighed, and never more than went in."""
+
+from typing import Any
+
+from tests.backend.village import START_S, Town
+
+DAY_S = 86_400
+
+
+def post(town: Town, path: str, key: str = "k", role: str = "manager", **body: Any) -> Any:
+    return town.browser(role).post(path, json=body, headers={"Idempotency-Key": key})
+
+
+def heap(town: Town, **changes: Any) -> int:
+    made = post(town, "/v1/compost/heaps", product_id=town.product.id, **changes)
+    assert made.status_code == 201, made.text
+    number: int = made.json()["id"]
+    inputs = f"/v1/compost/heaps/{number}/inputs"
+    post(town, inputs, material="organic", grams=9_000, source="bin-1, ticket 17")
+    post(town, inputs, material="wood chips", grams=1_000)
+    return number
+
+
+def test_nothing_is_handed_out_before_it_is_ripe(town: Town) -> None:
+    number = heap(town)
+    url = f"/v1/compost/heaps/{number}/yield"
+
+    early = post(town, url, grams=3_000)
+    town.clock.now_s += 60 * DAY_S
+    ripe = post(town, url, grams=3_000)
+    again = post(town, url, grams=3_000)
+
+    assert (early.status_code, early.json()["code"]) == (409, "not_ripe")
+    assert "ripe in 60 days" in early.json()["detail"]
+    assert (ripe.status_code, ripe.json()["grams"]) == (201, 3_000)
+    assert (again.json()["id"], again.json()["replayed"]) == (ripe.json()["id"], True)
+    assert town.stock() == 3_000
+
+
+def test_the_yield_is_what_was_weighed(small_town: Town) -> None:
+    number = heap(small_town, started_s=START_S - 90 * DAY_S)
+    url = f"/v1/compost/heaps/{number}/yield"
+    post(small_town, url, "a", grams=3_000)
+    post(small_town, url, "b", grams=1_200)
+
+    found = small_town.browser("clerk").get("/v1/compost/heaps").json()[0]
+
+    assert (found["input_g"], found["out_g"], found["yield_permille"]) == (10_000, 4_200, 420)
+    assert [each["source"] for each in found["inputs"]] == ["bin-1, ticket 17", ""]
+
+
+def test_no_more_comes_out_than_went_in(small_town: Town) -> None:
+    number = heap(small_town, started_s=START_S - 90 * DAY_S)
+
+    answer = post(small_town, f"/v1/compost/heaps/{number}/yield", grams=10_001)
+
+    assert (answer.status_code, small_town.stock()) == (422, 0)
+    late = post(small_town, f"/v1/compost/heaps/{number}/inputs", material="organic", grams=5)
+    assert late.status_code == 201
+
+
+def test_compost_ripens_between_sixty_and_a_hundred_and_eighty_days(small_town: Town) -> None:
+    product = small_town.product.id
+    for days, status in ((59, 422), (60, 201), (180, 201), (181, 422)):
+        made = post(small_town, "/v1/compost/heaps", product_id=product, maturity_days=days)
+        assert made.status_code == status, days
+    future = post(
+        small_town, "/v1/compost/heaps", product_id=product, started_s=START_S + 5 * DAY_S
+    )
+    assert future.status_code == 422
+
+
+def test_a_price_of_the_future_holds_from_then_on(small_town: Town) -> None:
+    manager, product = small_town.browser("manager"), small_town.product.id
+    url = f"/v1/compost/{product}/price"
+    body = {"amount_per_kg": 45, "from_s": START_S + 100}
+
+    assert manager.put(url, json=body).status_code == 200
+    assert manager.put(url, json=body | {"from_s": START_S - 5}).status_code == 409
+    assert manager.get("/v1/compost").json()[0]["amount_per_kg"] == 30
+    small_town.clock.now_s += 100
+    assert manager.get("/v1/compost").json()[0]["amount_per_kg"] == 45

@@ -1,0 +1,150 @@
+"""A slip of paper is booked once, with two people's signatures, at the rates of its own day."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from backend.compost import service as compost
+from backend.ledger.verify import verify
+from backend.proofs.audit import audit
+from tests.backend.village import START_S, Town
+
+
+def is_right(town: Town) -> bool:
+    with town.services.read() as conn:
+        report = verify(conn, 1)
+        audit(conn, 1, report, town.services.vault)
+    assert report.problems == []
+    return True
+
+
+def slip(town: Town, role: str = "clerk", **changes: Any) -> Any:
+    body = {
+        "kind": "deposit",
+        "book": 3,
+        "number": 17,
+        "card": town.numbers["amal"],
+        "gross_g": 4_500,
+        "tare_g": 500,
+        "happened_s": START_S - 100,
+        "fraction": "organic",
+    } | changes
+    return town.browser(role).post("/v1/paper/slips", json=body)
+
+
+def redemption(town: Town, **changes: Any) -> Any:
+    body = {"kind": "redemption", "fraction": None, "product_id": town.product.id}
+    return slip(town, **(body | {"gross_g": 1_000, "tare_g": 0} | changes))
+
+
+def confirm(town: Town, slip_id: int, role: str = "manager") -> Any:
+    return town.browser(role).post(f"/v1/paper/slips/{slip_id}/confirmation")
+
+
+def test_a_deposit_on_paper_is_booked_once_with_two_signatures(town: Town) -> None:
+    made = slip(town).json()
+    assert (made["state"], made["outcome"], town.balance(town.amal)) == ("waiting", None, 0)
+
+    first, again = confirm(town, made["id"]), confirm(town, made["id"], "officer")
+
+    assert (first.json()["outcome"], first.json()["amount"]) == ("credited", 100)
+    assert again.json() == first.json()
+    assert town.balance(town.amal) == 100
+    own = town.browser("amal").get(f"/v1/people/{town.amal.id}/deposits").json()
+    assert [(each["device"], each["net_g"], each["basis"]) for each in own] == [
+        ("paper-desk", 4_000, "paper")
+    ]
+    assert is_right(town)
+
+
+def test_nobody_signs_what_they_have_entered(small_town: Town) -> None:
+    made = slip(small_town, "administrator").json()
+
+    answer = confirm(small_town, made["id"], "administrator")
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "same_approver")
+    assert small_town.balance(small_town.amal) == 0
+    assert confirm(small_town, made["id"], "clerk").status_code == 403
+    assert confirm(small_town, made["id"], "officer").json()["outcome"] == "credited"
+
+
+def test_a_slip_number_is_entered_once_unless_it_was_rejected(town: Town) -> None:
+    made = slip(town).json()
+    twice = slip(town, gross_g=9_000)
+    rejected = town.browser("manager").post(
+        f"/v1/paper/slips/{made['id']}/rejection", json={"reason": "4,500 was 1,500"}
+    )
+    anew = slip(town, gross_g=1_500).json()
+
+    assert (twice.status_code, twice.json()["code"]) == (409, "taken")
+    assert rejected.json()["state"] == "rejected"
+    assert confirm(town, made["id"]).status_code == 409
+    assert confirm(town, anew["id"]).json()["amount"] == 25
+    assert slip(town).status_code == 409
+    assert is_right(town)
+
+
+def test_confirmed_by_many_at_once_it_is_booked_once(town: Town) -> None:
+    made = slip(town).json()
+    clients = [town.browser("manager"), town.browser("officer"), town.browser("administrator")]
+    url = f"/v1/paper/slips/{made['id']}/confirmation"
+
+    with ThreadPoolExecutor(3) as pool:
+        answers = list(pool.map(lambda client: client.post(url), clients))
+
+    assert {each.status_code for each in answers} == {200}
+    assert town.balance(town.amal) == 100
+    assert is_right(town)
+
+
+def test_paper_waits_for_budget_like_any_deposit(small_town: Town) -> None:
+    period = {"from_s": START_S - 500, "until_s": START_S + 10_000, "amount": 10}
+    small_town.browser("officer").put("/v1/budgets", json=period)
+
+    made = confirm(small_town, slip(small_town).json()["id"]).json()
+
+    assert (made["outcome"], made["amount"]) == ("queued", 100)
+    own = small_town.browser("amal").get(f"/v1/people/{small_town.amal.id}/claims").json()
+    assert own["waiting_amount"] == 100
+
+
+def test_a_redemption_on_paper_is_booked_once(town: Town) -> None:
+    confirm(town, slip(town).json()["id"])
+    compost.receive(town.services, town.product.id, 5_000, received_by="staff:1", key="one")
+    made = redemption(town, number=18).json()
+
+    first, again = confirm(town, made["id"]), confirm(town, made["id"], "officer")
+
+    assert first.status_code == 200, first.text
+    assert first.json()["outcome"] == "handed_over"
+    assert again.json() == first.json()
+    assert (town.balance(town.amal), town.stock()) == (70, 4_000)
+    assert is_right(town)
+
+
+def test_a_redemption_that_the_balance_does_not_bear_waits_and_is_told(small_town: Town) -> None:
+    services, product = small_town.services, small_town.product.id
+    compost.receive(services, product, 5_000, received_by="staff:1", key="one")
+    made = redemption(small_town, number=18).json()
+
+    short = confirm(small_town, made["id"])
+    found = small_town.browser("clerk").get("/v1/paper/slips").json()[0]
+
+    assert (short.status_code, short.json()["code"]) == (409, "insufficient_funds")
+    assert (found["state"], found["outcome"]) == ("confirmed", None)
+    small_town.outcome(small_town.bin.deposit())
+    assert confirm(small_town, made["id"]).json()["outcome"] == "handed_over"
+    assert small_town.balance(small_town.amal) == 20
+
+
+def test_what_cannot_be_on_a_slip_is_refused(small_town: Town) -> None:
+    for changes in (
+        {"tare_g": 4_500},
+        {"happened_s": START_S + 500},
+        {"fraction": None},
+        {"fraction": "gold"},
+        {"card": "00000000"},
+        {"kind": "redemption"},
+        {"number": 0},
+    ):
+        answer = slip(small_town, **changes)
+        assert answer.status_code in (404, 422), (changes, answer.text)

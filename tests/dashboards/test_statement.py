@@ -1,0 +1,38 @@
+"""A month's statement on paper, in both languages, for oneself and at the counter."""
+
+from tests.backend.village import Town
+
+
+def test_a_statement_prints_what_moved_and_what_is_left(town: Town) -> None:
+    for _ in range(2):
+        town.outcome(town.bin.deposit())
+
+    own = town.browser("amal").get("/me/statement?lang=en").text
+    printed = town.browser("clerk").get(f"/counter/people/{town.amal.id}/statement?lang=ar").text
+
+    assert own.count("Waste brought") == 2
+    assert "Balance at the end" in own
+    assert "1.00" in own
+    assert 'dir="rtl"' in printed
+    assert printed.count("نفايات مفروزة") == 2
+
+
+def test_another_month_is_empty_and_a_wrong_one_is_refused(town: Town) -> None:
+    town.outcome(town.bin.deposit())
+    amal = town.browser("amal")
+
+    empty = amal.get("/me/statement?lang=en&month=2020-01")
+    wrong = amal.get("/me/statement?lang=en&month=2020-13")
+
+    assert "Nothing moved in this month." in empty.text
+    assert wrong.status_code == 422
+
+
+def test_what_is_of_a_month_ends_with_it(town: Town) -> None:
+    town.outcome(town.bin.deposit())
+    town.clock.now_s += 40 * 86_400
+
+    page = town.browser("amal").get("/me/statement?lang=en").text
+
+    assert "Nothing moved in this month." in page
+    assert page.count("0.50") == 2  # before, and at the end
