@@ -9,13 +9,15 @@ import pytest
 from backend.devices import certificates
 from backend.devices.certificates import Authority, Identity
 from farz.broker import Broker
+from farz.processes import await_until
 from firmware.journal import read_image
 from tests.firmware.test_simulated_bin import assert_weighed, assert_whole, visits
 from tests.firmware.town import Town
 from tests.fixtures.micropython import KEY, Bin
 
 DAY_S = 86_400
-GAVE_UP = 3
+GAVE_UP, RESTART = 3, 5
+LIMIT_S = 60.0
 MakeBin = Callable[..., Bin]
 
 
@@ -156,3 +158,40 @@ def test_bin_refuses_papers_that_nobody_can_read(make_bin: MakeBin, authority: A
 
     assert bin_.run() not in (0, GAVE_UP)
     assert "SettingsFault" in bin_.console()
+
+
+def test_renewed_certificate_comes_as_a_setting_and_is_kept(
+    make_bin: MakeBin, tls_mosquitto: Broker, authority: Authority, town: Town
+) -> None:
+    mine = certificates.identity(authority, "bin-01", now_s())
+    public_key = certificates.public_key(certificates.read(mine.certificate_der))
+    renewed = certificates.der(
+        certificates.issue_device(authority, "bin-01", public_key, now_s(), 900)
+    )
+    bin_ = make_bin()
+    bin_.set_up(tls_mosquitto.port, [], papers=mine.settings(), until="stopped")
+    bin_.start()
+    await_until(lambda: bool(town.births), LIMIT_S, "a birth")
+
+    town.tune("bin-01", 4, certificate=renewed.hex())
+
+    assert bin_.wait() == RESTART, bin_.console()
+    bin_.start()
+    await_until(lambda: ("4", True, "in force") in town.results, LIMIT_S, "the result")
+
+
+def test_certificate_of_another_key_is_rolled_back(
+    make_bin: MakeBin, tls_mosquitto: Broker, authority: Authority, town: Town
+) -> None:
+    mine = certificates.identity(authority, "bin-01", now_s())
+    other = certificates.identity(authority, "bin-01", now_s())
+    bin_ = make_bin()
+    bin_.set_up(tls_mosquitto.port, [], papers=mine.settings(), until="stopped", speed=15)
+    bin_.start()
+    await_until(lambda: bool(town.births), LIMIT_S, "a birth")
+
+    town.tune("bin-01", 4, certificate=other.certificate_der.hex())
+
+    await_until(lambda: bool(town.results), 3 * LIMIT_S, "the result")
+    assert town.results[0][:2] == ("4", False)
+    assert bin_.running
