@@ -254,7 +254,9 @@ class BrokerClient:
         password = self._settings.broker_password.get_secret_value()
         client.username_pw_set(self._settings.gateway, password)
         if self._settings.broker_ca:
-            client.tls_set(ca_certs=str(self._settings.broker_ca))
+            mine = (self._settings.broker_certificate, self._settings.broker_private_key)
+            certificate, private_key = (str(path) if path else None for path in mine)
+            client.tls_set(str(self._settings.broker_ca), certificate, private_key)
         client.max_inflight_messages_set(PUBLISHES_IN_FLIGHT)
         client.on_socket_open = _send_at_once
         # Given this, paho leaves writing to _serve instead of doing it once for each packet.

@@ -33,6 +33,9 @@ class Settings(BaseSettings):
     broker_password: SecretStr = SecretStr("")
     broker_ca: Path | None = None
     """Certificate of the broker's authority; given, the connection is encrypted and verified."""
+    broker_certificate: Path | None = None
+    broker_private_key: Path | None = None
+    """What this gateway shows a broker that asks for certificates (`farz device admit`)."""
     keepalive_s: int = Field(60, ge=5, le=600)
     session_s: int = Field(14 * DAY_S, ge=0, le=2**32 - 1)
     """How long the broker keeps this gateway's session while it is away."""

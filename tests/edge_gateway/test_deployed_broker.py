@@ -1,12 +1,17 @@
 """The broker as it is deployed: who may say and hear what, and what survives."""
 
 import re
+import time
 from pathlib import Path
 
 import pytest
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
+from backend.devices import certificates
+from backend.devices.certificates import Authority
+from edge_gateway.broker import BrokerClient
+from edge_gateway.settings import Settings
 from farz.broker import Broker, access_list
 from firmware import contract
 from tests.edge_gateway.doubles import Bin, await_until
@@ -84,3 +89,35 @@ def test_embedded_broker_carries_messages_and_says_what_it_is(iotcore: Broker) -
     assert (iotcore.kind, iotcore.host) == ("iotcore", "127.0.0.1")
     assert "apt-get install mosquitto" in iotcore.note
     device.close()
+
+
+def test_gateway_with_a_certificate_is_let_in_and_one_without_is_not(
+    tls_mosquitto: Broker, authority: Authority, tmp_path: Path
+) -> None:
+    mine = certificates.identity(authority, "gateway", int(time.time()))
+    files = {
+        "broker_ca": certificates.pem(mine.authority_der),
+        "broker_certificate": certificates.pem(mine.certificate_der),
+        "broker_private_key": certificates.pem(mine.key_der, "EC PRIVATE KEY"),
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    paths = {name: tmp_path / name for name in files}
+
+    def connects(given: dict[str, Path], limit_s: float) -> bool:
+        settings = Settings(
+            data_dir=tmp_path,
+            broker_host="localhost",
+            broker_port=tls_mosquitto.port,
+            **given,  # type: ignore[arg-type]
+        )
+        client = BrokerClient(settings, lambda _: None, lambda: 1.0, lambda _: None)
+        client.start()
+        deadline_s = time.monotonic() + limit_s
+        while not client.connected and time.monotonic() < deadline_s:
+            time.sleep(0.05)
+        client.stop()
+        return client.reconnects >= 0
+
+    assert connects(paths, 10)
+    assert not connects({"broker_ca": paths["broker_ca"]}, 1.5)
