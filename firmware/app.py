@@ -15,6 +15,7 @@ from firmware.lid import Lid
 from firmware.link import Link
 from firmware.orders import Orders
 from firmware.reader.watch import CardWatch
+from firmware.renewal import Renewal
 from firmware.scale import calibration, certificate, hx711, platform, weighing
 from firmware.service import Asking, Service
 from firmware.supervisor import LastWords, Supervisor
@@ -34,25 +35,25 @@ class App:
     def __init__(self, board, tuning) -> None:
         self._board = board
         self._tuning = tuning
-        self._settings = settings = tuning.settings
+        self.settings = settings = tuning.settings
         self._clock = Clock(board.ticks_ms, Twin(board.folder + "/clock"))
         self.last_words = LastWords(board.folder)
         self._restarted = self.last_words.read() or board.reset_cause()
         self._turns = {"lid": 0, "yard": 0, "clock": 0, "report": 0}
         self._alarms = {}  # word of a trouble with the link: when it was last written down
-        self._fw = fingerprint.fingerprint(WEIGHING)
-        self._certificate = certificate.Certificate(board.folder, settings, len(board.cells))
+        self.fw = fingerprint.fingerprint(WEIGHING)
+        self.certificate = certificate.Certificate(board.folder, settings, len(board.cells))
         self.journal = self._open_journal()
         if tuning.keys.next is not None:
             self._end_key()
-        self._lid = Lid(board.lid_lock, board.lid_switch, settings.lid_safe)
-        clock, current = self._clock, self._certificate.current
-        self._scale = platform.of_board(board, settings, current, clock.up_ms, clock.at_s)
+        self.lid = Lid(board.lid_lock, board.lid_switch, settings.lid_safe)
+        clock, current = self._clock, self.certificate.current
+        self.scale = platform.of_board(board, settings, current, clock.up_ms, clock.at_s)
         words = pictures.Pictures(pictures.path(settings.language), settings.own_digits)
         sound = Buzzer(board.buzzer)
-        display = Display(SSD1306(board.i2c), words, settings.scale, self._say, sound)
+        self.display = Display(SSD1306(board.i2c), words, settings.scale, self._say, sound)
         self.visits = Visits(
-            self._scale, self.journal, self._lid, display, settings, board.temp_c10, self._saved
+            self.scale, self.journal, self.lid, self.display, settings, board.temp_c10, self._saved
         )
         self._power = power.of_board(board, settings.battery)
         self._fill = fill.of_board(board, settings.fill)
@@ -61,8 +62,8 @@ class App:
             self.visits.doubts.append(self._power.flag)
         if self._fill is not None:
             self.visits.obstacles.append(self._fill.obstacle)
-        reader = _reader(board, settings.reader)
-        self._cards = CardWatch(reader, self._clock.up_ms, self.visits.put, self.visits.alarm)
+        self.reader = _reader(board, settings.reader)
+        self._cards = CardWatch(self.reader, self._clock.up_ms, self.visits.put, self.visits.alarm)
         self.link = Link(
             settings,
             tuning.keys,
@@ -74,16 +75,20 @@ class App:
             self._note,
         )
         self._leaving = asyncio.Event()  # a restart is wanted
+        self._renewal = Renewal(
+            board, settings, self.journal, self.checks, self._saved, self._leaving.set
+        )
         self._orders = self._serve_backend()
 
     def _serve_backend(self) -> Orders:
         """Connect what comes down with what it is about."""
         link, visits, keys = self.link, self.visits, self._tuning.keys
         service = Service(
-            self._tuning, link, visits, self._scale, self.journal, self._alone, self._leaving.set
+            self._tuning, link, visits, self.scale, self.journal, self._alone, self._leaving.set
         )
         obeys = service.obeys()
         obeys["calibrate"] = self.calibrate
+        obeys["update"] = self._renewal.take
         orders = Orders(obeys, self._clock.at_s, service.answer)
         asking = Asking(link, keys, self._board.random, _told(visits))
         visits.ask = asking.ask
@@ -102,7 +107,7 @@ class App:
         return Staff(settings.device, settings.service, seen, decrypt, encrypt).judge
 
     def _open_journal(self) -> journal.Journal:
-        who = journal.Identity(self._settings.device, self._tuning.keys.number, self._fw)
+        who = journal.Identity(self.settings.device, self._tuning.keys.number, self.fw)
         return journal.Journal(self._board.flash, who, self._board.random, self._common)
 
     def _end_key(self) -> None:
@@ -121,7 +126,7 @@ class App:
 
     async def run(self) -> None:
         """Run all tasks for ever; the first that fails ends them all, and the board starts anew."""
-        self._note_calibration()
+        self.note_calibration()
         await asyncio.gather(
             self.visits.run(),
             self.visits.rest(),
@@ -133,6 +138,7 @@ class App:
             self.link.run(),
             self._orders.run(),
             self._start_anew(),
+            self._renewal.run(),
             self._board.run(),
         )
 
@@ -160,34 +166,47 @@ class App:
         return body
 
     def _about(self) -> dict:
-        settings, clock = self._settings, self._clock
-        body = {"fw": self._fw, "cal": self._cal(), "e_g": settings.e_g}
+        settings, clock = self.settings, self._clock
+        body = {"fw": self.fw, "cal": self._cal(), "e_g": settings.e_g}
         body.update(min_g=settings.min_g, max_g=settings.max_g, fractions=settings.fractions)
         body.update(at_s=clock.at_s(), clock=clock.quality(), restarted=self._restarted)
         return body
 
     def _cal(self) -> int:
         """Return the number of the calibration in force; 0 is none."""
-        current = self._certificate.current
+        current = self.certificate.current
         return 0 if current is None else current.number
 
     def calibrate(self, args: dict) -> str:
         """Put in force what a command carries; return what to tell, or raise CalibrationRefused."""
-        settings = self._settings
+        settings = self.settings
         jws = certificate.assemble(args, settings.device, settings.key_number)
-        self._scale.calibrate(self._certificate.take(jws))
-        self._note_calibration()
-        return "calibration " + str(self._cal()) + " is in force"
+        return "calibration " + str(self.put_in_force(jws)) + " is in force"
+
+    def put_in_force(self, jws: str) -> int:
+        """Weigh by a signed calibration from now on; return its number, or raise as above."""
+        self.scale.calibrate(self.certificate.take(jws))
+        self.note_calibration()
+        return self._cal()
+
+    def checks(self) -> dict:
+        """Return what makes a healthy bin: {name: function that tells whether it is well now}."""
+        return {
+            "scale": lambda: self.scale.calibration is None or not self.scale.restless,
+            "reader": lambda: self._cards.alive,
+            "journal": lambda: self.journal.takes_records,
+            "link": lambda: self.link.online and self.link.counts.get("recorded", 0) > 0,
+        }
 
     # --- what happened
 
-    def _note_calibration(self) -> None:
+    def note_calibration(self) -> None:
         """Write a change of calibration into the journal, once; after a cut perhaps once more."""
-        fields = self._certificate.unnoted()
+        fields = self.certificate.unnoted()
         if fields is not None:
             try:
                 self._saved(self.journal.append("calibration", fields))
-                self._certificate.note(self._cal())
+                self.certificate.note(self._cal())
             except (JournalFull, FlashFault, OSError):
                 pass  # it is noted at the next start
 
@@ -228,10 +247,10 @@ class App:
         was_open = False
         while True:
             self._turns["lid"] += 1
-            if self._lid.is_open() != was_open:
+            if self.lid.is_open() != was_open:
                 was_open = not was_open
                 self.visits.put(("lid", was_open))
-                if was_open and not self._lid.may_open():
+                if was_open and not self.lid.may_open():
                     self.visits.put(("forced",))
             if self.visits.takes_cards:
                 self._cards.look()
@@ -251,13 +270,13 @@ class App:
                 if self._fill is not None:
                     await self._fill.measure()
                 if self._power is not None and self._power.obstacle():
-                    self._lid.rest()
+                    self.lid.rest()
                 elif self.visits.alone():
-                    self._lid.lock()
+                    self.lid.lock()
             await asyncio.sleep(LOOK_S)
 
     def _alone(self) -> bool:
-        return self.visits.idle and not self._lid.is_open()
+        return self.visits.idle and not self.lid.is_open()
 
     async def _start_anew(self) -> None:
         """Restart when that is wanted, nobody is there and nothing waits to be said."""
@@ -286,7 +305,7 @@ class App:
             body: dict = {"fill_pct": self._fill and self._fill.fill_pct}
             body["battery_mv"] = self._power and self._power.battery_mv
             body["solar_mv"] = self._power and self._power.solar_mv
-            body.update(raw_zero=self._scale.raw_zero, rssi_dbm=self._board.rssi_dbm())
+            body.update(raw_zero=self.scale.raw_zero, rssi_dbm=self._board.rssi_dbm())
             measured = {"heap_free": gc.mem_free(), "journal_depth": self.journal.depth()}
             body.update(measured, temp_c10=self._board.temp_c10())
             body["reader_resets"] = self._cards.resets

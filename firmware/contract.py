@@ -44,6 +44,7 @@ CLOCKS = ("synced", "holdover", "unset")
 # `noted` settles a record that moves no money: an emptying, a calibration, an opened epoch.
 OUTCOMES = ("credited", "held", "suspended", "queued", "quarantined", "noted")
 COMMANDS = ("unlock", "tare", "identify", "calibrate", "resend", "history", "rotate")
+COMMANDS += ("update",)
 UP, DOWN, CARD, ANSWER = "up", "down", "card", "answer"  # labels of the keys derived from one
 
 WORDS = {

@@ -55,6 +55,11 @@ class Journal:
     def epoch(self) -> str:
         return _hex(self._header.epoch)
 
+    @property
+    def takes_records(self) -> bool:
+        """Tell whether this epoch stands and nothing is left to be mended."""
+        return not self._orphaned and self.next_seq > 0 and self._cut is None
+
     # --- writing
 
     def open_visit(self, token, fraction: str, before_g: int):
@@ -217,7 +222,7 @@ class Journal:
 
     def _insist_on_order(self) -> None:
         self._mend()
-        if self._orphaned or self.next_seq == 0 or self._cut is not None:
+        if not self.takes_records:
             raise JournalFull()
 
     def _old_names(self) -> dict:

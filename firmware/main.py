@@ -11,15 +11,25 @@ from firmware.tuning import Tuning
 WIFI = "/wifi.json"
 
 
-def main() -> None:
+def board() -> Esp32Board:
     with open(WIFI) as file:
-        board = Esp32Board(json.load(file))
+        return Esp32Board(json.load(file))
+
+
+def app(on: Esp32Board) -> App:
+    return App(on, Tuning(on.folder))
+
+
+def main() -> None:
+    made = board()
     try:
-        asyncio.run(App(board, Tuning(board.folder)).run())
+        asyncio.run(app(made).run())
+    except KeyboardInterrupt:
+        made.lid_lock(0)
+        return  # a technician's cable: the prompt is theirs
     except Exception as error:
-        LastWords(board.folder).write(reason(error))
-    finally:
-        board.restart()
+        LastWords(made.folder).write(reason(error))
+    made.restart()
 
 
 if __name__ == "__main__":

@@ -161,7 +161,7 @@ class Update:
         self.done = True
 
 
-async def prove(slots, checks: dict, pause, limit_s: int) -> list:
+async def prove(checks: dict, pause, limit_s: int) -> list:
     """Wait until all checks hold at once, at most so long; return the names of those that do not.
 
     checks: {name: function that tells whether it is well}. `pause(seconds)` waits.

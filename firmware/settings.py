@@ -44,6 +44,8 @@ class Settings:
             self.scale = values.get("scale", 2)  # decimals of the town's credit
             self.reader = values.get("reader", "mfrc522")
             self.lid_safe = values.get("lid_safe", "locked")
+            self.model = values.get("model", "bin-a")  # whose firmware fits
+            self.update_keys = values.get("update_keys", {})  # who may sign it: {name: hex}
             self.dark = values.get("dark", False)
             self.battery = _part(values.get("battery"), "ratio_x1000 low_mv least_mv")
             self.service = _service(values)
@@ -61,6 +63,8 @@ class Settings:
             raise SettingsFault("host or port")
         if type(self.scale) is not int or not 0 <= self.scale <= 4:
             raise SettingsFault("scale is 0 to 4 decimals")
+        if not _are_keys(self.update_keys):
+            raise SettingsFault("update_keys: 64 hex digits by name")
         if self.reader not in READERS:
             raise SettingsFault("reader")
         if self.language not in LANGUAGES:
@@ -112,3 +116,10 @@ def read(path: str) -> dict:
 def load(path: str) -> Settings:
     """Return the settings in a file; SettingsFault if they are not whole."""
     return Settings(read(path))
+
+
+def _are_keys(keys) -> bool:
+    try:
+        return all([len(binascii.unhexlify(keys[name])) == 32 for name in keys])
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return False

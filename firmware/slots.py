@@ -28,6 +28,11 @@ class Slots:
         self._state: dict = json.loads(text) if text else dict(NEW)
 
     @property
+    def slot(self) -> str:
+        """The folder in force."""
+        return self._state["slot"]
+
+    @property
     def version(self) -> int:
         """The version in force; 0 is the factory's."""
         return self._state["version"]
@@ -97,7 +102,7 @@ def start(root: str, module: str, arguments: tuple = ()):
     slot = slots.choose()
     while True:
         sys.path[0] = root + "/" + slot
-        _forget()
+        forget()
         try:
             main = __import__(module, None, None, ("main",)).main
             break
@@ -110,7 +115,7 @@ def start(root: str, module: str, arguments: tuple = ()):
     main(*arguments)
 
 
-def _forget() -> None:
+def forget() -> None:
     """Make what is imported now come from the path of now."""
     for name in list(sys.modules):
         if name == "firmware" or name.startswith("firmware."):

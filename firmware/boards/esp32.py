@@ -37,6 +37,7 @@ PINS = {
     "battery": 36,
     "solar": 39,
 }
+NAMESPACE = "farz"  # of the NVS
 JOURNAL = "journal"  # the partition's label in hardware/partitions.csv
 SPI_BAUD, I2C_BAUD = 1000000, 400000
 JOIN_S = 30
@@ -140,6 +141,18 @@ class Esp32Board:
         """Let the radio nap between beacons, or keep it awake."""
         pm = network.WLAN.PM_POWERSAVE if saving else network.WLAN.PM_PERFORMANCE
         self._station.config(pm=pm)
+
+    def floor(self) -> int:
+        """Return the lowest version of the firmware that may come, kept apart from the files."""
+        try:
+            return esp32.NVS(NAMESPACE).get_i32("floor")
+        except OSError:
+            return 0  # never raised yet
+
+    def raise_floor(self, version: int) -> None:
+        kept = esp32.NVS(NAMESPACE)
+        kept.set_i32("floor", max(version, self.floor()))
+        kept.commit()
 
     def restart(self) -> None:
         """Lock the lid and start anew; what matters is in the journal."""

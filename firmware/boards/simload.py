@@ -18,7 +18,7 @@ class Load:
     def __init__(self, clock, cell, share: float = 1.0) -> None:
         self._clock = clock
         self._cell = cell
-        self._share = share
+        self.share = share
         self.noise = 3  # counts, both ways
         self.drift_g_s = 0.0
         self.creep = 0.0  # part of the load that shows later ...
@@ -28,6 +28,7 @@ class Load:
         self.span_ppm_c = 0.0  # parts per million of the load per degree
         self.wobble_g, self.wobble_hz = 0.0, 3.7
         self.spikes = 0.0  # part of the conversions that are spikes, of up to 30 kg
+        self.look = None  # called with this load before each conversion
         self.fixed = None  # counts that the converter says whatever happens
         self.grams = 0
         self._crept, self._crept_at = 0.0, 0.0
@@ -40,9 +41,11 @@ class Load:
         self.grams += grams
 
     def raw(self) -> int:
+        if self.look is not None:
+            self.look(self)
         if self.fixed is not None:
             return self.fixed
-        counts = 1000 * self._share * self._seen_g() * self._cell.counts / self._cell.mg
+        counts = 1000 * self.share * self._seen_g() * self._cell.counts / self._cell.mg
         if self.spikes and random.random() < self.spikes:
             counts += (1 - 2 * random.randrange(2)) * random.randrange(1000, 600000)
         counts += random.randrange(-self.noise, self.noise + 1) if self.noise else 0

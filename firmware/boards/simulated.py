@@ -134,6 +134,18 @@ class SimBoard:
             if facts["word"] not in ON_THE_WAY and facts["word"][:5] != "menu_":
                 self.world.told.set()
 
+    def floor(self) -> int:
+        """Return what the NVS of a real board keeps."""
+        try:
+            with open(self.folder + "/nvs.json") as file:
+                return json.load(file)["floor"]
+        except OSError:
+            return 0
+
+    def raise_floor(self, version: int) -> None:
+        with open(self.folder + "/nvs.json", "w") as file:
+            json.dump({"floor": version}, file)
+
     def restart(self) -> None:
         """End this start; whoever runs the process begins the next one."""
         self.note("restart", {})

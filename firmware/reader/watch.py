@@ -31,6 +31,11 @@ class CardWatch:
         self._alarmed_ms = -ALARM_MS
 
     @property
+    def alive(self) -> bool:
+        """Tell whether the reader answered when it was asked last."""
+        return self._probe_ms > 0 and not self._dead
+
+    @property
     def resets(self) -> int:
         return self._reader.resets
 

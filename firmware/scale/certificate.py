@@ -21,8 +21,12 @@ def issue(key: bytes, device: str, key_number: int, body: dict) -> str:
     body: v, number, cells [[zero, counts, grams], ...], fit or null, passed, limits
     [e_g, min_g, max_g], from_s, until_s, seal, by. CalibrationRefused if no bin would take it.
     """
+    return sign(contract.derive(key, contract.DOWN), device, key_number, body)
+
+
+def sign(down_key: bytes, device: str, key_number: int, body: dict) -> str:
+    """Issue with the key that signs what goes down, as the backend has it."""
     _calibration(body)
-    down_key = contract.derive(key, contract.DOWN)
     return contract.sign(down_key, device, key_number, TYPE, body)
 
 

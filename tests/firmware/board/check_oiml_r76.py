@@ -60,7 +60,7 @@ class Scale:
     def put(self, grams, shares=(0.25, 0.25, 0.25, 0.25)):
         """Stand a load on the platform, all of it, distributed over the cells."""
         for number, load in enumerate(self.loads):
-            load._share = shares[number]
+            load.share = shares[number]
             load.put(grams - load.grams)
 
     async def error_mg(self, grams, **where):

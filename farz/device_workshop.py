@@ -1,0 +1,177 @@
+"""`farz device` on the bench: signing keys, bundles, flashing, console, simulated bins."""
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from farz.errors import FarzError
+
+app = typer.Typer()
+Port = Annotated[str, typer.Option(help="Serial port of the board, such as /dev/ttyUSB0.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, nothing else.")]
+Files = Annotated[Path, typer.Option(help="What `farz device provision --files` wrote.")]
+MODEL = "bin-a"
+
+
+@app.command(name="signing-key")
+def signing_key(
+    path: Annotated[Path, typer.Argument(help="A file that does not exist yet.")],
+    as_json: Json = False,
+) -> None:
+    """Make the key that signs updates. Keep it off the network; bins trust its public half.
+
+    Example:  farz device signing-key firmware-2027.pem
+    """
+    from farz import device_bundles
+
+    public = device_bundles.new_key(path)
+    name = device_bundles.key_name(public)
+    if as_json:
+        typer.echo(json.dumps({"name": name, "public": public, "file": str(path)}))
+        return
+    typer.echo(f"name    {name}\npublic  {public}\nfile    {path}")
+
+
+@app.command()
+def bundle(
+    version: Annotated[int, typer.Option(min=1, help="Higher than what bins run.")],
+    key: Annotated[Path, typer.Option(help="What `farz device signing-key` made.")],
+    out: Annotated[Path, typer.Option(help="The bundle's file.")],
+    min_version: Annotated[
+        int, typer.Option(min=0, help="Once in force, nothing below may come any more.")
+    ] = 0,
+    model: Annotated[str, typer.Option(help="Boards that may take it.")] = MODEL,
+    as_json: Json = False,
+) -> None:
+    """Compile the firmware with mpy-cross for the ESP32 and sign it as an update.
+
+    Example:  farz device bundle --version 7 --key firmware-2027.pem --out farz-7.bundle
+    """
+    from farz import device_bundles
+    from farz.device_bundles import About
+
+    private = device_bundles.read_key(key)
+    files = device_bundles.compiled()
+    raw = device_bundles.pack(files, About(version, min_version, model), private)
+    out.write_bytes(raw)
+    signer = device_bundles.key_name(device_bundles.public_hex(private))
+    found = {"version": version, "min_version": min_version, "model": model, "key": signer}
+    found |= {"files": len(files), "bytes": len(raw), "out": str(out)}
+    if as_json:
+        typer.echo(json.dumps(found))
+        return
+    typer.echo(
+        f"{out}: version {version}, {len(files)} files, {len(raw)} bytes, signed by {signer}"
+    )
+
+
+@app.command()
+def flash(
+    port: Port,
+    files: Files,
+    image: Annotated[
+        Path | None, typer.Option(help="MicroPython for the ESP32; ERASES the board first.")
+    ] = None,
+    version: Annotated[int, typer.Option(min=0, help="What this firmware is called.")] = 0,
+    dry_run: Annotated[bool, typer.Option(help="Say what would be done, touch nothing.")] = False,
+) -> None:
+    """Put MicroPython (with --image) and the firmware onto a board at the cable.
+
+    --image erases the whole board, its journal too: salvage it first. Never run on silicon yet.
+    Examples:
+      farz device flash --port /dev/ttyUSB0 --files bin-12 --image ESP32_GENERIC-SPIRAM.bin
+      farz device flash --port /dev/ttyUSB0 --files bin-12 --version 6
+    """
+    from farz import device_flash
+    from farz.device_bundles import compiled
+    from farz.device_cable import connected
+
+    own = device_flash.own_files(files)
+    if image is not None and not image.is_file():
+        raise FarzError(f"There is no {image}.")
+    with tempfile.TemporaryDirectory() as name:
+        work = Path(name)
+        if dry_run:
+            if image is not None:
+                for command in device_flash.commands(port, image, work / "partitions.bin"):
+                    typer.echo(" ".join(command[1:]))
+            typer.echo(f"then over {port}: /loader, /factory, main.py, {', '.join(own)}")
+            return
+        if image is not None:
+            typer.echo(f"writing {image.name}; this takes a minute or two", err=True)
+            device_flash.write_image(port, image, work)
+    with connected(port) as cable:
+        count = device_flash.write_files(
+            cable, own, version, lambda words: typer.echo(words, err=True), compiled()
+        )
+    typer.echo(f"{count} files are on the board, and it starts now.")
+
+
+@app.command()
+def console(
+    port: Port,
+    repl: Annotated[bool, typer.Option(help="MicroPython's prompt; stops the bin.")] = False,
+    seconds: Annotated[float, typer.Option(min=0, help="0: until CTRL-C.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Read along what a bin says at its cable, without disturbing it.
+
+    Examples:  farz device console --port /dev/ttyUSB0        farz device console --port … --repl
+    """
+    if repl:
+        command = [sys.executable, "-m", "mpremote", "connect", port, "repl"]
+        raise typer.Exit(subprocess.call(command))
+    from farz.device_cable import lines
+
+    for event, facts in lines(port, seconds):
+        if as_json:
+            typer.echo(json.dumps({"event": event, **facts}))
+        else:
+            said = " ".join(f"{name}={value}" for name, value in facts.items())
+            typer.echo(f"{event:<12} {said}")
+
+
+@app.command()
+def simulate(
+    files: Files,
+    visits: Annotated[int, typer.Option(min=0, help="Synthetic visits, 300 s apart.")] = 20,
+    speed: Annotated[int, typer.Option(min=0, help="Times real time; 0: as fast as it can.")] = 1,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same day.")] = 1,
+    cable: Annotated[bool, typer.Option(help="Sit at a pseudo-terminal instead.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Run one simulated bin against the broker in its settings; its weights are synthetic.
+
+    The firmware is the one that ships, in a real MicroPython. Its flash lies in --files, so a
+    second run goes on where the first ended. --cable prints the name of a port for the other
+    commands (calibrate, accept, console) and waits.
+    Examples:
+      farz device simulate --files bin-12 --visits 50 --speed 0
+      farz device simulate --files bin-12 --cable
+    """
+    from farz import device_simulate
+
+    if cable:
+        device_simulate.prepare(files, 0, seed=seed, speed=0)
+        with device_simulate.on_cable(files) as port:
+            typer.echo(json.dumps({"port": port}) if as_json else f"port  {port}")
+            typer.prompt("Press Enter to pull the cable", default="", show_default=False, err=True)
+        return
+    device_simulate.prepare(files, visits, seed=seed, speed=speed)
+    code = device_simulate.run(files, lambda line: _told(line, as_json))
+    raise typer.Exit(code)
+
+
+def _told(line: dict[str, object], as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(line))
+        return
+    facts = {k: v for k, v in line.items() if k not in ("event", "at_s", "wall_ms")}
+    typer.echo(
+        f"{line['at_s']} {line['event']:<10} " + " ".join(f"{k}={v}" for k, v in facts.items())
+    )

@@ -1,0 +1,80 @@
+"""What the bin does about updates of itself: takes pieces, proves a trial, tells what became of it.
+
+The heavy part (ota.py) is loaded only while there is something to do. A trial must prove itself
+within HEALTH_S or the next start is the old firmware's again.
+"""
+
+import asyncio
+
+from firmware.errors import FirmwareError, FlashFault, JournalFull, UpdateRefused
+from firmware.slots import Slots
+
+HEALTH_S = 300
+
+
+class Renewal:
+    """`checks()` returns what makes a healthy bin; `restart()` starts anew when nobody is there,
+    `board.restart()` at once; `saved(record)` hears of every record."""
+
+    def __init__(self, board, settings, journal, checks, saved, restart) -> None:
+        self._board = board
+        self._settings = settings
+        self._journal = journal
+        self._checks = checks
+        self._saved = saved
+        self._restart = restart
+        self.slots = Slots(board.folder)
+        self._update = None
+
+    async def run(self) -> None:
+        """Tell of an update that failed; let one on trial prove itself."""
+        if self.slots.failed is not None:
+            version, why = self.slots.failed
+            if self._tell("update " + str(version) + " given up", why):
+                self.slots.forget_failed()
+        if self.slots.trial is not None and self.slots.trial[4]:
+            await self._prove()
+
+    def take(self, args: dict) -> str:
+        """Take one piece of a bundle from a command; return how far it came, in words."""
+        from firmware import ota
+
+        at, data = ota.pieces(args)
+        if at == 0 or self._update is None:
+            floor = max(self.slots.floor, self._board.floor())
+            settings, epoch = self._settings, self._journal.epoch
+            keys = settings.update_keys
+            self._update = ota.Update(self.slots, keys, settings.model, floor, epoch)
+        try:
+            done = self._update.feed(at, data)
+        except UpdateRefused:
+            if at <= self._update.taken:  # a piece that came out of turn spoils nothing
+                self._update = None
+            raise
+        if done:
+            self._restart()
+        return "complete" if done else "next " + str(self._update.taken)
+
+    async def _prove(self) -> None:
+        from firmware.ota import prove
+
+        _, version, _, epoch, _ = self.slots.trial or ("", 0, 0, "", 0)
+        self._tell("update " + str(version) + " on trial", "bin")  # its way is the round trip
+        checks = self._checks()
+        checks["journal kept"] = lambda: self._journal.epoch == epoch
+        missing = await prove(checks, asyncio.sleep, HEALTH_S)
+        if missing:
+            self.slots.fail("not well: " + ", ".join(missing))
+            self._board.restart()
+            return
+        self.slots.commit()
+        self._board.raise_floor(self.slots.floor)
+        self._tell("update " + str(version) + " in force", "bin")
+
+    def _tell(self, what: str, by: str) -> bool:
+        try:
+            fields = {"what": what, "by": by[:120], "readings": []}
+            self._saved(self._journal.append("alarm", fields))
+            return True
+        except (JournalFull, FlashFault, OSError, FirmwareError):
+            return False
