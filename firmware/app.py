@@ -5,6 +5,7 @@ A board gives pins, buses, flash, ticks and randomness; boards/esp32.py says whi
 
 import asyncio
 import gc
+from collections import namedtuple
 
 from firmware import contract, fill, fingerprint, journal, pictures, power, records, ring
 from firmware.cipher import decrypt, encrypt
@@ -31,29 +32,38 @@ ALARM_AGAIN_MS = 24 * 3600 * 1000
 WEIGHING = (hx711, weighing, platform, calibration, certificate, records, ring, journal, contract)
 
 
+Parts = namedtuple("Parts", "settings fw certificate scale lid display reader")
+
+
 class App:
     def __init__(self, board, tuning) -> None:
         self._board = board
         self._tuning = tuning
-        self.settings = settings = tuning.settings
+        self._settings = settings = tuning.settings
         self._clock = Clock(board.ticks_ms, Twin(board.folder + "/clock"))
         self.last_words = LastWords(board.folder)
         self._restarted = self.last_words.read() or board.reset_cause()
         self._turns = {"lid": 0, "yard": 0, "clock": 0, "report": 0}
         self._alarms = {}  # word of a trouble with the link: when it was last written down
-        self.fw = fingerprint.fingerprint(WEIGHING)
-        self.certificate = certificate.Certificate(board.folder, settings, len(board.cells))
+        self._fw = fingerprint.fingerprint(WEIGHING)
+        self._certificate = certificate.Certificate(board.folder, settings, len(board.cells))
         self.journal = self._open_journal()
         if tuning.keys.next is not None:
             self._end_key()
-        self.lid = Lid(board.lid_lock, board.lid_switch, settings.lid_safe)
-        clock, current = self._clock, self.certificate.current
-        self.scale = platform.of_board(board, settings, current, clock.up_ms, clock.at_s)
+        self._lid = Lid(board.lid_lock, board.lid_switch, settings.lid_safe)
+        clock, current = self._clock, self._certificate.current
+        self._scale = platform.of_board(board, settings, current, clock.up_ms, clock.at_s)
         words = pictures.Pictures(pictures.path(settings.language), settings.own_digits)
         sound = Buzzer(board.buzzer)
         self.display = Display(SSD1306(board.i2c), words, settings.scale, self._say, sound)
         self.visits = Visits(
-            self.scale, self.journal, self.lid, self.display, settings, board.temp_c10, self._saved
+            self._scale,
+            self.journal,
+            self._lid,
+            self.display,
+            settings,
+            board.temp_c10,
+            self._saved,
         )
         self._power = power.of_board(board, settings.battery)
         self._fill = fill.of_board(board, settings.fill)
@@ -84,7 +94,7 @@ class App:
         """Connect what comes down with what it is about."""
         link, visits, keys = self.link, self.visits, self._tuning.keys
         service = Service(
-            self._tuning, link, visits, self.scale, self.journal, self._alone, self._leaving.set
+            self._tuning, link, visits, self._scale, self.journal, self._alone, self._leaving.set
         )
         obeys = service.obeys()
         obeys["calibrate"] = self.calibrate
@@ -107,7 +117,7 @@ class App:
         return Staff(settings.device, settings.service, seen, decrypt, encrypt).judge
 
     def _open_journal(self) -> journal.Journal:
-        who = journal.Identity(self.settings.device, self._tuning.keys.number, self.fw)
+        who = journal.Identity(self._settings.device, self._tuning.keys.number, self._fw)
         return journal.Journal(self._board.flash, who, self._board.random, self._common)
 
     def _end_key(self) -> None:
@@ -166,33 +176,38 @@ class App:
         return body
 
     def _about(self) -> dict:
-        settings, clock = self.settings, self._clock
-        body = {"fw": self.fw, "cal": self._cal(), "e_g": settings.e_g}
+        settings, clock = self._settings, self._clock
+        body = {"fw": self._fw, "cal": self._cal(), "e_g": settings.e_g}
         body.update(min_g=settings.min_g, max_g=settings.max_g, fractions=settings.fractions)
         body.update(at_s=clock.at_s(), clock=clock.quality(), restarted=self._restarted)
         return body
 
     def _cal(self) -> int:
         """Return the number of the calibration in force; 0 is none."""
-        current = self.certificate.current
+        current = self._certificate.current
         return 0 if current is None else current.number
 
     def calibrate(self, args: dict) -> str:
         """Put in force what a command carries; return what to tell, or raise CalibrationRefused."""
-        settings = self.settings
+        settings = self._settings
         jws = certificate.assemble(args, settings.device, settings.key_number)
         return "calibration " + str(self.put_in_force(jws)) + " is in force"
 
     def put_in_force(self, jws: str) -> int:
         """Weigh by a signed calibration from now on; return its number, or raise as above."""
-        self.scale.calibrate(self.certificate.take(jws))
+        self._scale.calibrate(self._certificate.take(jws))
         self.note_calibration()
         return self._cal()
+
+    def parts(self) -> Parts:
+        """Return what a technician asks one by one over the cable."""
+        found = (self._settings, self._fw, self._certificate, self._scale, self._lid)
+        return Parts(*found, self.display, self.reader)
 
     def checks(self) -> dict:
         """Return what makes a healthy bin: {name: function that tells whether it is well now}."""
         return {
-            "scale": lambda: self.scale.calibration is None or not self.scale.restless,
+            "scale": lambda: self._scale.calibration is None or not self._scale.restless,
             "reader": lambda: self._cards.alive,
             "journal": lambda: self.journal.takes_records,
             "link": lambda: self.link.online and self.link.counts.get("recorded", 0) > 0,
@@ -202,11 +217,11 @@ class App:
 
     def note_calibration(self) -> None:
         """Write a change of calibration into the journal, once; after a cut perhaps once more."""
-        fields = self.certificate.unnoted()
+        fields = self._certificate.unnoted()
         if fields is not None:
             try:
                 self._saved(self.journal.append("calibration", fields))
-                self.certificate.note(self._cal())
+                self._certificate.note(self._cal())
             except (JournalFull, FlashFault, OSError):
                 pass  # it is noted at the next start
 
@@ -247,10 +262,10 @@ class App:
         was_open = False
         while True:
             self._turns["lid"] += 1
-            if self.lid.is_open() != was_open:
+            if self._lid.is_open() != was_open:
                 was_open = not was_open
                 self.visits.put(("lid", was_open))
-                if was_open and not self.lid.may_open():
+                if was_open and not self._lid.may_open():
                     self.visits.put(("forced",))
             if self.visits.takes_cards:
                 self._cards.look()
@@ -270,13 +285,13 @@ class App:
                 if self._fill is not None:
                     await self._fill.measure()
                 if self._power is not None and self._power.obstacle():
-                    self.lid.rest()
+                    self._lid.rest()
                 elif self.visits.alone():
-                    self.lid.lock()
+                    self._lid.lock()
             await asyncio.sleep(LOOK_S)
 
     def _alone(self) -> bool:
-        return self.visits.idle and not self.lid.is_open()
+        return self.visits.idle and not self._lid.is_open()
 
     async def _start_anew(self) -> None:
         """Restart when that is wanted, nobody is there and nothing waits to be said."""
@@ -305,7 +320,7 @@ class App:
             body: dict = {"fill_pct": self._fill and self._fill.fill_pct}
             body["battery_mv"] = self._power and self._power.battery_mv
             body["solar_mv"] = self._power and self._power.solar_mv
-            body.update(raw_zero=self.scale.raw_zero, rssi_dbm=self._board.rssi_dbm())
+            body.update(raw_zero=self._scale.raw_zero, rssi_dbm=self._board.rssi_dbm())
             measured = {"heap_free": gc.mem_free(), "journal_depth": self.journal.depth()}
             body.update(measured, temp_c10=self._board.temp_c10())
             body["reader_resets"] = self._cards.resets

@@ -23,6 +23,7 @@ class Cable:
     def __init__(self, board, app) -> None:
         self._board = board
         self._app = app
+        self._parts = app.parts()
 
     def ask(self, name: str, **arguments) -> None:
         """Print the answer to one question."""
@@ -36,17 +37,17 @@ class Cable:
 
     def about(self) -> dict:
         """Who this is, and what is in force."""
-        app, slots = self._app, Slots(self._board.folder)
-        current, settings = app.certificate.current, app.settings
+        app, parts, slots = self._app, self._parts, Slots(self._board.folder)
+        current, settings = parts.certificate.current, parts.settings
         return {
             "device": settings.device,
             "epoch": app.journal.epoch,
             "depth": app.journal.depth(),
-            "fw": app.fw,
+            "fw": parts.fw,
             "version": slots.version,
             "cells": len(self._board.cells),
             "cal": 0 if current is None else current.number,
-            "cal_refused": app.certificate.refused,
+            "cal_refused": parts.certificate.refused,
             "limits": [settings.e_g, settings.min_g, settings.max_g],
             "temp_c10": self._board.temp_c10(),
         }
@@ -56,7 +57,7 @@ class Cable:
         cell, spikes aside."""
         cells: list = [[] for _ in self._board.cells]
         for _ in range(PATIENCE * READINGS):
-            for cell, raw in zip(cells, await self._app.scale.raws()):
+            for cell, raw in zip(cells, await self._parts.scale.raws()):
                 if raw is not None:
                     cell.append(raw)
             if min([len(cell) for cell in cells]) >= READINGS:
@@ -72,7 +73,7 @@ class Cable:
 
     async def weigh(self) -> dict:
         """One weighing as a visit's: grams, spread, whether it was at rest."""
-        weight = await self._app.scale.after()
+        weight = await self._parts.scale.after()
         if weight is None:
             return {"error": "the scale does not answer or is not calibrated"}
         return {"grams": weight.grams, "p2p_g": weight.p2p_g, "stable": weight.stable}
@@ -83,12 +84,12 @@ class Cable:
 
     def show(self, word: str) -> dict:
         """Show a word on the display."""
-        self._app.display.show(word)
-        return {"failures": self._app.display.failures}
+        self._parts.display.show(word)
+        return {"failures": self._parts.display.failures}
 
     async def unlock(self, seconds: int = UNLOCK_S) -> dict:
         """Open the lock for a moment; tell whether the lid was opened, and shut again."""
-        lid = self._app.lid
+        lid = self._parts.lid
         seen = []
         lid.unlock()
         for _ in range(1000 * seconds // POLL_MS):
@@ -101,7 +102,7 @@ class Cable:
     async def card(self, seconds: int = CARD_S) -> dict:
         """Wait for a card at the reader; only the length of its number is told."""
         for _ in range(1000 * seconds // POLL_MS):
-            uid = self._app.reader.uid()
+            uid = self._parts.reader.uid()
             if uid is not None:
                 return {"bytes": len(uid)}
             await asyncio.sleep_ms(POLL_MS)

@@ -171,7 +171,7 @@ class Main:
 
         board.app = App(board, Tuning(self._folder))
         if self._hands is not None:
-            self._hands.hold(board.app.reader)
+            self._hands.hold(board.app.parts().reader)
         return board.app
 
 
