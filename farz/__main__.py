@@ -16,6 +16,7 @@ from farz import (
     budget_commands,
     card_commands,
     compost_commands,
+    device_admit,
     device_calibrate,
     device_commands,
     device_workshop,
@@ -39,6 +40,7 @@ app = typer.Typer(
 )
 app.add_typer(staff_commands.app, name="staff")
 device_commands.app.add_typer(order_commands.app)
+device_commands.app.add_typer(device_admit.app)
 device_commands.app.add_typer(device_calibrate.app)
 device_commands.app.add_typer(device_workshop.app)
 app.add_typer(device_commands.app, name="device")

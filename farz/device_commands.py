@@ -21,14 +21,29 @@ Device = Annotated[str, typer.Argument(help="Device id: a-z, 0-9 and hyphens.")]
 
 @app.command()
 def provision(
-    device: Device, point: Annotated[str, typer.Option(help="Where it stands.")] = ""
+    device: Device,
+    point: Annotated[str, typer.Option(help="Where it stands.")] = "",
+    files: Annotated[
+        Path | None, typer.Option(help="Write the board's files here instead of the key.")
+    ] = None,
+    host: Annotated[str, typer.Option(help="How the bin calls the broker.")] = "localhost",
+    port: Annotated[int, typer.Option(min=1, max=65_535)] = 8883,
+    fractions: Annotated[str, typer.Option(help="What it takes, with commas.")] = "organic",
+    limits: Annotated[str, typer.Option(help="e,Min,Max in grams.")] = "10,200,60000",
+    language: Annotated[str, typer.Option(help="en, ar or fr.")] = "ar",
+    ssid: Annotated[str, typer.Option(help="The radio network it joins.")] = "",
+    update_key: Annotated[str, typer.Option(help="Public key that may sign updates.")] = "",
 ) -> None:
-    """Register a device and print its key once, to be put into the device's settings.
+    """Register a device and print its key once, or write key, certificate and settings to files.
 
-    Example:  farz device provision bin-12 --point "Mosque square"
+    Examples:
+      farz device provision bin-12 --point "Mosque square"
+      farz device provision bin-12 --files bin-12 --host broker.town.example --ssid village
     """
     from backend.devices import service as devices
+    from farz import device_admit
 
+    place = device_admit.place(host, port, fractions, limits, language, ssid, update_key)
     with open_town() as services, services.begin() as conn:
         made = devices.provision(
             conn,
@@ -38,6 +53,12 @@ def provision(
             point_id=_point(conn, services.ledger_id, point) if point else None,
             from_s=int(time.time()),
         )
+        trusted = None if files is None else device_admit.admitted(services, conn, device)
+    if files is not None and trusted is not None:
+        for path in device_admit.write_files(files, device, made.key, made.number, trusted, place):
+            typer.echo(f"written     {path}")
+        typer.echo(f"next        farz device flash --port PORT --files {files}")
+        return
     typer.echo(
         f"device      {made.device}\nkey number  {made.number}\nkey         {made.key.hex()}"
     )
