@@ -19,7 +19,7 @@ FILE_SETTINGS = {
 
 
 def add_to(app: typer.Typer) -> None:
-    for command in (chip, late, cap):
+    for command in (chip, late, cap, service):
         app.command()(command)
 
 
@@ -61,6 +61,47 @@ def chip(
         return
     for name, value in {**shown, **FILE_SETTINGS}.items():
         typer.echo(f"{name:<21} {value}")
+
+
+def service(
+    uid: Annotated[str, typer.Argument(help="The card's UID in hex.")],
+    who: Annotated[str, typer.Option(help="Login of whoever gets it.")],
+    device: Annotated[list[str], typer.Option(help="A bin that it opens; may be repeated.")],
+    plain: Annotated[bool, typer.Option("--plain", help="A card that proves nothing.")] = False,
+    by: Annotated[str, typer.Option(help="Who decides it.")] = "office",
+) -> None:
+    """Give somebody of the staff a card that opens bins; print what goes into their settings.
+
+    Prints one JSON object: the chip's keys, and for each bin the entry for `service` in its
+    settings.json, put there by cable. A --plain card opens a bin by its number alone, which can
+    be copied: for bins without a PN532.
+
+    Example:  farz card service 04DE5F1EACC040 --who salma --device bin-1 --device bin-2
+    """
+    from backend.cards import service_cards
+    from backend.errors import BadInput
+    from farz.town import open_town
+    from firmware.reader.staff import tag
+
+    try:
+        raw = bytes.fromhex(uid)
+    except ValueError:
+        raise BadInput(f"{uid!r} is not a UID in hex; read the card again.") from None
+    with open_town() as services, services.begin() as conn:
+        made = service_cards.register(
+            conn,
+            services.vault,
+            services.ledger_id,
+            raw,
+            login=who,
+            proves=not plain,
+            decided_by=by,
+            from_s=int(time.time()),
+        )
+    entry = {} if made is None else {"picc": made.picc.hex(), "mac": made.mac.hex()}
+    chip = {} if made is None else {"key 0": made.master.hex(), **FILE_SETTINGS}
+    bins = {name: {"tag": tag(name, raw), **entry} for name in device}
+    typer.echo(json.dumps({"chip": {**chip, **entry}, "service": bins}, indent=2))
 
 
 def late(as_json: Json = False) -> None:

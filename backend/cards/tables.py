@@ -1,4 +1,4 @@
-"""Tables of secure cards, of what plain ones are trusted with, and of which replaced which.
+"""Tables of secure cards, of what plain ones are trusted with, of service cards, and of swaps.
 
 A card's number is nowhere: `uid_hash` is the vault's keyed hash of it.
 """
@@ -78,4 +78,16 @@ card_swap = Table(
     of("new_card_id", "card"),
 )
 
-APPEND_ONLY = ("card_swap", "secure_card", "card_message", "plain_cap")
+# Whose of the staff a card is that opens bins, from a moment on.
+service_card = Table(
+    "service_card",
+    metadata,
+    ledger_column(),
+    Column("uid_hash", LargeBinary(32), nullable=False),
+    Column("from_s", BigInteger, nullable=False),
+    Column("login", String(64), nullable=False),
+    Column("decided_by", String(64), nullable=False),
+    PrimaryKeyConstraint("ledger_id", "uid_hash", "from_s"),
+)
+
+APPEND_ONLY = ("card_swap", "secure_card", "card_message", "plain_cap", "service_card")

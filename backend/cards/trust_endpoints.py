@@ -7,15 +7,17 @@ from pydantic import BaseModel
 
 from backend.access.dependencies import WithServices, staff_with
 from backend.access.service import Who
-from backend.cards import caps, secure
+from backend.cards import caps, secure, service_cards
 from backend.cards.caps import Cap
 from backend.cards.secure import Late
+from backend.cards.service_cards import Emptying
 from backend.problems import problems
 from backend.schemas import Amount, PageSize, Seconds, Strict
 
 router = APIRouter(prefix="/v1", tags=["cards"])
 RecordReader = Annotated[Who, Depends(staff_with("records:read"))]
 Reader = Annotated[Who, Depends(staff_with("reports:read"))]
+DeviceReader = Annotated[Who, Depends(staff_with("devices:read"))]
 Writer = Annotated[Who, Depends(staff_with("budgets:write"))]
 
 
@@ -38,6 +40,15 @@ def late_messages(who: RecordReader, services: WithServices, limit: PageSize = 1
     """Messages that came long after newer ones of their card: an old bin, or a copied message."""
     with services.read() as conn:
         return secure.late(conn, who.ledger_id, limit=limit)
+
+
+@router.get("/emptyings", responses=problems(401, 403, 422, 503))
+def list_emptyings(
+    who: DeviceReader, services: WithServices, limit: PageSize = 100
+) -> list[Emptying]:
+    """Who emptied which bin when, and what was taken out, the last first."""
+    with services.read() as conn:
+        return service_cards.emptyings(conn, who.ledger_id, limit=limit)
 
 
 @router.get("/card-caps", responses=problems(401, 403, 503))

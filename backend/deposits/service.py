@@ -186,7 +186,7 @@ def _deposit(row: Row[Any], opener: Opener | None = None) -> Deposit:
     raw: bytes | None = row.jws
     if row.sealed_for is not None:
         raw = None if opener is None else opener.open(row)
-    body = _body(raw) if raw else {}
+    body = body_of(raw) if raw else {}
     settled = row.last_outcome is not None
     return Deposit(
         device=row.device,
@@ -214,7 +214,7 @@ def _deposit(row: Row[Any], opener: Opener | None = None) -> Deposit:
     )
 
 
-def _body(jws: bytes) -> Mapping[str, Any]:
+def body_of(jws: bytes) -> Mapping[str, Any]:
     """Return the payload of a record that the books have: its envelope was checked then."""
     body: Mapping[str, Any] = json.loads(contract.unb64(jws.decode().split(".")[1]))
     return body

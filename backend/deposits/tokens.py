@@ -57,7 +57,8 @@ def seen(
 
 def read(services: Services, view: View, each: Signed) -> Seen:
     """Open the token of a record or an ask. Nothing is used up."""
-    token, body = each.body.get("card") or "", each.body
+    body = each.body
+    token = body.get("card") or body.get("who") or ""  # of a visit, or of an emptying
     try:
         if token[:2] == "s.":
             return _read_secure(services, view, contract.open_secure_token(token))

@@ -193,4 +193,5 @@ BOOKS = {
     "record": "weights, by account; the signed bytes are sealed and their key destroyed",
     "resolution": "decisions, by account",
     "shop_account": "merchants, by account",
+    "service_card": "staff, by login",
 }

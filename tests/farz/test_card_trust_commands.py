@@ -18,6 +18,19 @@ def test_a_chip_gets_keys_of_its_own_and_the_same_ones_again(founded: Shell) -> 
     assert "no message" in founded.done("card", "late")
 
 
+def test_a_service_card_gets_entries_for_its_bins(founded: Shell) -> None:
+    words = ("card", "service", "04DE5F1EACC040", "--device", "bin-1", "--device", "bin-2")
+
+    told = json.loads(founded.done(*words, "--who", "admin"))
+    plain = json.loads(founded.done(*words, "--who", "admin", "--plain"))
+
+    one, two = told["service"]["bin-1"], told["service"]["bin-2"]
+    assert one["tag"] != two["tag"]
+    assert (one["mac"], one["picc"]) == (two["mac"], two["picc"])
+    assert plain["service"]["bin-1"] == {"tag": one["tag"]}
+    assert "Nobody of the staff" in founded(*words, "--who", "stranger").stderr
+
+
 def test_plain_cards_are_capped_and_uncapped(founded: Shell) -> None:
     assert "not capped" in founded.done("card", "cap")
 

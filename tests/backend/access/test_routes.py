@@ -55,6 +55,7 @@ WHO_MAY = {
     ("GET", "/v1/cards/{number}"): "people:find",
     ("POST", "/v1/cards/{number}/block"): "theirs or cards:block",
     ("GET", "/v1/secure-cards/late"): "records:read",
+    ("GET", "/v1/emptyings"): "devices:read",
     ("GET", "/v1/card-caps"): "reports:read",
     ("POST", "/v1/card-caps"): "budgets:write",
     ("GET", "/v1/deposits/waiting"): "deposits:resolve",
