@@ -24,6 +24,7 @@ from farz import (
     merchant_commands,
     order_commands,
     paper_commands,
+    people_commands,
     privacy_commands,
     report_commands,
     staff_commands,
@@ -45,6 +46,8 @@ device_commands.app.add_typer(device_calibrate.app)
 device_commands.app.add_typer(device_workshop.app)
 app.add_typer(device_commands.app, name="device")
 app.add_typer(card_commands.app, name="card")
+people_commands.app.add_typer(privacy_commands.app)
+app.add_typer(people_commands.app, name="people")
 app.add_typer(compost_commands.app, name="compost")
 app.add_typer(tariff_commands.app, name="tariff")
 app.add_typer(ledger_commands.app, name="ledger")
@@ -54,7 +57,6 @@ app.add_typer(merchant_commands.settlements, name="settlement")
 app.add_typer(paper_commands.app, name="paper")
 app.add_typer(paper_commands.collection, name="collection")
 app.add_typer(report_commands.app, name="report")
-app.add_typer(privacy_commands.app, name="people")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, nothing else.")]
 Port = Annotated[int, typer.Option(min=1, max=65_535, help="TCP port on the loopback.")]

@@ -1,15 +1,21 @@
 """`farz card`: who holds which card."""
 
+import json
 import time
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from farz import card_trust_commands
+from farz.errors import FarzError
 from farz.town import open_town
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 app = typer.Typer(no_args_is_help=True, help="People and their cards.")
 card_trust_commands.add_to(app)
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, nothing else.")]
 Number = Annotated[str, typer.Argument(help="The number printed on the card.")]
 
 
@@ -25,14 +31,9 @@ def issue(
     Example:  farz card issue 04A2B3C4D5E680 --holder "Umm Ahmad" --by office
     """
     from backend.cards import service as cards
-    from backend.errors import BadInput
     from backend.people import service as people
 
-    try:
-        raw = bytes.fromhex(uid)
-    except ValueError:
-        raise BadInput(f"{uid!r} is not a UID in hex; read the card again.") from None
-    now_s = int(time.time())
+    raw, now_s = _raw(uid), _now_s()
     with open_town() as services, services.begin() as conn:
         person = people.enrol(conn, services.ledger_id, holder, now_s=now_s)
         card = cards.issue(
@@ -59,5 +60,122 @@ def block(
     from backend.cards import service as cards
 
     with open_town() as services, services.begin() as conn:
-        card = cards.block(conn, services.ledger_id, number, decided_by=by, from_s=int(time.time()))
+        digits = number.replace("-", "")
+        card = cards.block(conn, services.ledger_id, digits, decided_by=by, from_s=_now_s())
     typer.echo(f"card {card.number} is {card.state}")
+
+
+@app.command()
+def swap(
+    number: Number,
+    uid: Annotated[str, typer.Argument(help="The new card's UID in hex.")],
+    by: Annotated[str, typer.Option(help="Who swaps it.")] = "office",
+    as_json: Json = False,
+) -> None:
+    """Put a new card in the place of one, lost or worn; balance and claims stay. Shows a new PIN.
+
+    Example:  farz card swap 1234-5678 04A2B3C4D5E680 --by office
+    """
+    _swap(number.replace("-", ""), None, uid, by, as_json)
+
+
+@app.command()
+def lost(
+    name: Annotated[str, typer.Argument(help="A part of the holder's name.")],
+    uid: Annotated[str, typer.Argument(help="The new card's UID in hex.")],
+    by: Annotated[str, typer.Option(help="Who does it.")] = "office",
+    as_json: Json = False,
+) -> None:
+    """A lost card in one step: found by its holder's name, stopped, and a new one given out.
+
+    If the name fits several people, or the person has several cards, they are listed, and nothing
+    is done: `farz card swap` takes the number of the right one.
+
+    Example:  farz card lost "Umm Ahmad" 04A2B3C4D5E680
+    """
+    _swap(None, name, uid, by, as_json)
+
+
+@app.command()
+def pin(
+    number: Number,
+    as_json: Json = False,
+) -> None:
+    """Draw a new PIN for a card whose holder is here, and show it once; wrong tries start anew.
+
+    Example:  farz card pin 1234-5678
+    """
+    from backend.access.audit import OFFICE
+    from backend.access.passwords import draw_pin
+    from backend.cards import swapping
+
+    drawn = draw_pin()
+    with open_town() as services:
+        card = swapping.set_pin(services, number.replace("-", ""), drawn)
+        services.audit.add(OFFICE, "cards:issue", [card.person_id], at_s=_now_s())
+    _show({"number": card.number, "pin": drawn}, as_json)
+
+
+def _swap(number: str | None, name: str | None, uid: str, by: str, as_json: bool) -> None:
+    from backend.access.audit import OFFICE
+    from backend.access.passwords import draw_pin
+    from backend.cards import swapping
+    from backend.deposits import resolving
+
+    raw, drawn = _raw(uid), draw_pin()
+    with open_town() as services:
+        with services.begin() as conn:
+            town = services.ledger_id
+            made = swapping.swap(
+                conn,
+                services.vault,
+                town,
+                number or _number_of(conn, town, name or ""),
+                uid=raw,
+                pin=drawn,
+                decided_by=by,
+                from_s=_now_s(),
+            )
+            services.audit.add(OFFICE, "cards:issue", [made.new.person_id], at_s=_now_s())
+        services.sessions.close_all(services.ledger_id, "resident", made.new.person_id)
+        uid_hash = services.vault.card_hash(raw)
+        claimed = resolving.claim_for_cards(services, [uid_hash], decided_by=by)
+    shown: dict[str, object] = {"number": made.new.number, "pin": drawn}
+    shown |= {"stopped": made.old.number, "person_id": made.new.person_id, "claimed": claimed}
+    _show(shown, as_json)
+
+
+def _number_of(conn: "Connection", ledger_id: int, name: str) -> str:
+    """The number of the one card that can be meant. Raises FarzError with all that fit."""
+    from backend.cards import swapping
+    from backend.people import service as people
+
+    found = people.find(conn, ledger_id, name)
+    if len(found) != 1:
+        fit = "".join(f"\n  {each.name}, {each.household}" for each in found[:10])
+        raise FarzError(
+            f"{len(found)} people fit {name!r}:{fit or ' nobody'}\n"
+            "Write more of the name, or use: farz people find, farz card swap NUMBER UID"
+        )
+    return swapping.lost_card(conn, ledger_id, found[0].id).number
+
+
+def _raw(uid: str) -> bytes:
+    from backend.errors import BadInput
+
+    try:
+        return bytes.fromhex(uid.replace(":", ""))
+    except ValueError:
+        raise BadInput(f"{uid!r} is not a UID in hex; read the card again.") from None
+
+
+def _now_s() -> int:
+    return int(time.time())
+
+
+def _show(told: dict[str, object], as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(told))
+        return
+    for name, value in told.items():
+        typer.echo(f"{name:<12} {value}")

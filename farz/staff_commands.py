@@ -1,5 +1,6 @@
 """`farz staff`: who works for the town."""
 
+import json
 import time
 from typing import Annotated
 
@@ -39,10 +40,61 @@ def add(
 
 
 @app.command(name="list")
-def show() -> None:
-    """Everybody who may sign in, with their role."""
+def show(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON list.")] = False,
+) -> None:
+    """Everybody who may sign in, with their role, and whether they are asked for a code.
+
+    Example:  farz staff list --json
+    """
+    from backend.access import second_factor
     from backend.access import service as access
 
     with open_town() as services, services.read() as conn:
-        for who in access.staff(conn, services.ledger_id):
-            typer.echo(f"{who.name:<24} {who.role}")
+        town = services.ledger_id
+        told = [
+            {
+                "login": access.login_of(conn, town, who.id),
+                "name": who.name,
+                "role": who.role,
+                "code": second_factor.is_on(conn, town, who.id),
+            }
+            for who in access.staff(conn, town)
+        ]
+    if as_json:
+        typer.echo(json.dumps(told, ensure_ascii=False))
+        return
+    for each in told:
+        code = "with a code" if each["code"] else ""
+        typer.echo(f"{each['name']:<24} {each['role']:<20} {code}".rstrip())
+
+
+@app.command(name="no-code")
+def end_codes(login: Annotated[str, typer.Argument(help="Who lost telephone and codes.")]) -> None:
+    """Ask somebody for no code any more, after you have seen who they are.
+
+    They sign in with their password alone until they start anew.
+    Example:  farz staff no-code salma
+    """
+    from backend.access import second_factor
+    from backend.access import service as access
+    from backend.access.audit import OFFICE
+
+    with open_town() as services, services.begin() as conn:
+        who = access.by_login(conn, services.ledger_id, login)
+        services.audit.add(OFFICE, "second_factor:end", at_s=int(time.time()))
+        second_factor.turn_off(conn, services.ledger_id, who.id)
+    typer.echo(f"{who.name} is asked for no code")
+
+
+@app.command()
+def counter(name: Annotated[str, typer.Argument(help="What the counter is called.")]) -> None:
+    """Register a counter's machine and print its key, once.
+
+    Example:  farz staff counter cooperative
+    """
+    from backend.access import counters
+
+    with open_town() as services, services.begin() as conn:
+        made = counters.create_counter(conn, services.ledger_id, name, now_s=int(time.time()))
+    typer.echo(f"counter {made.name}, key (shown once): {made.key}")

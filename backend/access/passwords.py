@@ -4,6 +4,8 @@ Parameters are OWASP's second choice (19 MiB, two passes, one lane), which a sma
 bear when a village signs in at once.
 """
 
+import secrets
+
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
@@ -11,6 +13,7 @@ from backend.errors import BadPin, WeakPassword
 
 PASSWORD_SHORTEST = 10
 PIN_DIGITS = (4, 8)
+DRAWN_DIGITS = 6
 
 _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 # Checked when a name is unknown, so that the time taken does not tell who has an account.
@@ -30,6 +33,11 @@ def hash_pin(pin: str) -> str:
     if not (pin.isascii() and pin.isdigit() and shortest <= len(pin) <= longest):
         raise BadPin(f"A PIN has {shortest} to {longest} digits.")
     return _hasher.hash(pin)
+
+
+def draw_pin() -> str:
+    """Return a PIN to print on a slip."""
+    return f"{secrets.randbelow(10**DRAWN_DIGITS):0{DRAWN_DIGITS}d}"
 
 
 def matches(stored: str | None, given: str) -> bool:

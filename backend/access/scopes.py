@@ -9,6 +9,7 @@ ROLES: dict[str, frozenset[str]] = {
     "resident": frozenset(
         {"people:find", "balances:read", "statements:read", "cards:block", "audit:read"}
         | {"delegates:name", "people:export", "payments:make", "orders:make", "fees:discount"}
+        | {"pins:change"}
     ),
     "delegate": frozenset({"people:find", "balances:read", "statements:read", "cards:block"}),
     "counter_clerk": frozenset(

@@ -59,6 +59,12 @@ def staff(services: Services, login: str, password: str, place: From, code: str 
 
 def resident(services: Services, number: str, pin: str, place: From) -> SignIn:
     """Sign in with the number printed on the card and its PIN. Raises BadLogin, LockedOut."""
+    who, name = check_pin(services, number, pin, place)
+    return _open(services, who, name, place)
+
+
+def check_pin(services: Services, number: str, pin: str, place: From) -> tuple[Who, str]:
+    """Return whose card this is, and the name it is counted under. BadLogin, LockedOut."""
     digits = number.replace(" ", "")
     query = (
         select(t.card.c.pin_hash, t.person.c.id, t.person.c.name)
@@ -75,8 +81,7 @@ def resident(services: Services, number: str, pin: str, place: From) -> SignIn:
             card = cards.by_number(conn, services.ledger_id, digits)
         if card.state != cards.ACTIVE:
             raise BadLogin("This card is blocked. Please ask at the counter.")
-    who = Who(services.ledger_id, "resident", row.id, row.name, "resident")
-    return _open(services, who, name, place)
+    return Who(services.ledger_id, "resident", row.id, row.name, "resident"), name
 
 
 def out(services: Services, token: str) -> None:

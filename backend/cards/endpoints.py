@@ -1,16 +1,34 @@
-"""Routes for issuing, finding and blocking cards."""
+"""Routes for issuing, finding, blocking and swapping cards, and for their PINs."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, status
+from fastapi import APIRouter, Depends, Path, Request, status
 
-from backend.access.dependencies import SignedIn, WithServices, staff_with
+from backend.access.dependencies import (
+    CallingCounter,
+    SignedIn,
+    WithServices,
+    place_of,
+    staff_with,
+)
+from backend.access.passwords import draw_pin
 from backend.access.service import Who
-from backend.cards import service
-from backend.cards.schemas import CardIn, CardOut, IssuedOut
+from backend.cards import service, swapping
+from backend.cards.schemas import (
+    CardIn,
+    CardOut,
+    IssuedOut,
+    LostIn,
+    PinIn,
+    PinOut,
+    SwappedOut,
+    TapIn,
+)
 from backend.deposits import resolving
+from backend.errors import NotFound
 from backend.problems import problems
 from backend.schemas import RowId
+from backend.services import Services
 
 router = APIRouter(prefix="/v1", tags=["cards"])
 Issuer = Annotated[Who, Depends(staff_with("cards:issue"))]
@@ -24,29 +42,95 @@ CardNumber = Annotated[str, Path(max_length=16)]
     responses=problems(401, 403, 404, 409, 422, 503),
 )
 def issue(person_id: RowId, body: CardIn, who: Issuer, services: WithServices) -> IssuedOut:
-    """Give a card to a person, and with it what was brought before anybody knew the card."""
-    uid = bytes.fromhex(body.uid)
+    """Give a card to a person, and with it what was brought before anybody knew the card.
+
+    A second card of a household is one more of these: it pays into the same account.
+    """
     who.saw("cards:issue", person_id)
+    pin = body.pin or draw_pin()
     with services.begin() as conn:
         card = service.issue(
             conn,
             services.vault,
             who.ledger_id,
             person_id=person_id,
-            uid=uid,
-            pin=body.pin,
+            uid=bytes.fromhex(body.uid),
+            pin=pin,
             decided_by=who.signature,
             from_s=services.now_s(),
         )
-    uid_hash = services.vault.card_hash(uid)
-    claimed = resolving.claim_for_card(services, uid_hash, decided_by=who.signature)
-    return IssuedOut(
-        number=card.number,
-        last4=card.last4,
-        person_id=card.person_id,
-        state=card.state,
-        claimed=claimed,
-    )
+    return IssuedOut(**_issued(services, who, body, card, pin))
+
+
+@router.post(
+    "/people/{person_id}/cards/lost",
+    status_code=status.HTTP_201_CREATED,
+    responses=problems(401, 403, 404, 409, 422, 503),
+)
+def replace_lost(person_id: RowId, body: LostIn, who: Issuer, services: WithServices) -> SwappedOut:
+    """A lost card in one step: it is stopped, and the new one pays into the same account.
+
+    409 names the cards of whoever has several, to choose from.
+    """
+    who.saw("cards:issue", person_id)
+    with services.read() as conn:
+        if body.number is None:
+            number = swapping.lost_card(conn, who.ledger_id, person_id).number
+        else:
+            number = service.by_number(conn, who.ledger_id, body.number).number
+            if number not in {c.number for c in service.of_person(conn, who.ledger_id, person_id)}:
+                raise NotFound("This person has no such card.")
+    return _swap(services, who, number, body)
+
+
+@router.post(
+    "/cards/{number}/swap",
+    status_code=status.HTTP_201_CREATED,
+    responses=problems(401, 403, 404, 409, 422, 503),
+)
+def swap(number: CardNumber, body: CardIn, who: Issuer, services: WithServices) -> SwappedOut:
+    """Put a new card in the place of one, lost or worn: the balance is the holder's and stays."""
+    with services.read() as conn:
+        person_id = service.by_number(conn, who.ledger_id, number).person_id
+    who.saw("cards:issue", person_id)
+    return _swap(services, who, number, body)
+
+
+@router.post("/cards/{number}/pin", responses=problems(401, 403, 404, 422, 503))
+def reset_pin(number: CardNumber, who: Issuer, services: WithServices) -> PinOut:
+    """Draw a new PIN for a card whose holder stands here; it is shown this once."""
+    with services.read() as conn:
+        person_id = service.by_number(conn, who.ledger_id, number).person_id
+    who.saw("cards:issue", person_id)
+    pin = draw_pin()
+    card = swapping.set_pin(services, number, pin)
+    return PinOut(number=card.number, pin=pin)
+
+
+@router.put(
+    "/cards/{number}/pin",
+    status_code=status.HTTP_204_NO_CONTENT,
+    responses=problems(401, 403, 404, 422, 429, 503),
+)
+def change_pin(
+    number: CardNumber, body: PinIn, who: SignedIn, services: WithServices, request: Request
+) -> None:
+    """Change one's own PIN, knowing the old one; signs out everywhere."""
+    who.require_if_staff("cards:issue")
+    with services.read() as conn:
+        person_id = service.by_number(conn, who.ledger_id, number).person_id
+    who.require_theirs(person_id, "cards:issue" if who.kind == "staff" else "pins:change")
+    swapping.change_pin(services, number, body.old_pin, body.pin, place_of(request))
+
+
+@router.post("/counters/mine/taps", responses=problems(401, 404, 422, 503))
+def tap(body: TapIn, counter: CallingCounter, services: WithServices) -> CardOut:
+    """Whose card lies on a counter's reader: what the machine asks with its own key."""
+    uid = bytes.fromhex(body.uid)
+    with services.read() as conn:
+        card = service.by_uid(conn, services.vault, services.ledger_id, uid)
+    services.audit.add(counter.actor, "people:find", [card.person_id], at_s=services.now_s())
+    return _card(card)
 
 
 @router.get("/people/{person_id}/cards", responses=problems(401, 403, 404, 422, 503))
@@ -80,6 +164,34 @@ def block(number: CardNumber, who: SignedIn, services: WithServices) -> CardOut:
             from_s=services.now_s(),
         )
     return _card(blocked)
+
+
+def _swap(services: Services, who: Who, number: str, body: CardIn) -> SwappedOut:
+    pin = body.pin or draw_pin()
+    with services.begin() as conn:
+        made = swapping.swap(
+            conn,
+            services.vault,
+            who.ledger_id,
+            number,
+            uid=bytes.fromhex(body.uid),
+            pin=pin,
+            decided_by=who.signature,
+            from_s=services.now_s(),
+        )
+    # Whoever found the card may have found the slip with it.
+    services.sessions.close_all(who.ledger_id, "resident", made.new.person_id)
+    return SwappedOut(**_issued(services, who, body, made.new, pin), old_number=made.old.number)
+
+
+def _issued(
+    services: Services, who: Who, body: CardIn, card: service.Card, pin: str
+) -> dict[str, Any]:
+    """What is told of a new card, after what had waited for it was paid."""
+    uid_hash = services.vault.card_hash(bytes.fromhex(body.uid))
+    claimed = resolving.claim_for_cards(services, [uid_hash], decided_by=who.signature)
+    shown = pin if body.pin is None else None
+    return {**_card(card).model_dump(), "claimed": claimed, "pin": shown}
 
 
 def _card(card: service.Card) -> CardOut:

@@ -62,9 +62,32 @@ def issue(
     from_s: int,
 ) -> Card:
     """Give a card to a person from a moment on. Raises BadInput, BadPin, NotFound, Taken."""
+    return issue_hashed(
+        conn,
+        vault,
+        ledger_id,
+        person_id=person_id,
+        uid=uid,
+        pin_hash=hash_pin(pin),
+        decided_by=decided_by,
+        from_s=from_s,
+    )
+
+
+def issue_hashed(
+    conn: Connection,
+    vault: Vault,
+    ledger_id: int,
+    *,
+    person_id: int,
+    uid: bytes,
+    pin_hash: str,
+    decided_by: str,
+    from_s: int,
+) -> Card:
+    """The same with a PIN that was hashed before the transaction: hashing takes its time."""
     if len(uid) not in UID_BYTES:
         raise BadInput("A card's UID has 4, 7 or 10 bytes.")
-    pin_hash = hash_pin(pin)
     people.person(conn, ledger_id, person_id)
     uid_hash = vault.card_hash(uid)
     rows.require_free(

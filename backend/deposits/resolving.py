@@ -4,6 +4,7 @@ All money moves through the poster, once a record. A call that is repeated resol
 left and nothing twice.
 """
 
+from collections.abc import Collection
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
@@ -93,12 +94,12 @@ def confirm_epoch(services: Services, device: str, epoch: str, *, decided_by: st
     return _pay(services, held, "epoch_confirmed", decided_by)
 
 
-def claim_for_card(services: Services, uid_hash: bytes, *, decided_by: str) -> int:
-    """Pay a card's holder what was brought with the card before anybody knew it."""
+def claim_for_cards(services: Services, uid_hashes: Collection[bytes], *, decided_by: str) -> int:
+    """Pay cards' holders what was brought with the cards before anybody knew them."""
     suspended = (
         booked.c.outcome == "suspended",
         booked.c.reason == "unknown_card",
-        booked.c.card_ref == uid_hash.hex(),
+        booked.c.card_ref.in_([each.hex() for each in uid_hashes]),
     )
     return _pay(services, suspended, "card_issued", decided_by)
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, Row, insert, select, true, update
 
 from backend import rows
 from backend import tables as t
@@ -80,8 +80,21 @@ def person(conn: Connection, ledger_id: int, person_id: int) -> Person:
     return _person(row)
 
 
+def move(conn: Connection, ledger_id: int, person_id: int, household: str) -> Person:
+    """Count a person for another household; their account stays theirs. Raises NotFound."""
+    mine = (t.person.c.ledger_id == ledger_id, t.person.c.id == person_id)
+    conn.execute(update(t.person).where(*mine).values(household=household))
+    return person(conn, ledger_id, person_id)
+
+
 def find(
-    conn: Connection, ledger_id: int, text: str, *, after: int = 0, limit: int = 50
+    conn: Connection,
+    ledger_id: int,
+    text: str,
+    *,
+    household: str = "",
+    after: int = 0,
+    limit: int = 50,
 ) -> list[Person]:
     """Return people whose name contains the text, in the order of their ids."""
     query = (
@@ -90,6 +103,7 @@ def find(
             t.person.c.ledger_id == ledger_id,
             t.person.c.id > after,
             t.person.c.name.icontains(text, autoescape=True),
+            (t.person.c.household == household) if household else true(),
         )
         .order_by(t.person.c.id)
         .limit(limit)

@@ -11,6 +11,8 @@ from sqlalchemy import (
 
 from backend.columns import by, metadata, number, of, text, town_column
 
+HOW = ("paper", "spoken", "online")
+
 # Which version of the town's words, when and how; the newest is what holds.
 consent = Table(
     "consent",

@@ -8,11 +8,12 @@ import pytest
 from fastapi.routing import APIRoute
 
 from backend.access.scopes import REACH_OWN, ROLES, STAFF_ROLES
-from tests.backend.village import MORE_ROLES, Town
+from tests.backend.village import MORE_ROLES, PIN, Town
 from tests.backend.village import ROLES as FIRST_ROLES
 
 STAFF = FIRST_ROLES | MORE_ROLES
 PUBLIC, GATEWAY, SIGNED_IN, STAFF_ONLY = "public", "gateway", "signed in", "staff"
+COUNTER = "counter"  # its machine, whoever is signed in
 WATCHER = "watcher"  # a program of this machine, whoever is signed in
 
 # (method, path): who may: PUBLIC, GATEWAY, SIGNED_IN, STAFF_ONLY, a scope, "own or <scope>", or
@@ -53,6 +54,18 @@ WHO_MAY = {
     ("GET", "/v1/people/{person_id}/cards"): "own or people:find",
     ("POST", "/v1/people/{person_id}/cards"): "cards:issue",
     ("GET", "/v1/cards/{number}"): "people:find",
+    ("PUT", "/v1/cards/{number}/pin"): "theirs or cards:issue",
+    ("POST", "/v1/cards/{number}/pin"): "cards:issue",
+    ("POST", "/v1/cards/{number}/swap"): "cards:issue",
+    ("POST", "/v1/people/{person_id}/cards/lost"): "cards:issue",
+    ("POST", "/v1/counters/mine/taps"): COUNTER,
+    ("POST", "/v1/people/lists"): "people:enrol",
+    ("PUT", "/v1/people/{person_id}/household"): "people:enrol",
+    ("GET", "/v1/people/{person_id}/consents"): "own or people:find",
+    ("POST", "/v1/people/{person_id}/consents"): "people:enrol",
+    ("GET", "/v1/people/{person_id}/delegates"): "own or people:find",
+    ("POST", "/v1/people/{person_id}/delegates"): "own or people:enrol",
+    ("DELETE", "/v1/people/{person_id}/delegates/{delegation_id}"): "own or people:enrol",
     ("POST", "/v1/cards/{number}/block"): "theirs or cards:block",
     ("GET", "/v1/secure-cards/late"): "records:read",
     ("GET", "/v1/emptyings"): "devices:read",
@@ -189,6 +202,15 @@ BODIES: dict[str, dict[str, Any]] = {
     "/v1/counters": {"name": "counter-9"},
     "/v1/sessions/mine/second-factor": {"code": "1"},
     "/v1/people": {"name": "New"},
+    "/v1/people/lists": {
+        "csv": "name,household,consent_version,consent_on,consent_how\nNew,H,1,2026-01-01,paper\n"
+    },
+    "/v1/people/{person_id}/household": {"household": "House 12"},
+    "/v1/people/{person_id}/consents": {"version": "2026-1", "given_s": 5, "how": "paper"},
+    "/v1/people/{person_id}/cards/lost": {"uid": "04aabbce"},
+    "/v1/cards/{number}/swap": {"uid": "04aabbcd"},
+    "/v1/cards/{number}/pin": {"old_pin": PIN, "pin": PIN},
+    "/v1/counters/mine/taps": {"uid": "04aabbcd"},
     "/v1/people/{person_id}/cards": {"uid": "04aabbcc", "pin": "1357"},
     "/v1/card-caps": {"daily_g": 5000},
     "/v1/devices": {"device": "bin-9"},
@@ -297,6 +319,7 @@ def call(
         "currency": "credit",
         "month": 202611,
         "counter_id": 999,
+        "delegation_id": 999,
         **others,
     }
     url = re.sub(r"\{(\w+)\}", lambda found: str(names[found[1]]), path)
@@ -305,6 +328,9 @@ def call(
     if path == "/v1/transfers":
         ends = {"debit_account_id": town.amal.account_id, "credit_account_id": 424242}
         body = {"legs": [{**ends, "amount": 1}]}
+    if path.endswith("/delegates") and method == "POST":
+        named = {"number": town.numbers["bassam"], "name": town.bassam.name}
+        body = {**named, "scopes": ["balances:read"]}
     if isinstance(body, dict):
         body |= {name: others[name] for name in set(body) & set(others) if name.endswith("_id")}
     return client.request(method, url, json=body, headers={"Idempotency-Key": "k"})
@@ -351,7 +377,7 @@ def _last(path: str) -> int:
 def _may(role: str | None, who: str) -> bool:
     if who == PUBLIC:
         return True
-    if who in (GATEWAY, WATCHER) or role is None:
+    if who in (GATEWAY, WATCHER, COUNTER) or role is None:
         return False
     if who == STAFF_ONLY:
         return role in STAFF
@@ -424,6 +450,7 @@ def test_an_unknown_page_is_a_problem_too(small_town: Town) -> None:
 def test_the_document_says_how_each_caller_is_known(small_town: Town) -> None:
     document = small_town.client.get("/openapi.json").json()
     schemes: dict[str, list[Any]] = {PUBLIC: [], GATEWAY: [{"gateway": []}]}
+    schemes[COUNTER] = [{"counter": []}]
     schemes[WATCHER] = [{"metrics": []}]
 
     for (method, path), who in WHO_MAY.items():

@@ -22,7 +22,7 @@ from backend.devices import service as devices
 from backend.people import service as people
 from backend.tariffs import service as tariffs
 from backend.towns import service as towns
-from tests.backend.access.test_routes import GATEWAY, PUBLIC, WATCHER, WHO_MAY, call
+from tests.backend.access.test_routes import COUNTER, GATEWAY, PUBLIC, WATCHER, WHO_MAY, call
 from tests.backend.village import PASSWORD, PIN, START_S, Town, new_gateway
 
 THEIRS = 2
@@ -37,6 +37,7 @@ class Neighbours:
     names: dict[str, Any]
     staff_id: int
     gateway_key: str
+    counter_key: str
 
 
 def found_neighbours(town: Town) -> Neighbours:
@@ -76,7 +77,7 @@ def found_neighbours(town: Town) -> Neighbours:
         "counter_id": counter.id + FAR,
         "delegate_id": zahra.id,
     }
-    return Neighbours(names, staff.id + FAR, gateway.key)
+    return Neighbours(names, staff.id + FAR, gateway.key, counter.key)
 
 
 def rows_of(town: Town, ledger_id: int) -> dict[str, list[Any]]:
@@ -119,13 +120,15 @@ def test_the_neighbours_sessions_and_keys_open_nothing_here(town: Town) -> None:
         client = TestClient(town.client.app)
         client.cookies[COOKIE] = services.sessions.open(THEIRS, kind, subject_id, now_s, 12)
         for (method, path), who in sorted(WHO_MAY.items()):
-            if who not in (PUBLIC, GATEWAY, WATCHER):
+            if who not in (PUBLIC, GATEWAY, WATCHER, COUNTER):
                 answer = call(town, client, method, path)
                 assert answer.status_code == 401, f"{kind}: {method} {path}"
-    headers = {"Authorization": f"Bearer {theirs.gateway_key}"}
+    keys = {GATEWAY: theirs.gateway_key, COUNTER: theirs.counter_key}
     for (method, path), who in WHO_MAY.items():
-        if who == GATEWAY:
-            answer = town.client.request(method, path, json={}, headers=headers)
+        if who in keys:
+            headers = {"Authorization": f"Bearer {keys[who]}"}
+            body = {"uid": "040f0e0d"} if who == COUNTER else {}
+            answer = town.client.request(method, path, json=body, headers=headers)
             assert answer.status_code == 401, path
 
 

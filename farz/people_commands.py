@@ -1,0 +1,241 @@
+"""`farz people`: who takes part, what they agreed to, who acts for them, and who looked at them."""
+
+import json
+import os
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from farz.errors import FarzError
+from farz.moments import moment
+from farz.town import open_town
+
+if TYPE_CHECKING:
+    from backend.people.enrolling import Slip
+
+app = typer.Typer(no_args_is_help=True, help="Who takes part, and who looked at them.")
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON value, nothing else.")]
+By = Annotated[str, typer.Option(help="Who does it.")]
+Number = Annotated[str, typer.Argument(help="The number printed on a card of theirs.")]
+
+
+@app.command()
+def enrol(
+    name: str,
+    consent: Annotated[str, typer.Option(help="Which version of the words they agreed to.")],
+    how: Annotated[str, typer.Option(help="paper, spoken or online")] = "paper",
+    on: Annotated[str, typer.Option(help="When; without it, now.")] = "",
+    household: Annotated[str, typer.Option(help="What their household is called.")] = "",
+    language: Annotated[str, typer.Option(help="ar or en")] = "ar",
+    by: By = "office",
+    as_json: Json = False,
+) -> None:
+    """Enrol one person with their consent; `farz card issue` gives them a card.
+
+    Example:  farz people enrol "Umm Ahmad" --household "House 12" --consent 2026-1 --how paper
+    """
+    from backend.access.audit import OFFICE
+    from backend.people import consents
+    from backend.people import service as people
+
+    now_s = int(time.time())
+    given = consents.Consent(consent, moment(on) if on else now_s, how)
+    with open_town() as services, services.begin() as conn:
+        town = services.ledger_id
+        made = people.enrol(conn, town, name, household=household, language=language, now_s=now_s)
+        consents.record(conn, town, made.id, given, taken_by=by, now_s=now_s)
+        services.audit.add(OFFICE, "people:enrol", [made.id], at_s=now_s)
+    if as_json:
+        typer.echo(json.dumps({"person_id": made.id, "name": name, "household": made.household}))
+        return
+    typer.echo(f"{name} is enrolled as person {made.id}, of household {made.household}")
+
+
+@app.command(name="import")
+def enrol_list(
+    file: Annotated[Path, typer.Argument(help="A CSV file, as a spreadsheet saves it.")],
+    slips: Annotated[Path, typer.Option(help="Where the PIN slips go: a new HTML file.")] = Path(
+        "slips.html"
+    ),
+    check: Annotated[bool, typer.Option("--check", help="Change nothing.")] = False,
+    by: By = "office",
+    as_json: Json = False,
+) -> None:
+    """Enrol a whole list; every mistake is told at once, with its line and cure.
+
+    The heading is: name,household,language,uid,consent_version,consent_on,consent_how. Language and
+    uid may be left out. The same list again enrols whoever is new. The slips hold the only copy of
+    the PINs: print them, cut them apart, hand them over, and delete the file.
+
+    Example:  farz people import people.csv --slips slips.html
+    """
+    from backend.people import enrolling, lists
+
+    entries = lists.read(file.read_bytes(), now_s=int(time.time()))
+    with open_town() as services:
+        if check:
+            enrolling.check(services, entries)
+            typer.echo(f"{len(entries)} people, no mistake. Nothing was changed.")
+            return
+        paper = Paper(slips, services.settings.synthetic)
+        with services.read() as conn:
+            paper.name_town(conn, services.ledger_id)
+        made = enrolling.enrol_list(
+            services,
+            entries,
+            decided_by=by,
+            keep_slips=paper.keep,
+            progress=lambda done: _progress(done, len(entries)),
+        )
+    told: dict[str, object] = {"people": made.people, "cards": made.cards, "known": made.known}
+    told |= {"deposits_claimed": made.claimed, "slips": str(slips) if paper.slips else None}
+    if as_json:
+        typer.echo(json.dumps(told))
+        return
+    typer.echo(f"{made.people} people and {made.cards} cards are new, {made.known} were known.")
+    if paper.slips:
+        typer.echo(f"Print {slips}, hand the slips over, and delete the file: it holds the PINs.")
+
+
+class Paper:
+    """The file of slips, for its owner alone: written anew, whole, before each page is booked."""
+
+    def __init__(self, path: Path, synthetic: bool) -> None:
+        if path.exists():
+            raise FarzError(f"{path} is there already. Name a new file, so that no PIN is lost.")
+        self._path, self._synthetic, self._town = path, synthetic, ""
+        self.slips: list[Slip] = []
+
+    def name_town(self, conn: Any, ledger_id: int) -> None:
+        from backend.towns import service as towns
+
+        self._town = towns.town(conn, ledger_id).name
+
+    def keep(self, more: "list[Slip]") -> None:
+        from dashboards.slips import sheet
+
+        self.slips += more
+        fresh = self._path.with_name(self._path.name + ".new")
+        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as out:
+            out.write(sheet(self._town, self.slips, synthetic=self._synthetic))
+            out.flush()
+            os.fsync(out.fileno())
+        fresh.replace(self._path)
+
+
+@app.command()
+def find(
+    name: Annotated[str, typer.Argument(help="A part of the name; empty: everybody.")] = "",
+    household: Annotated[str, typer.Option(help="Those of one household.")] = "",
+    as_json: Json = False,
+) -> None:
+    """People and their cards, by name or household; each is told in their log that you looked.
+
+    Example:  farz people find Ahmad        farz people find --household "House 12" --json
+    """
+    from backend.access.audit import OFFICE
+    from backend.cards import service as cards
+    from backend.people import service as people
+
+    with open_town() as services:
+        with services.read() as conn:
+            town = services.ledger_id
+            found = people.find(conn, town, name, household=household, limit=200)
+            held = {each.id: cards.of_person(conn, town, each.id) for each in found}
+        services.audit.add(
+            OFFICE, "people:find", [each.id for each in found], at_s=int(time.time())
+        )
+    told = [
+        {
+            "person_id": each.id,
+            "name": each.name,
+            "household": each.household,
+            "cards": [{"number": card.number, "state": card.state} for card in held[each.id]],
+        }
+        for each in found
+    ]
+    if as_json:
+        typer.echo(json.dumps(told, ensure_ascii=False))
+        return
+    for each in found:
+        shown = "  ".join(f"{card.number} ({card.state})" for card in held[each.id])
+        typer.echo(f"{each.id:<17} {each.name:<28} {each.household:<20} {shown}")
+
+
+@app.command()
+def looks(number: Number, as_json: Json = False) -> None:
+    """Who looked at somebody or did something for them, newest first.
+
+    Example:  farz people looks 1234-5678
+    """
+    from backend.access import looks as log
+    from backend.cards import service as cards
+
+    with open_town() as services:
+        with services.read() as conn:
+            card = cards.by_number(conn, services.ledger_id, _digits(number))
+        found = log.looks(services, person_id=card.person_id, limit=200)
+    if as_json:
+        told = [
+            {
+                "at_s": each.line.at_s,
+                "who": each.name,
+                "role": each.line.actor.role,
+                "action": each.line.action,
+            }
+            for each in found
+        ]
+        typer.echo(json.dumps(told, ensure_ascii=False))
+        return
+    for each in found:
+        at = datetime.fromtimestamp(each.line.at_s, UTC).isoformat(timespec="minutes")
+        typer.echo(f"{at}  {each.name:<24} {each.line.actor.role:<20} {each.line.action}")
+
+
+@app.command()
+def delegate(
+    holder: Annotated[str, typer.Argument(help="A card number of whom it is about.")],
+    to: Annotated[str, typer.Argument(help="A card number of who acts for them.")],
+    may: Annotated[list[str], typer.Option(help="balances:read, statements:read, cards:block …")],
+    until: Annotated[str, typer.Option(help="When it ends; without it, when it is ended.")] = "",
+    by: By = "office",
+) -> None:
+    """Let somebody look, or block a card, for somebody else, who is here and wants it.
+
+    Example:  farz people delegate 1234-5678 8765-4321 --may balances:read --may cards:block
+    """
+    from backend.access.audit import OFFICE
+    from backend.cards import service as cards
+    from backend.people import delegates
+
+    now_s = int(time.time())
+    with open_town() as services, services.begin() as conn:
+        town = services.ledger_id
+        ends = [cards.by_number(conn, town, _digits(each)).person_id for each in (holder, to)]
+        made = delegates.name_delegate(
+            conn,
+            town,
+            holder_id=ends[0],
+            delegate_id=ends[1],
+            scopes=may,
+            until_s=moment(until) if until else None,
+            decided_by=by,
+            now_s=now_s,
+        )
+        services.audit.add(OFFICE, "delegates:name", [ends[0]], at_s=now_s)
+    typer.echo(f"delegation {made.id}: {made.delegate} may {', '.join(made.scopes)}")
+
+
+def _digits(number: str) -> str:
+    return number.replace("-", "")
+
+
+def _progress(done: int, of: int) -> None:
+    """Long work says how far it is, beside what it prints."""
+    if sys.stderr.isatty() or done == of:
+        sys.stderr.write(f"{done} of {of} people\n")

@@ -1,0 +1,70 @@
+"""`farz people` and `farz card` as the office types them."""
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from tests.farz.shell import Shell
+
+LIST = """name,household,language,uid,consent_version,consent_on,consent_how
+أمل,بيت ١٢,ar,04A2B3C4D5E680,2026-1,2026-09-01,paper
+Bassam (synthetic),House 3,en,04A2B3C4D5E681,2026-1,2026-09-01,spoken
+"""
+
+
+@pytest.fixture
+def enrolled(tmp_path: Path) -> tuple[Shell, Path]:
+    """A town with a list of two people, and their slips."""
+    farz = Shell(tmp_path / "town")
+    farz.done("init", "Test village (synthetic)", typed="a password for the first\n")
+    people, slips = tmp_path / "people.csv", tmp_path / "slips.html"
+    people.write_text(LIST, encoding="utf-8")
+    told = farz.done("people", "import", str(people), "--slips", str(slips), "--json")
+    assert json.loads(told)["cards"] == 2
+    return farz, slips
+
+
+def test_slips_are_for_their_owner_alone_and_in_both_languages(
+    enrolled: tuple[Shell, Path],
+) -> None:
+    farz, slips = enrolled
+    sheet = slips.read_text(encoding="utf-8")
+
+    assert stat.S_IMODE(slips.stat().st_mode) == 0o600
+    assert sheet.count("الرقم السري") >= 2
+    assert sheet.count(">PIN<") == 2
+    assert "أمل" in sheet
+    again = farz("people", "import", str(slips.with_name("people.csv")), "--slips", str(slips))
+    assert (again.returncode, "is there already" in again.stderr) == (1, True)
+
+
+def test_a_lost_card_takes_one_command(enrolled: tuple[Shell, Path]) -> None:
+    farz, _slips = enrolled
+
+    unclear = farz("card", "lost", "", "04000001")
+    made = json.loads(farz.done("card", "lost", "Bassam", "04000001", "--json"))
+    found = json.loads(farz.done("people", "find", "Bassam", "--json"))
+
+    assert (unclear.returncode, "2 people fit" in unclear.stderr) == (1, True)
+    assert {each["number"]: each["state"] for each in found[0]["cards"]} == {
+        made["stopped"]: "blocked",
+        made["number"]: "active",
+    }
+    log = json.loads(farz.done("people", "looks", made["number"], "--json"))
+    assert [line["action"] for line in log] == ["people:find", "cards:issue"]
+    pin = json.loads(farz.done("card", "pin", made["number"], "--json"))
+    assert pin["pin"] != made["pin"]
+
+
+def test_a_list_with_mistakes_makes_nothing(enrolled: tuple[Shell, Path], tmp_path: Path) -> None:
+    farz, _slips = enrolled
+    wrong = tmp_path / "wrong.csv"
+    wrong.write_text(LIST.replace("paper", "pigeon"), encoding="utf-8")
+
+    ended = farz("people", "import", str(wrong), "--slips", str(tmp_path / "other.html"))
+
+    assert ended.returncode == 1
+    assert "line 2, consent" in ended.stderr
+    assert not (tmp_path / "other.html").exists()
