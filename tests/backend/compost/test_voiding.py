@@ -114,7 +114,7 @@ def test_a_closed_day_takes_nothing_in_silently(shop: Town) -> None:
 
 
 def test_another_counter_has_a_day_of_its_own(small_shop: Town) -> None:
-    made = small_shop.browser("administrator").post("/v1/counters", json={"name": "Market"}).json()
+    made = small_shop.browser("administrator").post("/v1/counters", json={"name": "market"}).json()
     post(small_shop, "/v1/counters/0/closes", "c")
 
     there = redeem(small_shop, counter_id=made["id"])
