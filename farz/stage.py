@@ -8,9 +8,9 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 from urllib.error import URLError
@@ -35,13 +35,15 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Pace:
-    """How a stage's bins run: `speed` 0 is as fast as they can, N is N times real time."""
+    """How a stage's bins run: `speed` 0 is as fast as they can, N is N times real time; `world`
+    holds further fields of the bins' world.json."""
 
     start_s: int
     speed: int = 0
     until: str = "settled"
     give_up_s: int = 120
     reads_s: int = 10  # how long a person looks at the display
+    world: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -214,6 +216,7 @@ class Stage:
             "give_up_s": self.pace.give_up_s,
             "reads_s": self.pace.reads_s,
             "visits": visits,
+            **self.pace.world,
             "cells": CELLS,
         }
         calibration = {

@@ -7,7 +7,7 @@ import asyncio
 import gc
 from collections import namedtuple
 
-from firmware import contract, fill, fingerprint, journal, pictures, power, records, ring
+from firmware import contract, fingerprint, journal, pictures, records, ring
 from firmware.cipher import decrypt, encrypt
 from firmware.clock import Clock
 from firmware.display import SSD1306, Buzzer, Display
@@ -65,8 +65,7 @@ class App:
             board.temp_c10,
             self._saved,
         )
-        self._power = power.of_board(board, settings.battery)
-        self._fill = fill.of_board(board, settings.fill)
+        self._power, self._fill = _power(board, settings), _fill(board, settings)
         if self._power is not None:
             self.visits.obstacles.append(self._power.obstacle)
             self.visits.doubts.append(self._power.flag)
@@ -337,6 +336,25 @@ def _told(visits):
         visits.put(("trouble", body["why"]) if body["why"] else ("balance", body["balance"]))
 
     return tell
+
+
+def _power(board, settings):
+    """Return the battery's and panel's eye, or None: it is loaded only where it is needed."""
+    if settings.battery is None:
+        return None
+    from firmware.power import Power
+
+    return Power(board.battery, board.solar, **settings.battery)
+
+
+def _fill(board, settings):
+    """Return the eye for how full the bin is, or None."""
+    if settings.fill is None:
+        return None
+    from firmware.fill import Fill, Ultrasonic
+
+    sensor = Ultrasonic(board.fill_trigger, board.fill_echo, board.pulse_us)
+    return Fill(sensor, board.temp_c10, **settings.fill)
 
 
 def _reader(board, name: str):

@@ -14,7 +14,7 @@ What is outside is refused, told, and left to a person at the bin, who may set a
 TICKS = 1 << 30  # the ESP32's ticks wrap here
 SYNCED_MS = 24 * 3600 * 1000
 EPOCH_2000_S = 946684800  # 2000-01-01 in Unix time
-BUILT_S = 1793491200  # 2026-11-01: no bin has seen an earlier day
+BUILT_S = 1767225600  # 2026-01-01: no bin has seen an earlier day
 BACK_S = 600  # answers may lie this much before the lower bound: another server, a leap second
 JUMP_S, DRIFT_PPM = 600, 200  # ten times what crystals of 20 ppm do
 STORED_S = 400 * 24 * 3600  # ahead of the lower bound, at the first answer after a start

@@ -79,11 +79,3 @@ class Fill:
     def _pct(self, mm: int) -> int:
         depth_mm = self._empty_mm - self._full_mm
         return max(0, min(100, (100 * (self._empty_mm - mm) + depth_mm // 2) // depth_mm))
-
-
-def of_board(board, values: "dict | None"):
-    """Return the fill of a bin with a sensor, or None."""
-    if values is None:
-        return None
-    sensor = Ultrasonic(board.fill_trigger, board.fill_echo, board.pulse_us)
-    return Fill(sensor, board.temp_c10, **values)

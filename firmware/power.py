@@ -43,8 +43,3 @@ class Power:
         """Return millivolts: the median, for the radio's bursts disturb single readings."""
         readings_uv = sorted([converter.read_uv() for _ in range(READINGS)])
         return readings_uv[READINGS // 2] * self._ratio_x1000 // 1000000
-
-
-def of_board(board, values: "dict | None"):
-    """Return the power of a bin with a battery, or None."""
-    return None if values is None else Power(board.battery, board.solar, **values)

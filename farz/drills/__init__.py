@@ -18,6 +18,7 @@ DRILLS = {
     "lost-day": "all is lost but a backup of yesterday; gateways bring the day back",
     "power-cut": "a bin's power fails at every flash operation of many visits, and at random",
     "broker": "broker, gateway and the network between fail in eight ways, one after another",
+    "soak": "a simulated month of wrapping ticks, outages, power cuts and wrong clocks",
     "scale": "load cell and converter fail in all the ways they are known to",
 }
 ON_BOOKS = ("kill", "failpoint", "lost-day")  # they take an engine

@@ -36,6 +36,7 @@ PINS = {
     "fill_echo": 35,
     "battery": 36,
     "solar": 39,
+    "rescue": 4,
 }
 NAMESPACE = "farz"  # of the NVS
 JOURNAL = "journal"  # the partition's label in hardware/partitions.csv
@@ -54,7 +55,7 @@ class Esp32Board:
     FEED_S, BITE_S = 10, 60
     LONGEST_DOZE_S = 10
 
-    def __init__(self, wifi: dict) -> None:
+    def __init__(self) -> None:
         pin, out = machine.Pin, machine.Pin.OUT
         self.lid_lock = pin(PINS["lid_lock"], out, value=0)  # locked before anything else
         self.lid_switch = pin(PINS["lid_switch"], machine.Pin.IN, machine.Pin.PULL_UP)
@@ -86,8 +87,25 @@ class Esp32Board:
         self.folder = ""  # of settings and calibration
         self.turns = 0
         self.watched = [("radio", lambda: self.turns, 120)]
-        self._wifi = wifi
+        self._wifi: dict = {}
+        self._rescue = pin(PINS["rescue"], machine.Pin.IN, machine.Pin.PULL_UP)
         self._station = network.WLAN(network.STA_IF)
+
+    def rescue(self) -> bool:
+        """Tell whether the jumper for safe mode is on."""
+        return not self._rescue()
+
+    def open_door(self, password: "str | None") -> tuple:
+        """Open an access point for a technician; without a password nobody is let in by radio."""
+        if password is not None:
+            point = network.WLAN(network.AP_IF)
+            point.config(ssid="farz-setup", key=password, security=network.WLAN.SEC_WPA2)
+            point.active(True)
+        return "0.0.0.0", 80
+
+    def join(self, wifi: dict) -> None:
+        """Choose the network that run() joins."""
+        self._wifi = wifi
 
     async def run(self) -> None:
         """Keep the radio joined to its network for ever."""

@@ -31,11 +31,12 @@ class SimWatchdog:
 class SimClock:
     def __init__(self, rate) -> None:
         self.now_us = 0
+        self.ticks_start_ms = 0  # what the ticks were at the start
         self.bites_us = None  # when the watchdog bites, once it was started
         self._rate = rate
 
     def ticks_ms(self) -> int:
-        return self.now_us // 1000 % PERIOD
+        return (self.now_us // 1000 + self.ticks_start_ms) % PERIOD
 
     def ticks_us(self) -> int:
         return self.now_us % PERIOD

@@ -36,6 +36,7 @@ class SimBoard:
         self.folder = folder
         self._out_path = folder + "/out.jsonl"
         self.clock = SimClock(self._rate)
+        self.clock.ticks_start_ms = plan.get("ticks_start_ms", 0)
         self.clock.install()
         load_g = settings.max_g * 9 // 10
         self.world = World(self.clock, folder, plan, load_g, self.note)
@@ -106,6 +107,12 @@ class SimBoard:
     def reset_cause(self) -> str:
         return "power"
 
+    def rescue(self) -> bool:
+        return "rescue_port" in self._plan
+
+    def open_door(self, password: "str | None") -> tuple:
+        return "127.0.0.1", self._plan["rescue_port"]
+
     def set_time(self, unix_s: int) -> None:
         """Do nothing: TLS asks the machine that simulates."""
 
@@ -174,7 +181,7 @@ class SimBoard:
 
     def _rate(self) -> int:
         """Return how many times real time the clock runs now; 0 lets it jump."""
-        rate = self._plan.get("speed", 0)
+        rate = self._plan.get("speed", 0) or self.rescue()
         if rate or self.app is None:
             return rate
         awaiting = self.app.link.awaiting()
@@ -212,6 +219,10 @@ def main(folder: str) -> None:
         plan = json.load(file)
     tuning = Tuning(folder)
     board = SimBoard(folder, plan, tuning.settings)
+    if board.rescue():
+        from firmware.rescue import stay
+
+        asyncio.run(stay(board, True))
     try:
         from firmware.app import App  # after the clock is in place
 
