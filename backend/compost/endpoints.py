@@ -30,6 +30,7 @@ from backend.compost.service import Batch
 from backend.compost.voiding import Voided
 from backend.errors import Backdated
 from backend.idempotency import Key
+from backend.people import service as people
 from backend.problems import problems
 from backend.schemas import RowId
 
@@ -171,6 +172,7 @@ def list_orders(who: Reader, services: WithServices) -> list[Order]:
 def list_own_orders(person_id: RowId, who: SignedIn, services: WithServices) -> list[Order]:
     who.require_person(person_id, "orders:make")
     with services.read() as conn:
+        people.person(conn, who.ledger_id, person_id)
         return orders.orders(conn, who.ledger_id, now_s=services.now_s(), person_id=person_id)
 
 
