@@ -86,11 +86,12 @@ class Store:
             self._db.execute("PRAGMA synchronous = FULL")
             self._db.execute("PRAGMA cache_size = -16000")  # KiB: the index's last pages of a town
             self._db.executescript(SCHEMA)
-            self._db.execute(
-                "INSERT OR IGNORE INTO about SELECT 'since_s', coalesce(min(received_s), ?)"
-                " FROM record",
-                (int(time.time()),),
-            )
+            if self._db.execute("SELECT 1 FROM about WHERE name = 'since_s'").fetchone() is None:
+                self._db.execute(
+                    "INSERT OR IGNORE INTO about SELECT 'since_s', coalesce(min(received_s), ?)"
+                    " FROM record",
+                    (int(time.time()),),
+                )
         self._assert_durable()
 
     def _assert_durable(self) -> None:

@@ -147,7 +147,7 @@ class Clerk:
                     self._appender.forget()
             books = self._load(conn, kept, requests)
             if self._appender is not None:
-                self._appender.begin(conn, books.next_id - 1)
+                self._appender.begin(conn, head.next_id - 1)
             answers = self._decide_all(conn, books, requests)
             if books.purses.soft:
                 notices.note(books)

@@ -27,7 +27,7 @@ def test_a_backup_tells_what_it_is_of_and_keeps_secrets_out(founded: Shell, take
     manifest = json.loads((taken / "manifest.json").read_text())
     names = {each.name for each in taken.iterdir()}
 
-    assert names == {"books.sqlite", "manifest.json"}
+    assert names == {"audit.sqlite", "books.sqlite", "manifest.json"}
     assert manifest["town"] == "Test village (synthetic)"
     assert (manifest["engine"], manifest["transfers"]) == ("sqlite", 0)
     secret = (founded.folder / "town.secret").read_text().strip()
@@ -145,6 +145,7 @@ def keeper(founded: Shell, tmp_path: Path) -> Iterator[Path]:
     yield folder
     part.stop()
     assert part.exit_code == 0
+    assert not list(folder.glob(".*.part"))
 
 
 def test_backups_go_on_while_something_changes(founded: Shell, keeper: Path) -> None:
@@ -153,7 +154,8 @@ def test_backups_go_on_while_something_changes(founded: Shell, keeper: Path) -> 
 
     await_until(lambda: len(backups.there(keeper)) >= 2, 60, "the second backup")
 
-    assert not list(keeper.glob(".*.part"))
+    newest = keeper / backups.there(keeper)[-1]
+    backups.check_files(newest, backups.read_manifest(newest))
 
 
 def test_old_backups_go_but_one_a_day_is_kept() -> None:

@@ -59,7 +59,7 @@ def test_bin_with_its_certificate_is_let_in_under_its_own_name(
     papers = {**certificates.identity(authority, "bin-01", now_s()).settings(), "host": host}
     bin_.set_up(tls_mosquitto.port, visits(500, 600), papers=papers)
 
-    assert bin_.run(heapsize="256k") == 0, bin_.console()
+    assert bin_.run(heapsize="512k") == 0, bin_.console()
 
     assert_weighed(town, [500, 600])
     assert_whole(bin_, town)

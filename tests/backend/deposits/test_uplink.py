@@ -293,4 +293,4 @@ def test_deposits_of_two_people_go_to_each(town: Town) -> None:
 
 
 def test_an_empty_batch_is_a_question_for_what_goes_down(small_town: Town) -> None:
-    assert small_town.gateway.relay() == {"results": [], "down": []}
+    assert small_town.gateway.relay() == {"results": [], "down": [], "again": None}

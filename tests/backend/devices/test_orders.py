@@ -103,4 +103,4 @@ def test_a_next_key_goes_down_sealed_and_signs_once_the_device_says_so(town: Tow
     with town.services.read() as conn:
         assert devices.key_ends(conn, 1, "bin-1") == {1: (epoch, end["seq"])}
     assert old_key != new_key
-    assert contract.COMMANDS[-1] == "rotate"
+    assert "rotate" in contract.COMMANDS

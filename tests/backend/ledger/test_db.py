@@ -100,13 +100,15 @@ def test_books_are_kept_in_a_file_or_a_server_only(url: str) -> None:
 def test_history_is_neither_changed_nor_deleted(town: Town, table: str) -> None:
     member = town.account()
     done(town.poster.submit(entry(1, Credit(member, 5))))
-    column = t.metadata.tables[table].columns.keys()[-1]
+    # Of these two one change is let through, so that their triggers look at each row.
+    by_row = town.engine.dialect.name == "sqlite" or table in ("record", "quarantine")
+    column = "received_s" if by_row and table in ("record", "quarantine") else "ledger_id"
 
-    for statement in (f"UPDATE {table} SET {column} = {column}", f"DELETE FROM {table}"):
+    for statement in (f"UPDATE {table} SET {column} = {column} + 1", f"DELETE FROM {table}"):
         with db.read(town.engine) as conn:
             empty = conn.execute(text(f"SELECT count(*) FROM {table}")).scalar() == 0
-        if empty and town.engine.dialect.name == "sqlite":
-            # SQLite's triggers fire for a row; the tables that are empty here share the words.
+        if empty and (by_row if statement.startswith("UPDATE") else town.engine.name == "sqlite"):
+            # A trigger by row has nothing to refuse; the tables that are empty share the words.
             continue
         with pytest.raises(DBAPIError, match="append-only"), db.begin(town.engine) as conn:
             conn.execute(text(statement))

@@ -50,7 +50,7 @@ def test_a_lived_town_is_right(lived: Town) -> None:
         ("record", "SET amount_per_kg = NULL WHERE seq = 1", "has no rate"),
         ("redemption", "SET amount = amount + 1", "is not what was paid"),
         ("redemption", "SET grams = grams + 1", "is not what was handed out"),
-        ("redemption", "SET group_id = group_id + 90", "without a redemption"),
+        ("redemption", "SET group_id = group_id + 90", "redeemed for nothing that is written"),
         ("account_terms", "SET number = 7 WHERE account_id = 2", "not one after another"),
     ],
 )

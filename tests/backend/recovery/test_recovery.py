@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from backend import tables as t
-from backend.devices import service as devices
+from backend.devices import orders
 from backend.errors import NotFound, StillMissing
 from backend.housekeeping import CHORES, Housekeeping
 from backend.recovery import service
@@ -142,11 +142,11 @@ def test_orders_are_numbered_beyond_those_that_were_lost(small_town: Town) -> No
     town = small_town
     town.gateway.message("bin-1", "birth", town.bin.birth())
     with town.services.begin() as conn:
-        first = devices.send_command(
+        first = orders.send_command(
             conn, town.services.vault, 1, "bin-1", "tare", now_s=town.clock.now_s
         )
         conn.execute(t.down.delete())
-        second = devices.send_command(
+        second = orders.send_command(
             conn, town.services.vault, 1, "bin-1", "tare", now_s=town.clock.now_s + 1
         )
 

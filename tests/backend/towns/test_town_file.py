@@ -1,5 +1,6 @@
 """A town from one file: checked whole with line and cure, applied once however often."""
 
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -170,7 +171,8 @@ def test_applying_twice_changes_nothing_and_later_tariffs_are_drafts(
 ) -> None:
     settings = Settings(data_dir=tmp_path, database_url=database_url)
     settings.create_secret()
-    services = build_services(settings)
+    seconds = count(1_795_000_000)  # each look at the clock is a second later
+    services = build_services(settings, lambda: next(seconds) * 1_000_000)
     services.poster.start()
     try:
         first = apply(services, plan.read(VILLAGE))

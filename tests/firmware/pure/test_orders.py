@@ -15,6 +15,16 @@ def order(**changes):
     return body
 
 
+def finish(waiting):
+    """Run it to its end, also where a browser's event loop runs in this thread."""
+    try:
+        from concurrent.futures import ThreadPoolExecutor
+    except ImportError:  # MicroPython has one loop
+        return asyncio.run(waiting)
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, waiting).result()
+
+
 class Bin:
     """What was done and answered."""
 
@@ -48,7 +58,7 @@ class Bin:
                 await asyncio.sleep(0)
             task.cancel()
 
-        asyncio.run(all_of_them())
+        finish(all_of_them())
         return self.answers
 
 
