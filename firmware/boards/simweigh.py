@@ -33,7 +33,7 @@ SETTINGS = {
     "key": "00" * 32,
     "key_number": 1,
     "fractions": ["organic"],
-    "host": "",
+    "host": "nobody",
     "port": 0,
     "e_g": E_G,
     "min_g": 200,
