@@ -43,6 +43,11 @@ class Storeless(Poster):
     def start(self) -> None:
         """Nothing is read and no thread runs."""
 
+    @property
+    def alive(self) -> bool:
+        """It answers without a thread."""
+        return True
+
     def close(self) -> None:
         """Nothing waits."""
 
