@@ -57,8 +57,11 @@ class Town:
             CallbackAPIVersion.VERSION2, "gateway", protocol=MQTTProtocolVersion.MQTTv5
         )
         if papers is not None:
-            files = (str(papers / name) for name in ("ca.crt", "gateway.crt", "gateway.key"))
-            self.client.tls_set(*files)
+            self.client.tls_set(
+                ca_certs=str(papers / "ca.crt"),
+                certfile=str(papers / "gateway.crt"),
+                keyfile=str(papers / "gateway.key"),
+            )
         else:
             self.client.username_pw_set("gateway", word)
         self.client.on_connect = self._connected
@@ -134,7 +137,7 @@ class Town:
 
     def sealed(self, body: dict[str, Any], number: int) -> str:
         key = contract.derive(self.keys[number], contract.ANSWER)[:16]
-        return contract.seal(key, os.urandom(16), body, encrypt)
+        return str(contract.seal(key, os.urandom(16), body, encrypt))
 
     def down(
         self, device: str, channel: str, body: dict[str, Any], number: int, key: bytes = b""
