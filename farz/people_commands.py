@@ -79,6 +79,9 @@ def enrol_list(
     with open_town() as services:
         if check:
             enrolling.check(services, entries)
+            if as_json:
+                typer.echo(json.dumps({"people": len(entries), "mistakes": 0}))
+                return
             typer.echo(f"{len(entries)} people, no mistake. Nothing was changed.")
             return
         paper = Paper(slips, services.settings.synthetic)
@@ -92,11 +95,17 @@ def enrol_list(
             progress=lambda done: _progress(done, len(entries)),
         )
     told: dict[str, object] = {"people": made.people, "cards": made.cards, "known": made.known}
-    told |= {"deposits_claimed": made.claimed, "slips": str(slips) if paper.slips else None}
+    told |= {"deposits_claimed": made.claimed, "erased": made.erased}
+    told |= {"slips": str(slips) if paper.slips else None}
     if as_json:
         typer.echo(json.dumps(told))
         return
     typer.echo(f"{made.people} people and {made.cards} cards are new, {made.known} were known.")
+    if made.erased:
+        typer.echo(
+            f"{made.erased} were erased and stay so. Who came back has a consent of a later day: "
+            "write it into their line."
+        )
     if paper.slips:
         typer.echo(f"Print {slips}, hand the slips over, and delete the file: it holds the PINs.")
 

@@ -40,6 +40,12 @@ def erase(
     person: Person,
     by: Annotated[str, typer.Option(help="Who decided it.")],
     reason: Annotated[str, typer.Option(help="Who asked and how; not the person's name.")],
+    settle: Annotated[
+        bool,
+        typer.Option(
+            "--settle", help="After a restore: take back what somebody erased before it had spent."
+        ),
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
@@ -50,14 +56,13 @@ def erase(
     Example:  farz people erase 4711 --by "S. Officer" --reason "asked at the counter"
     """
     from backend.access.audit import OFFICE
-    from backend.privacy import restores, service
+    from backend.privacy import restores
 
     if not yes and not typer.confirm(f"Erase person {person} for ever?"):
         raise FarzError("Nothing was done.")
     with open_town() as services:
         services.audit.add(OFFICE, "people:erase", [person], at_s=services.now_s())
-        done = service.erase(services, person, reason=reason, decided_by=by)
-        restores.keep_up(services)
+        done = restores.erase(services, person, reason=reason, decided_by=by, settle=settle)
     if as_json:
         typer.echo(json.dumps(asdict(done)))
         return

@@ -1,15 +1,16 @@
 """What a card that proves nothing is trusted with: so many grams and so much credit a day.
 
 A plain card's number can be copied by anybody with a telephone. What it brings beyond the cap of
-a town's day is held for a person; secure cards are not counted and not capped.
+a town's day is held for a person; secure cards are not counted and not capped. Room is taken in a
+short transaction before the books', a row for each deposit, so that no two batches share it.
 """
 
-from collections.abc import Collection
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Connection, and_, insert, or_, select
+from sqlalchemy import Connection, Table, func, insert, select
 
 from backend.cards import tables as c
 from backend.errors import BadInput
@@ -18,7 +19,6 @@ from backend.towns import service as towns
 
 LARGEST = 2**53 - 1
 RecordName = tuple[int, int, int]
-Who = int | str  # an account, or the keyed hash of a card that nobody holds yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +30,16 @@ class Cap:
     daily_amount: int | None
 
 
-@dataclass(slots=True)
-class Spent:
-    grams: int = 0
-    amount: int = 0
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A deposit with a plain card that wants room. `who`: an account, or the hash of a card that
+    nobody holds yet."""
+
+    name: RecordName
+    who: int | bytes
+    effective_s: int
+    net_g: int
+    amount: int
 
 
 def set_cap(
@@ -79,62 +85,72 @@ def cap_at(dated: Collection[Cap], effective_s: int) -> Cap | None:
     return cap if cap and (cap.daily_g is not None or cap.daily_amount is not None) else None
 
 
-@dataclass
-class Allowance:
-    """What is left of the day's caps, as one database snapshot and one batch have it.
+def take(
+    conn: Connection, ledger_id: int, dated: Collection[Cap], timezone: str, asked: Sequence[Use]
+) -> list[bool]:
+    """Give room of the day's caps to each deposit in order; tell whether there was any.
 
-    `batch` names the records that are judged now: those that the books have already are counted
-    when they are judged, not twice. Batches that are judged at the same moment do not see each
-    other, so that a day may end that much above its cap.
+    Inside the town's one write transaction, so that two batches see each other. A deposit that
+    was given room has it for ever, also when it comes again after a kill before it was booked.
     """
+    names = [use.name for use in asked]
+    mine = _among(conn, ledger_id, c.plain_use, names)
+    booked = _among(conn, ledger_id, record, names) - mine
+    # The books answer what they have as they did then; it takes no room for it again.
+    return [
+        use.name in mine or use.name in booked or _take(conn, ledger_id, dated, timezone, use)
+        for use in asked
+    ]
 
-    conn: Connection
-    ledger_id: int
-    caps: Collection[Cap]
-    timezone: str
-    batch: Collection[RecordName]
-    _spent: dict[tuple[Who, int], Spent] = field(default_factory=dict)
 
-    def take(self, who: Who, effective_s: int, net_g: int, amount: int) -> bool:
-        """Count a deposit if the day's caps have room for it; tell whether they had."""
-        cap = cap_at(self.caps, effective_s)
-        if cap is None:
-            return True
-        start_s, end_s = day_of(effective_s, self.timezone)
-        spent = self._spent.get((who, start_s))
-        if spent is None:
-            spent = self._spent[who, start_s] = self._before(who, start_s, end_s)
-        if _over(spent.grams + net_g, cap.daily_g) or _over(
-            spent.amount + amount, cap.daily_amount
-        ):
-            return False
-        spent.grams += net_g
-        spent.amount += amount
+def _take(
+    conn: Connection, ledger_id: int, dated: Collection[Cap], timezone: str, use: Use
+) -> bool:
+    cap = cap_at(dated, use.effective_s)
+    if cap is None:
         return True
+    start_s, end_s = day_of(use.effective_s, timezone)
+    row = c.plain_use.c
+    sums = select(
+        func.coalesce(func.sum(row.net_g), 0), func.coalesce(func.sum(row.amount), 0)
+    ).where(
+        row.ledger_id == ledger_id,
+        row.account_id == use.who if isinstance(use.who, int) else row.uid_hash == use.who,
+        row.effective_s >= start_s,
+        row.effective_s < end_s,
+    )
+    grams, amount = conn.execute(sums).one()
+    if _over(grams + use.net_g, cap.daily_g) or _over(amount + use.amount, cap.daily_amount):
+        return False
+    source_id, epoch, seq = use.name
+    conn.execute(
+        insert(c.plain_use).values(
+            ledger_id=ledger_id,
+            source_id=source_id,
+            epoch=epoch,
+            seq=seq,
+            account_id=use.who if isinstance(use.who, int) else None,
+            uid_hash=None if isinstance(use.who, int) else use.who,
+            effective_s=use.effective_s,
+            net_g=use.net_g,
+            amount=use.amount,
+        )
+    )
+    return True
 
-    def _before(self, who: Who, start_s: int, end_s: int) -> Spent:
-        """Sum up what the books have of a day, without what secure cards brought."""
-        row, said = record.c, c.card_message.c
-        names = ("source_id", "epoch", "seq")
-        secure = (
-            select(said.seq)
-            .where(said.ledger_id == row.ledger_id, *(said[n] == row[n] for n in names))
-            .exists()
-        )
-        query = select(*(row[n] for n in names), row.net_g, row.amount).where(
-            row.ledger_id == self.ledger_id,
-            row.kind == "deposit",
-            row.effective_s >= start_s,
-            row.effective_s < end_s,
-            *_theirs(who),
-            ~secure,
-        )
-        spent = Spent()
-        for each in self.conn.execute(query):
-            if (each.source_id, each.epoch, each.seq) not in self.batch:
-                spent.grams += each.net_g
-                spent.amount += each.amount
-        return spent
+
+def _among(
+    conn: Connection, ledger_id: int, table: Table, names: Sequence[RecordName]
+) -> set[RecordName]:
+    """Return which of the records a table has."""
+    row = table.c
+    query = select(row.source_id, row.epoch, row.seq).where(
+        row.ledger_id == ledger_id,
+        row.source_id.in_({name[0] for name in names}),
+        row.epoch.in_({name[1] for name in names}),
+        row.seq.in_({name[2] for name in names}),
+    )
+    return {(each.source_id, each.epoch, each.seq) for each in conn.execute(query)} & set(names)
 
 
 def day_of(effective_s: int, timezone: str) -> tuple[int, int]:
@@ -144,16 +160,6 @@ def day_of(effective_s: int, timezone: str) -> tuple[int, int]:
         hour=0, minute=0, second=0, microsecond=0, fold=0
     )
     return int(midnight.timestamp()), int((midnight + timedelta(days=1)).timestamp())
-
-
-def _theirs(who: Who) -> tuple[ColumnElement[bool], ...]:
-    """What counts as brought: by an account, also in a new journal that somebody will confirm
-    and so release; or in suspense with an unknown card."""
-    row = record.c
-    if isinstance(who, int):
-        waits = and_(row.outcome == "held", row.reason == "new_epoch")
-        return row.account_id == who, or_(row.outcome.in_(("credited", "queued")), waits)
-    return row.card_ref == who, row.outcome == "suspended"
 
 
 def _over(value: int, most: int | None) -> bool:

@@ -7,6 +7,7 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
+    Index,
     Integer,
     LargeBinary,
     PrimaryKeyConstraint,
@@ -61,6 +62,26 @@ plain_cap = Table(
     Column("decided_by", String(64), nullable=False),
     PrimaryKeyConstraint("ledger_id", "from_s"),
     CheckConstraint("daily_g >= 0 AND daily_amount >= 0", name="caps"),
+)
+
+# The room that a deposit with a plain card has taken of its day: an account's, or that of a card
+# which nobody holds yet.
+plain_use = Table(
+    "plain_use",
+    metadata,
+    ledger_column(),
+    Column("source_id", Integer, nullable=False),
+    Column("epoch", Unsigned64, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("account_id", BigInteger, nullable=True),
+    Column("uid_hash", LargeBinary(32), nullable=True),
+    Column("effective_s", BigInteger, nullable=False),
+    Column("net_g", BigInteger, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    PrimaryKeyConstraint("ledger_id", "source_id", "epoch", "seq"),
+    CheckConstraint("(account_id IS NULL) <> (uid_hash IS NULL)", name="whose"),
+    Index(None, "ledger_id", "account_id", "effective_s"),
+    Index(None, "ledger_id", "uid_hash", "effective_s"),
 )
 
 # A card is replaced once, and a new one takes the place of one.

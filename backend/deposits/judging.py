@@ -1,13 +1,13 @@
 """From signed records to what is asked of the books: gathers the facts, applies the rules."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection, select
 
 from backend import tables as t
+from backend.cards import caps
 from backend.cards import service as cards
-from backend.cards.caps import Allowance
 from backend.cards.service import Holder
 from backend.deposits import receipts, rules, tokens
 from backend.deposits.envelope import Signed, Unsigned
@@ -17,7 +17,7 @@ from backend.deposits.rules import NEW_EPOCH, Anchor, Facts, Moment, Neighbours
 from backend.deposits.tokens import PLAIN, Seen
 from backend.ledger import balances
 from backend.ledger.tables import record as booked
-from backend.ledger.transfers import Entry, Hold, Note, Suspend, Wanted
+from backend.ledger.transfers import Entry, Hold, Note, Sale, Suspend
 from backend.services import Services
 from backend.tariffs.service import GRADE, rate_at
 
@@ -49,18 +49,11 @@ def entries(
     seen = tokens.seen(services, conn, view, signed, moments)
     hashes = {each.uid_hash for each in seen if each.uid_hash is not None}
     holders = cards.holders(conn, services.ledger_id, hashes)
-    allowance = _allowance(services, conn, view, signed)
-    return [
-        _entry(view, each, moment, card, holders, attestation_id, allowance)
+    judged = [
+        _entry(view, each, moment, card, holders, attestation_id)
         for each, moment, card in zip(signed, moments, seen, strict=True)
     ]
-
-
-def _allowance(
-    services: Services, conn: Connection, view: View, signed: Sequence[Signed]
-) -> Allowance:
-    batch = {tokens.record_key(each).name for each in signed}
-    return Allowance(conn, services.ledger_id, view.caps(), view.timezone(), batch)
+    return _capped(services, view, judged, seen)
 
 
 def replies(services: Services, opened: Iterable[Signed | Unsigned]) -> list[Down]:
@@ -96,7 +89,6 @@ def _entry(
     card: Seen,
     holders: dict[bytes, Holder],
     attestation_id: int | None,
-    allowance: Allowance,
 ) -> Entry:
     body, device, card_hash = each.body, each.device, card.uid_hash
     fraction = body.get("fraction")
@@ -115,16 +107,13 @@ def _entry(
         max_g=now.max_g,
         card_doubt=card.doubt,
     )
-    wanted = rules.wanted(body, facts)
-    if card.tier == PLAIN and body["kind"] == "deposit":
-        wanted = _capped(wanted, body, moment, card, allowance)
     return Entry(
         key=tokens.record_key(each),
         kind=body["kind"],
         jws=each.jws.encode(),
         received_s=each.received_s,
         effective_s=moment.effective_s,
-        wanted=wanted,
+        wanted=rules.wanted(body, facts),
         attestation_id=attestation_id,
         basis=moment.basis,
         point_id=point_id,
@@ -138,17 +127,42 @@ def _entry(
 
 
 def _capped(
-    wanted: Wanted, body: rules.Body, moment: Moment, card: Seen, allowance: Allowance
-) -> Wanted:
-    """Hold what a plain card brings beyond its day's cap; a new journal's waste counts too."""
-    if isinstance(wanted, Note) or (isinstance(wanted, Hold) and wanted.reason != NEW_EPOCH):
-        return wanted
-    account_id = None if isinstance(wanted, Suspend) else wanted.account_id
-    unknown = None if card.uid_hash is None else card.uid_hash.hex()
-    who = unknown if account_id is None else account_id
-    if who is None or allowance.take(who, moment.effective_s, body["net_g"], wanted.amount):
-        return wanted
-    return Hold("over_daily_cap", account_id=account_id, amount=wanted.amount)
+    services: Services, view: View, judged: list[Entry], seen: Sequence[Seen]
+) -> list[Entry]:
+    """Hold what plain cards bring beyond their day's cap; a new journal's waste counts too.
+
+    One short transaction, and none where no cap is in force.
+    """
+    uses = {
+        index: use
+        for index, (entry, card) in enumerate(zip(judged, seen, strict=True))
+        if caps.cap_at(view.caps(), entry.effective_s) and (use := _use(entry, card)) is not None
+    }
+    if not uses:
+        return judged
+    with services.begin() as conn:
+        room = caps.take(
+            conn, services.ledger_id, view.caps(), view.timezone(), list(uses.values())
+        )
+    for (index, use), had in zip(uses.items(), room, strict=True):
+        if not had:
+            account_id = use.who if isinstance(use.who, int) else None
+            hold = Hold("over_daily_cap", account_id=account_id, amount=use.amount)
+            judged[index] = replace(judged[index], wanted=hold)
+    return judged
+
+
+def _use(entry: Entry, card: Seen) -> caps.Use | None:
+    """What a deposit takes of a plain card's day; None for what no cap speaks of."""
+    wanted = entry.wanted
+    if card.tier != PLAIN or entry.kind != "deposit" or isinstance(wanted, Note | Sale):
+        return None
+    if isinstance(wanted, Hold) and wanted.reason != NEW_EPOCH:
+        return None
+    who = card.uid_hash if isinstance(wanted, Suspend) else wanted.account_id or card.uid_hash
+    if who is None:
+        return None
+    return caps.Use(entry.key.name, who, entry.effective_s, entry.net_g or 0, wanted.amount)
 
 
 def _moments(times: _Times, signed: Sequence[Signed]) -> list[Moment]:

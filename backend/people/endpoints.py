@@ -57,13 +57,14 @@ def enrol(body: PersonIn, who: Enroller, services: WithServices) -> PersonOut:
 def enrol_list(body: ListIn, who: Enroller, services: WithServices) -> EnrolledOut:
     """Enrol a whole list, checked whole first; answers the new cards' PINs, this once.
 
-    Applied again it enrols whoever is new. A mistake is told with its line and cure.
+    Applied again it enrols whoever is new. Who was erased stays so (`erased` counts them) until
+    their line has a consent of a later day. A mistake is told with its line and cure.
     """
     entries = lists.read(body.csv.encode(), now_s=services.now_s())
     slips: list[Slip] = []
     if body.check:
         enrolling.check(services, entries)
-        return EnrolledOut(people=0, cards=0, known=0, claimed=0, slips=[])
+        return EnrolledOut(people=0, cards=0, known=0, claimed=0, erased=0, slips=[])
     made = enrolling.enrol_list(
         services, entries, decided_by=who.signature, keep_slips=slips.extend
     )
@@ -73,6 +74,7 @@ def enrol_list(body: ListIn, who: Enroller, services: WithServices) -> EnrolledO
         cards=made.cards,
         known=made.known,
         claimed=made.claimed,
+        erased=made.erased,
         slips=[
             SlipOut(person_id=each.person_id, name=each.name, number=each.number, pin=each.pin)
             for each in slips

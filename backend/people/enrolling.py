@@ -1,7 +1,8 @@
 """Enrolling a whole list: people, their consents, their cards, and a slip for each new PIN.
 
 Everything is checked before anybody is enrolled. Then a page of people is one transaction, and a
-list that was broken off goes on where it stopped when it is applied again. A PIN is on its slip
+list that was broken off goes on where it stopped when it is applied again. Who was erased is not
+brought back by an old list: only a consent of a later day does that. A PIN is on its slip
 before its card is in the books: a slip may turn out to open nothing, but no card is left whose PIN
 nobody knows. PINs are nowhere else.
 """
@@ -10,8 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
 from backend import tables as t
 from backend.access.passwords import draw_pin, hash_pin
@@ -21,6 +23,7 @@ from backend.people import consents, lists
 from backend.people import service as people
 from backend.people import tables as own
 from backend.people.lists import Entry, Mistake
+from backend.privacy.tables import erasure
 from backend.services import Services
 
 PAGE = 100
@@ -41,12 +44,16 @@ class Slip:
 
 @dataclass(frozen=True, slots=True)
 class Enrolled:
-    """How many people and cards were new, and how many the town knew."""
+    """How many people and cards were new, and how many the town knew.
+
+    `erased` are those who were erased and have not agreed anew since: they stay out.
+    """
 
     people: int
     cards: int
     known: int
     claimed: int
+    erased: int
 
 
 def check(services: Services, entries: Sequence[Entry]) -> None:
@@ -69,9 +76,14 @@ def enrol_list(
     `keep_slips` is called inside each transaction: what it raises undoes the page.
     """
     check(services, entries)
-    people_new = cards_new = claimed = done = 0
+    people_new = cards_new = claimed = erased = done = 0
     with ThreadPoolExecutor(HASHERS) as hashers:
-        for page in _pages(entries):
+        for whole in _pages(entries):
+            with services.read() as conn:
+                gone = _gone(conn, services, whole)
+            page = [each for each in whole if each.key not in gone]
+            erased += len(gone)
+            done += len(whole)
             pins = [draw_pin() if each.uid else "" for each in page]
             hashes = list(hashers.map(lambda pin: hash_pin(pin) if pin else "", pins))
             with services.begin() as conn:
@@ -83,9 +95,9 @@ def enrol_list(
             cards_new += len(slips)
             hashed = [services.vault.card_hash(each.uid) for each in page if each.uid]
             claimed += resolving.claim_for_cards(services, hashed, decided_by=decided_by)
-            done += len(page)
             progress(done)
-    return Enrolled(people_new, cards_new, len(entries) - people_new, claimed)
+    known = len(entries) - people_new - erased
+    return Enrolled(people_new, cards_new, known, claimed, erased)
 
 
 def _enrol_page(
@@ -129,19 +141,47 @@ def _enrol(conn: Connection, services: Services, entry: Entry, now_s: int) -> in
         language=entry.language,
         now_s=now_s,
     )
-    row = {"row_hash": _row_hash(services, entry), "person_id": made.id}
-    conn.execute(insert(own.enrolled_row).values(ledger_id=ledger_id, **row))
+    digest = lists.row_hash(services.vault, ledger_id, entry.key)
+    row = own.enrolled_row.c
+    conn.execute(delete(own.enrolled_row).where(row.ledger_id == ledger_id, row.row_hash == digest))
+    conn.execute(
+        insert(own.enrolled_row).values(ledger_id=ledger_id, row_hash=digest, person_id=made.id)
+    )
     return made.id
 
 
 def _known(conn: Connection, services: Services, page: Sequence[Entry]) -> dict[str, int]:
-    """Return the people whom a list has brought before, by their entry's key."""
-    keys = {_row_hash(services, each): each.key for each in page}
-    row = own.enrolled_row.c
-    query = select(row.row_hash, row.person_id).where(
-        row.ledger_id == services.ledger_id, row.row_hash.in_(keys)
+    """Return the people whom a list has brought before and who are there, by entry's key."""
+    return {
+        key: row.person_id
+        for key, row in _brought(conn, services, page).items()
+        if row.erased_s is None
+    }
+
+
+def _gone(conn: Connection, services: Services, page: Sequence[Entry]) -> set[str]:
+    """Return the keys of those who were erased, unless they have agreed anew since."""
+    brought = _brought(conn, services, page)
+    return {
+        each.key
+        for each in page
+        if (row := brought.get(each.key)) is not None
+        and row.erased_s is not None
+        and each.consent.given_s <= row.erased_s
+    }
+
+
+def _brought(conn: Connection, services: Services, page: Sequence[Entry]) -> dict[str, Any]:
+    vault, ledger_id = services.vault, services.ledger_id
+    keys = {lists.row_hash(vault, ledger_id, each.key): each.key for each in page}
+    row, gone = own.enrolled_row.c, erasure.c
+    same = (gone.ledger_id == row.ledger_id) & (gone.person_id == row.person_id)
+    query = (
+        select(row.row_hash, row.person_id, gone.erased_s)
+        .select_from(own.enrolled_row.outerjoin(erasure, same))
+        .where(row.ledger_id == ledger_id, row.row_hash.in_(keys))
     )
-    return {keys[each.row_hash]: each.person_id for each in conn.execute(query)}
+    return {keys[bytes(each.row_hash)]: each for each in conn.execute(query)}
 
 
 def _holders(conn: Connection, services: Services, page: Sequence[Entry]) -> dict[bytes, int]:
@@ -161,10 +201,6 @@ def _taken(conn: Connection, services: Services, page: Sequence[Entry]) -> Itera
         if holder is not None and holder != known.get(each.key):
             words = "This card was issued to somebody else."
             yield Mistake(each.line, "uid", words, "Take another card, or read this one again.")
-
-
-def _row_hash(services: Services, entry: Entry) -> bytes:
-    return bytes.fromhex(services.vault.name_hash(f"{services.ledger_id}:row:{entry.key}"))
 
 
 def _pages(entries: Sequence[Entry]) -> Iterator[list[Entry]]:

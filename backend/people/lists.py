@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from backend.errors import BadInput, BadList
 from backend.people.consents import Consent, check
+from backend.vault import Vault
 
 if TYPE_CHECKING:
     import _csv
@@ -57,7 +58,17 @@ class Entry:
     @property
     def key(self) -> str:
         """Who this is, in this town."""
-        return f"{self.household.casefold()}\n{self.name.casefold()}"
+        return key_of(self.household, self.name)
+
+
+def key_of(household: str, name: str) -> str:
+    """Who somebody is in their town's lists."""
+    return f"{household.casefold()}\n{name.casefold()}"
+
+
+def row_hash(vault: Vault, ledger_id: int, key: str) -> bytes:
+    """Return the keyed hash by which a town knows whom a list has brought."""
+    return bytes.fromhex(vault.name_hash(f"{ledger_id}:row:{key}"))
 
 
 def read(raw: bytes, *, now_s: int) -> list[Entry]:

@@ -93,4 +93,5 @@ class EnrolledOut(BaseModel):
     cards: int
     known: int
     claimed: int
+    erased: int
     slips: list[SlipOut]

@@ -7,7 +7,7 @@ from fastapi.responses import PlainTextResponse
 
 from backend.access.dependencies import SignedIn, WithServices, staff_with
 from backend.access.service import Who
-from backend.privacy import exporting, service
+from backend.privacy import exporting, restores
 from backend.privacy.schemas import ErasureIn
 from backend.privacy.service import Erased
 from backend.problems import problems
@@ -43,4 +43,6 @@ def read_export_csv(person_id: RowId, who: SignedIn, services: WithServices) -> 
 def erase(person_id: RowId, body: ErasureIn, who: Eraser, services: WithServices) -> Erased:
     """Erase a person for ever. Refused while they have or owe money, or something waits."""
     who.saw("people:erase", person_id)
-    return service.erase(services, person_id, reason=body.reason, decided_by=who.signature)
+    return restores.erase(
+        services, person_id, reason=body.reason, decided_by=who.signature, settle=body.settle
+    )

@@ -65,6 +65,13 @@ def _of_chips(table: Table) -> Whose:
     return whose
 
 
+def _of_plain_cards(ledger_id: int, person_id: int) -> ColumnElement[bool]:
+    use, them = chips.plain_use.c, t.person.c
+    mine = select(them.account_id).where(them.ledger_id == ledger_id, them.id == person_id)
+    unheld = _of_chips(chips.plain_use)(ledger_id, person_id)
+    return and_(use.ledger_id == ledger_id, use.account_id.in_(mine)) | unheld
+
+
 def _delegations(ledger_id: int, person_id: int) -> ColumnElement[bool]:
     row = registry.delegation.c
     either = (row.holder_id == person_id) | (row.delegate_id == person_id)
@@ -97,6 +104,13 @@ PARTS = (
         _by(t.person, "id"),
         _no_person,
         "the number stays, because entries of the books and of the log name it",
+    ),
+    Part(  # before the cards, by whose hash it is found
+        "plain_uses",
+        chips.plain_use,
+        _of_plain_cards,
+        DELETE,
+        "weights by account, for a day's cap alone",
     ),
     Part(
         "cards",
@@ -131,8 +145,8 @@ PARTS = (
         "lists",
         registry.enrolled_row,
         _by(registry.enrolled_row, "person_id"),
-        DELETE,
-        "the keyed hash of a row in a list of enrolment",
+        KEEP,
+        "the keyed hash of their line in a list, so that the list does not bring them back",
     ),
     Part(
         "secure_cards",
@@ -147,6 +161,13 @@ PARTS = (
         _of_chips(chips.card_message),
         KEEP,
         "counts under the same hash: a message that was used stays used",
+    ),
+    Part(
+        "card_swaps",
+        chips.card_swap,
+        _of_cards(chips.card_swap, "old_card_id"),
+        KEEP,
+        "which row took the place of which: neither is a card any more",
     ),
     Part(
         "redemptions",

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Table, delete, exists, func, o
 
 from backend import tables as t
 from backend.alerts.tables import alert
+from backend.cards.tables import plain_use
 from backend.ledger import erasure, repeats
 from backend.ledger import tables as ledger
 from backend.ledger.accounts import SUSPENSE
@@ -181,6 +182,14 @@ RETENTION = (
         3 * 365,
         "erased, the hash stays",
         _signed_bytes,
+    ),
+    Kept(
+        "caps of plain cards",
+        "weights of a day by account, or by the keyed hash of a card that nobody holds",
+        "legitimate interest: fraud",
+        365,
+        "deleted",
+        _older(plain_use, "effective_s"),
     ),
     Kept(
         "quarantine",

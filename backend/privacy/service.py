@@ -23,7 +23,9 @@ from backend.ledger import balances, erasure, rules
 from backend.ledger import tables as ledger
 from backend.ledger.loading import terms
 from backend.ledger.resolve import Amend
+from backend.people import lists
 from backend.people import service as people
+from backend.people.tables import enrolled_row
 from backend.privacy.parts import DELETE, KEEP, PARTS, Part
 from backend.privacy.tables import erasure as erased
 from backend.services import Services
@@ -148,6 +150,7 @@ def _erase(
     refs = _card_refs(conn, ledger_id, person_id)
     emptied = _empty_quarantined(services, conn, set(refs))
     keys = erasure.erase_person(conn, ledger_id, account_id, services.vault, now_s, refs)
+    _keep_out(services, conn, person_id)
     for card in cards.of_person(conn, ledger_id, person_id):
         cards.block(conn, ledger_id, card.number, decided_by=decided_by, from_s=now_s)
     for part in PARTS:
@@ -162,6 +165,16 @@ def _erase(
         )
     )
     return Erased(person_id, now_s, keys, emptied)
+
+
+def _keep_out(services: Services, conn: Connection, person_id: int) -> None:
+    """Remember by keyed hash whose line in a list would bring them back."""
+    known = people.person(conn, services.ledger_id, person_id)
+    key = lists.key_of(known.household, known.name)
+    row = {"ledger_id": services.ledger_id}
+    row_hash = lists.row_hash(services.vault, services.ledger_id, key)
+    if not rows.exists(conn, enrolled_row, **row, row_hash=row_hash):
+        conn.execute(insert(enrolled_row).values(**row, row_hash=row_hash, person_id=person_id))
 
 
 def _erase_part(conn: Connection, ledger_id: int, person_id: int, part: Part) -> None:

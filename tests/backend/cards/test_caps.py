@@ -1,10 +1,15 @@
 """What plain cards bring beyond a day's cap waits for a person; secure cards are not capped."""
 
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime
+from threading import Barrier
 from zoneinfo import ZoneInfo
 
 import pytest
+from fastapi.testclient import TestClient
 
+from backend.app import create_app
 from backend.cards import caps
 from backend.errors import BadInput
 from tests.backend.cards.test_secure_cards import bring, chip
@@ -59,6 +64,54 @@ def test_a_batch_is_counted_in_its_order_and_its_repeat_not_twice(town: Town) ->
 
     more = town.gateway.relay(*sent, ("bin-1", town.bin.deposit(after_g=11_000, net_g=1_000)))
     assert more["results"][-1]["outcome"] == "credited"
+
+
+def test_batches_at_the_same_moment_share_one_cap(town: Town) -> None:
+    """Each in a thread of its own; on PostgreSQL half of them at a second backend's poster."""
+    cap(town, 5_000)
+    gateways = [town.gateway]
+    other = None
+    if town.services.engine.dialect.name == "postgresql":
+        other = TestClient(create_app(town.services.settings, town.clock)).__enter__()
+        gateways.append(replace(town.gateway, client=other))
+    batches = [town.gateway.batch(("bin-1", town.bin.deposit())) for _ in range(8)]
+    start = Barrier(len(batches))
+
+    def relay(number: int) -> tuple[str, str]:
+        start.wait()
+        answer = gateways[number % len(gateways)].post(batches[number])
+        assert answer.status_code == 200, answer.text
+        result = answer.json()["results"][0]
+        return result["outcome"], result["reason"]
+
+    try:
+        with ThreadPoolExecutor(len(batches)) as threads:
+            got = sorted(threads.map(relay, range(len(batches))))
+    finally:
+        if other is not None:
+            other.__exit__(None, None, None)
+
+    assert got == [GOOD] * 2 + [OVER] * 6
+    assert town.balance(town.amal) == 100
+
+
+def test_room_that_was_taken_before_a_kill_is_found_again(
+    small_town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cap(small_town, 3_000)
+    first = small_town.bin.deposit()
+    batch = small_town.gateway.batch(("bin-1", first))
+    with monkeypatch.context() as patch:
+        patch.setattr(small_town.services.poster, "_submit", _killed)
+        with pytest.raises(ZeroDivisionError):
+            small_town.gateway.post(batch)
+
+    assert small_town.outcome(first) == GOOD
+    assert brings(small_town, 2_000) == [OVER]
+
+
+def _killed(*_: object, **__: object) -> None:
+    raise ZeroDivisionError
 
 
 def test_each_holder_has_a_cap_and_so_has_each_unknown_card(town: Town) -> None:

@@ -9,7 +9,9 @@ from sqlalchemy import func, select, text
 from backend import tables as t
 from backend.errors import BadList
 from backend.people import consents, enrolling, lists
+from backend.people import service as people
 from backend.people.enrolling import Enrolled, Slip
+from backend.privacy import restores
 from tests.backend.people.test_lists import HEAD
 from tests.backend.village import AMAL, PIN, STRANGER, Town
 
@@ -50,6 +52,35 @@ def test_the_same_list_enrols_nobody_twice_and_a_longer_one_the_rest(
     assert count(town, "person") == 2 + 6
     assert count(town, "consent") == 6
     assert len({slip.pin for slip in slips}) > 1
+
+
+def test_a_list_does_not_bring_back_who_was_erased_until_they_agree_anew(town: Town) -> None:
+    enrol(town, rows(0, 2))
+    with town.services.read() as conn:
+        people_now = {each.name: each.id for each in people.find(conn, 1, "Person")}
+    for person_id in people_now.values():
+        restores.erase(town.services, person_id, reason="asked", decided_by="staff:5")
+
+    old, slips = enrol(town, rows(0, 3))
+    again = [line.replace("2026-09-01", "2026-09-22") for line in rows(0, 1, uid="04CC{:04X}")]
+    town.clock.now_s += 86_400
+    new, one = enrol(town, again)
+    twice, none = enrol(town, again)
+
+    assert (old.people, old.known, old.erased, len(slips)) == (1, 0, 2, 1)
+    assert (new.people, new.erased, len(one)) == (1, 0, 1)
+    assert (twice.people, twice.known, twice.erased, none) == (0, 1, 0, [])
+    assert one[0].person_id not in people_now.values()
+
+
+def test_who_was_enrolled_at_the_counter_and_erased_is_not_brought_by_a_list(
+    small_town: Town,
+) -> None:
+    with small_town.services.begin() as conn:
+        made = people.enrol(conn, 1, "Person 0", household="House 0", now_s=1)
+    restores.erase(small_town.services, made.id, reason="asked", decided_by="staff:5")
+
+    assert enrol(small_town, rows(0, 1))[0].erased == 1
 
 
 def test_a_slip_opens_its_persons_page(small_town: Town) -> None:

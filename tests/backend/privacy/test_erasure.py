@@ -202,6 +202,7 @@ def test_what_staff_read_of_an_erased_person_is_no_fault(small_town: Town) -> No
 def test_every_place_that_names_a_person_is_in_the_table(tmp_path: Path) -> None:
     """A new table with a person in it must say what export and erasure do with it."""
     telling = {"person_id", "holder_id", "delegate_id", "account_id", "household", "uid_hash"}
+    telling |= {"card_id", "old_card_id", "new_card_id"}
     named = {
         table.name
         for table in metadata.sorted_tables

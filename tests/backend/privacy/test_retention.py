@@ -6,9 +6,12 @@ import pytest
 from sqlalchemy import func, select
 
 from backend import tables as t
+from backend.errors import NotErasable
 from backend.housekeeping import CHORES
 from backend.ledger import erasure, repeats
 from backend.ledger import tables as ledger
+from backend.ledger.resolve import Amend
+from backend.ledger.transfers import Code, Group, Leg
 from backend.ledger.verify import verify
 from backend.privacy import restores, retention, service
 from backend.privacy.parts import NOBODY
@@ -16,7 +19,7 @@ from backend.privacy.retention import DAY_S, RETENTION
 from backend.telemetry import FIELDS, Sample
 from farz.processes import ROOT
 from tests.backend.privacy.test_erasure import spend
-from tests.backend.village import AMAL, BASSAM, START_S, STRANGER, Town
+from tests.backend.village import AMAL, BASSAM, PIN, START_S, STRANGER, Town
 
 DAYS = {kept.purpose: kept.days for kept in RETENTION}
 
@@ -164,6 +167,51 @@ def test_an_erasure_outlives_a_restore(small_town: Town, tmp_path: Path) -> None
 
     with services.read() as conn:
         assert conn.scalar(select(t.person.c.name).where(t.person.c.id == bassam)) == NOBODY
+
+
+def test_who_comes_back_with_a_restore_is_shut_until_the_town_settles(
+    town: Town, tmp_path: Path
+) -> None:
+    services, bassam, number = town.services, town.bassam.id, town.numbers["bassam"]
+    browser = town.browser("bassam")
+    town.outcome(town.bin.deposit(uid=BASSAM))
+    (tmp_path / restores.FILE).write_text(f"1 {bassam}\n1 77\n")  # 77 enrolled after the backup
+
+    words = restores.keep_up(services)
+
+    assert [f"farz people erase {bassam} --settle" in each for each in words] == [True]
+    assert browser.get("/v1/sessions/mine").status_code == 401
+    refused = town.client.post("/v1/sessions/resident", json={"number": number, "pin": PIN})
+    assert refused.status_code == 401
+    body = {"reason": "came back with a restore", "settle": True}
+    admin = town.browser("administrator")
+    stranger = admin.post(f"/v1/people/{town.amal.id}/erasure", json=body)
+    done = admin.post(f"/v1/people/{bassam}/erasure", json=body)
+
+    assert (stranger.status_code, stranger.json()["code"]) == (422, "bad_input")
+    assert (done.status_code, town.balance(town.bassam)) == (200, 0)
+    assert restores.keep_up(services) == []
+    with services.read() as conn:
+        assert verify(conn, 1).problems == []
+
+
+def test_a_debt_that_comes_back_is_nobodys_to_wipe_out(small_town: Town, tmp_path: Path) -> None:
+    services, account_id = small_town.services, small_town.bassam.account_id
+    services.poster.submit(Amend(account_id, -100, None)).result()
+    spend(small_town, account_id, 7)
+    (tmp_path / restores.FILE).write_text(f"1 {small_town.bassam.id}\n")
+
+    with pytest.raises(NotErasable, match=r"They owe 0\.07"):
+        restores.erase(
+            services, small_town.bassam.id, reason="r", decided_by="staff:5", settle=True
+        )
+
+    assert small_town.balance(small_town.bassam) == -7
+    assert "They owe 0.07" in restores.keep_up(services)[0]
+    small_town.outcome(small_town.bin.deposit())
+    pays = Leg(small_town.amal.account_id, account_id, 7, Code.PAY)
+    services.poster.submit(Group((pays,), small_town.clock.now_s)).result()
+    assert restores.keep_up(services) == []
 
 
 def test_a_page_of_old_deposits_is_not_the_end(
