@@ -24,6 +24,7 @@ from backend.people import service as people
 from backend.services import Services
 from backend.settings import Settings
 from backend.towns import service as towns
+from farz.founding import ripe_compost
 from farz.serving import serve
 from farz.town import open_town
 
@@ -77,7 +78,7 @@ def found(services: Services) -> dict[str, Any]:
     funds = [_funding(number, each.account_id) for number, each in enumerate(members)]
     assert {answer.outcome for answer in services.poster.submit_all(funds).result()} == {"credited"}
     for number in range(BATCHES_OF_STOCK):
-        compost.receive(services, product.id, STOCK_G, received_by="clerk", key=f"stock-{number}")
+        ripe_compost(services, product.id, STOCK_G, by="clerk", key=f"stock-{number}")
     token = services.sessions.open(1, "staff", clerk.id, now_s, hours=12)
     return {
         "cookie": f"{COOKIE}={token}",

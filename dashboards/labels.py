@@ -62,6 +62,7 @@ MOVEMENTS = {
     "correct": N_("Correction"),
     "redeem": N_("Redeemed"),
     "pay": N_("Payment"),
+    "sale": N_("Redeemed on paper"),
     "issue": N_("Issued"),
     "retire": N_("Given back"),
 }

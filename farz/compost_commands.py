@@ -68,7 +68,7 @@ def heaps(as_json: Json = False) -> None:
         share = "" if each.yield_permille is None else f"  ({each.yield_permille / 10:.1f} %)"
         typer.echo(
             f"{each.id:>3}  {each.input_g:>10} g in  ripe {ripe}  {each.out_g:>10} g out{share}"
-            f"  {each.note}"
+            f"  {each.note}{'' if each.discarded_g is None else f'  discarded: {each.reason}'}"
         )
 
 
@@ -146,6 +146,33 @@ def yield_(heap_id: HeapNo, grams: Grams, by: By, as_json: Json = False) -> None
         made = service.weigh_out(services, heap_id, grams, by=who, key=uuid.uuid4().hex)
         orders.allot(services, made.product_id)
     _print(made, as_json, f"{made.grams} g of heap {heap_id} are in stock")
+
+
+@app.command()
+def discard(
+    heap_id: HeapNo,
+    grams: Annotated[int, typer.Argument(min=0, help="What was weighed as it was taken away.")],
+    reason: Annotated[str, typer.Option(help="What was wrong with it.")],
+    by: By,
+    as_json: Json = False,
+) -> None:
+    """Take a heap that failed away; nothing comes out of it any more.
+
+    Example:  farz compost discard 3 140000 --reason "glass in it" --by khalil
+    """
+    from backend.compost import heaps as service
+
+    with open_town() as services, services.begin() as conn:
+        made = service.discard(
+            conn,
+            services.ledger_id,
+            heap_id,
+            grams=grams,
+            reason=reason,
+            discarded_by=by_whom(conn, services.ledger_id, by),
+            now_s=services.now_s(),
+        )
+    _print(made, as_json, f"heap {made.id} is discarded: {made.discarded_g} g, {made.reason}")
 
 
 @app.command(name="orders")
@@ -285,7 +312,7 @@ def close(by: By, counter: Counter = 0, as_json: Json = False) -> None:
 
 
 @app.command()
-def price(product_id: Product, amount_per_kg: int, by: By) -> None:
+def price(product_id: Product, amount_per_kg: int, by: By, as_json: Json = False) -> None:
     """Price a product from now on; earlier receipts keep theirs.
 
     Example:  farz compost price 1 30 --by salma
@@ -307,43 +334,25 @@ def price(product_id: Product, amount_per_kg: int, by: By) -> None:
 
 
 @app.command()
-def receive(product_id: Product, grams: Grams, by: By, note: str = "") -> None:
-    """Bring in what was bought or given; one's own compost comes by: farz compost yield
-
-    Example:  farz compost receive 1 250000 --by khalil --note "heap 3"
-    """
-    from backend.access import service as access
-    from backend.compost import service as compost
-
-    with open_town() as services:
-        with services.read() as conn:
-            received_by = access.by_login(conn, services.ledger_id, by).signature
-        made = compost.receive(
-            services, product_id, grams, received_by=received_by, note=note, key=uuid.uuid4().hex
-        )
-    typer.echo(f"batch {made.id}: {made.grams} g")
-
-
-@app.command()
 def redeem(
     product_id: Product,
     grams: Grams,
     card: Annotated[str, typer.Option(help="The number printed on the holder's card.")],
     by: By,
+    as_json: Json = False,
 ) -> None:
     """Take credit and hand out compost, both or neither; prints the receipt.
 
     Example:  farz compost redeem 1 5000 --card 12345674 --by khalil
     """
-    from backend.access import service as access
     from backend.cards import service as cards
-    from backend.compost import service as compost
+    from backend.compost import redeeming
 
     with open_town() as services:
         with services.read() as conn:
-            served_by = access.by_login(conn, services.ledger_id, by).signature
+            served_by = by_whom(conn, services.ledger_id, by)
             person_id = cards.by_number(conn, services.ledger_id, card).person_id
-        made = compost.redeem(
+        made = redeeming.redeem(
             services,
             product_id=product_id,
             person_id=person_id,
@@ -351,4 +360,4 @@ def redeem(
             served_by=served_by,
             key=uuid.uuid4().hex,
         )
-    typer.echo(f"{made.receipt}  {made.grams} g of {made.product} for {made.amount}")
+    _print(made, as_json, f"{made.receipt}  {made.grams} g of {made.product} for {made.amount}")

@@ -79,6 +79,7 @@ def supply(as_json: Json = False) -> None:
     """
     from backend import db
     from backend.accounts import service as accounts
+    from backend.budgets import coverage
     from backend.ledger import totals
     from backend.ledger.accounts import CREDIT
 
@@ -86,7 +87,8 @@ def supply(as_json: Json = False) -> None:
     today = now_s // 86_400
     with open_books() as (engine, ledger_id), db.read(engine) as conn:
         money = totals.supply(conn, ledger_id)
-        cover = accounts.coverage(conn, ledger_id, now_s=now_s)
+        cover = coverage.coverage(conn, ledger_id, now_s=now_s)
+        shortfall = accounts.shortfall(conn, ledger_id)
         month = totals.turnover(conn, ledger_id, CREDIT, today - 29, today + 1)
     if as_json:
         rows = [{**asdict(each), "outstanding": each.outstanding} for each in money]
@@ -95,6 +97,7 @@ def supply(as_json: Json = False) -> None:
                 {
                     "supply": rows,
                     "coverage": asdict(cover),
+                    "shortfall": shortfall,
                     "turnover_30_days": {**asdict(month), "velocity": month.velocity},
                 }
             )
@@ -106,7 +109,10 @@ def supply(as_json: Json = False) -> None:
             f"outstanding {each.outstanding:>12}"
         )
     share = "-" if cover.permille is None else f"{cover.permille / 10:.1f} %"
-    typer.echo(f"compost in stock covers {share}; not counted: {', '.join(cover.missing)}")
+    left_out = f"; not counted: {', '.join(cover.missing)}" if cover.missing else ""
+    typer.echo(f"compost, merchants' promises and avoided disposal cost cover {share}{left_out}")
+    if shortfall:
+        typer.echo(f"the town bears {shortfall} of what was handed out beyond balances")
     pace = "-" if month.velocity is None else f"{month.velocity:.2f}"
     typer.echo(f"in 30 days it changed hands {pace} times ({month.volume} in all)")
 

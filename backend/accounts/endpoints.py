@@ -19,6 +19,7 @@ from backend.accounts.schemas import (
     VelocityOut,
 )
 from backend.accounts.service import Moment
+from backend.budgets import coverage
 from backend.errors import BadInput, NotFound
 from backend.ledger import history, totals
 from backend.ledger.accounts import CREDIT
@@ -121,7 +122,8 @@ def read_money(who: Reader, services: WithServices, at_recorded_s: Moments = Non
         if at_recorded_s is not None:
             upto_id = history.id_at(conn, who.ledger_id, at_recorded_s * 1_000_000 + 999_999)
         supply = totals.supply(conn, who.ledger_id, upto_id)
-        coverage = service.coverage(conn, who.ledger_id, now_s=services.now_s())
+        covered = coverage.coverage(conn, who.ledger_id, now_s=services.now_s())
+        shortfall = service.shortfall(conn, who.ledger_id)
     return MoneyOut(
         upto_id=upto_id,
         supply=[
@@ -134,7 +136,8 @@ def read_money(who: Reader, services: WithServices, at_recorded_s: Moments = Non
             )
             for each in supply
         ],
-        coverage=coverage,
+        coverage=covered,
+        shortfall=shortfall,
     )
 
 

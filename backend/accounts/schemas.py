@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel
 
-from backend.accounts.service import Coverage
+from backend.budgets.coverage import Coverage
 
 
 class AccountOut(BaseModel):
@@ -45,11 +45,16 @@ class SupplyOut(BaseModel):
 
 
 class MoneyOut(BaseModel):
-    """`upto_id` is the last transfer that is counted; `coverage` is always of this moment."""
+    """`upto_id` is the last transfer that is counted; the rest is of this moment.
+
+    `shortfall` is what the town bears of compost that was handed out beyond a balance, on paper or
+    offline, until it pays it in.
+    """
 
     upto_id: int
     supply: list[SupplyOut]
     coverage: Coverage
+    shortfall: int
 
 
 class VelocityOut(BaseModel):

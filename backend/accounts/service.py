@@ -9,17 +9,15 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
-from backend.compost import service as compost
 from backend.errors import BadInput
-from backend.ledger import balances, history, totals
+from backend.ledger import balances, history
 from backend.ledger import tables as ledger
-from backend.ledger.accounts import CREDIT
+from backend.ledger.accounts import SHORTFALL
 from backend.ledger.balances import Balance, Line
 from backend.ledger.errors import UnknownAccount
 from backend.ledger.loading import terms
 from backend.ledger.transfers import Code
 
-GRAMS_PER_KG = 1_000
 # What the books note as the owner of a person's account, before the person's number.
 PERSON = "person:"
 
@@ -46,20 +44,6 @@ class Moment:
     account_id: int
     upto_id: int
     balance: int
-
-
-@dataclass(frozen=True, slots=True)
-class Coverage:
-    """What the credits outstanding could be redeemed for now, and what is left out of it.
-
-    `stock_amount` is the compost in stock at its prices; `permille` is it per 1,000 outstanding.
-    """
-
-    outstanding: int
-    stock_amount: int
-    permille: int | None
-    unpriced: tuple[str, ...]
-    missing: tuple[str, ...]
 
 
 def account(conn: Connection, ledger_id: int, account_id: int) -> Account:
@@ -155,21 +139,13 @@ def word(code: int) -> str:
     return Code(code).name.lower()
 
 
-def coverage(conn: Connection, ledger_id: int, *, now_s: int) -> Coverage:
-    """What backs the credits outstanding, as far as this program knows of it."""
-    outstanding = next(
-        s.outstanding for s in totals.supply(conn, ledger_id) if s.currency_id == CREDIT
-    )
-    stock_amount, unpriced = 0, []
-    for product in compost.products(conn, ledger_id, at_s=now_s):
-        if product.amount_per_kg is None:
-            unpriced.append(product.name)
-        else:
-            stock_amount += product.stock_g * product.amount_per_kg // GRAMS_PER_KG
-    return Coverage(
-        outstanding,
-        stock_amount,
-        stock_amount * 1000 // outstanding if outstanding > 0 else None,
-        tuple(unpriced),
-        ("what merchants promise to accept", "money set aside by the municipality"),
-    )
+def of_owner(conn: Connection, ledger_id: int, ref: str) -> int | None:
+    """One of the town's own accounts, by what it is for; None before it was opened."""
+    row = ledger.account.c
+    mine = select(row.id).where(row.ledger_id == ledger_id, row.owner_ref == ref)
+    return conn.scalar(mine.order_by(row.id).limit(1))
+
+
+def shortfall(conn: Connection, ledger_id: int) -> int:
+    """What the town has borne of sales on paper and offline, and has not made good yet."""
+    return -balances.balance(conn, ledger_id, SHORTFALL).posted

@@ -16,9 +16,9 @@ from backend.compost import service as compost
 from backend.errors import BadInput, UnknownFraction
 from backend.ledger import totals
 from backend.ledger.accounts import CREDIT
-from backend.ledger.tables import record
+from backend.ledger.tables import record, resolution
 from backend.merchants import service as merchants
-from backend.reports.service import PAID
+from backend.reports.service import PAID, decided_late
 from backend.services import Services
 from firmware import contract
 
@@ -147,15 +147,16 @@ def _avoided(conn: Connection, ledger_id: int, costs: list[DisposalCost]) -> int
         same = later is not None and later.fraction == this.fraction
         until_s = later.from_s if later is not None and same else EVER_S
         row = record.c
-        net_g = conn.scalar(
-            select(func.coalesce(func.sum(row.net_g), 0)).where(
-                row.ledger_id == ledger_id,
-                row.kind == "deposit",
-                row.outcome.in_(PAID),
-                row.fraction == this.fraction,
-                row.effective_s >= this.from_s,
-                row.effective_s < until_s,
-            )
+        net_g = func.coalesce(func.sum(row.net_g), 0)
+        mine = (
+            row.fraction == this.fraction,
+            row.effective_s >= this.from_s,
+            row.effective_s < until_s,
         )
-        saved += int(net_g or 0) * this.amount_per_tonne // GRAMS_PER_TONNE
+        first = select(net_g).where(
+            row.ledger_id == ledger_id, row.kind == "deposit", row.outcome.in_(PAID), *mine
+        )
+        late = decided_late(ledger_id, net_g).where(resolution.c.outcome.in_(PAID), *mine)
+        grams = sum(int(conn.scalar(query) or 0) for query in (first, late))
+        saved += grams * this.amount_per_tonne // GRAMS_PER_TONNE
     return saved

@@ -15,11 +15,11 @@ from sqlalchemy import Connection, func, insert, select
 from backend import rows
 from backend import tables as programme
 from backend.collecting.tables import load_ticket
-from backend.compost.tables import compost_input, compost_yield
+from backend.compost.tables import compost_discard, compost_input, compost_yield
 from backend.devices import service as devices
 from backend.errors import BadInput, Taken, UnknownFraction
-from backend.ledger.tables import record
-from backend.reports.service import PAID
+from backend.ledger.tables import record, resolution
+from backend.reports.service import PAID, decided_late
 from backend.towns import service as towns
 from firmware import contract
 
@@ -74,7 +74,8 @@ class Row:
 class Balance:
     """A period's masses, the town's fractions first; `unplaced` tickets name no point.
 
-    `composted_g` went into heaps and `yielded_g` came out of them in the same period.
+    In the same period `composted_g` went into heaps, `yielded_g` came out of them ripe, and
+    `discarded_g` was taken away of heaps that failed.
     """
 
     since_s: int
@@ -85,6 +86,7 @@ class Balance:
     unplaced: int
     composted_g: int
     yielded_g: int
+    discarded_g: int
 
 
 def add(
@@ -161,6 +163,10 @@ def balance(
         )
         .where(out.ledger_id == ledger_id, batch.received_s >= since_s, batch.received_s < until_s)
     )
+    gone = compost_discard.c
+    discarded = select(func.coalesce(func.sum(gone.grams), 0)).where(
+        gone.ledger_id == ledger_id, gone.discarded_s >= since_s, gone.discarded_s < until_s
+    )
     return Balance(
         since_s,
         until_s,
@@ -170,6 +176,7 @@ def balance(
         unplaced,
         int(conn.scalar(composted) or 0),
         int(conn.scalar(yielded) or 0),
+        int(conn.scalar(discarded) or 0),
     )
 
 
@@ -204,8 +211,14 @@ def _weighed(
         .where(*period, row.kind == "deposit", row.outcome.in_(PAID))
         .group_by(row.fraction, row.point_id)
     )
-    for fraction, point_id, net_g in conn.execute(deposits):
-        yield "deposited", fraction, point_id, int(net_g)
+    late = (
+        decided_late(ledger_id, row.fraction, row.point_id, func.sum(row.net_g))
+        .where(*period, resolution.c.outcome.in_(PAID))
+        .group_by(row.fraction, row.point_id)
+    )
+    for query in (deposits, late):
+        for fraction, point_id, net_g in conn.execute(query):
+            yield "deposited", fraction, point_id, int(net_g)
     fractions = _single_fractions(conn, ledger_id)
     emptied = select(row.source_id, row.point_id, row.jws).where(
         *period, row.kind == "emptied", row.sealed_for.is_(None)

@@ -6,12 +6,13 @@ from fastapi import APIRouter, Depends, Path, status
 
 from backend.access.dependencies import SignedIn, WithServices, staff_with
 from backend.access.service import Who
-from backend.compost import heaps, orders, rules, service, voiding
+from backend.compost import heaps, orders, redeeming, rules, service, voiding
 from backend.compost.heaps import Heap
 from backend.compost.orders import Order
 from backend.compost.rules import Rule
 from backend.compost.schemas import (
     AtCounterIn,
+    DiscardIn,
     HeapIn,
     HeapOut,
     InputIn,
@@ -22,7 +23,6 @@ from backend.compost.schemas import (
     RedemptionIn,
     RedemptionOut,
     RuleIn,
-    StockIn,
     VoidIn,
     YieldIn,
 )
@@ -79,27 +79,6 @@ def set_price(product_id: RowId, body: PriceIn, who: Writer, services: WithServi
 
 
 @router.post(
-    "/compost/{product_id}/stock",
-    status_code=status.HTTP_201_CREATED,
-    responses=problems(400, 401, 403, 404, 409, 422, 503),
-)
-def receive(
-    product_id: RowId, body: StockIn, who: Receiver, services: WithServices, key: Key
-) -> Batch:
-    """Bring in what was bought or given ready for use. One's own compost comes from its heap."""
-    made = service.receive(
-        services,
-        product_id,
-        body.grams,
-        received_by=who.signature,
-        note=body.note,
-        key=key,
-    )
-    orders.allot(services, product_id)
-    return made
-
-
-@router.post(
     "/redemptions",
     status_code=status.HTTP_201_CREATED,
     responses=problems(400, 401, 403, 404, 409, 422, 503),
@@ -107,7 +86,7 @@ def receive(
 def redeem(body: RedemptionIn, who: Clerk, services: WithServices, key: Key) -> RedemptionOut:
     """Take credit and hand out compost, both or neither; answers the receipt."""
     who.saw("redemptions:make", body.person_id)
-    made = service.redeem(
+    made = redeeming.redeem(
         services,
         product_id=body.product_id,
         person_id=body.person_id,
@@ -309,6 +288,26 @@ def weigh_out(
     return made
 
 
+@router.post(
+    "/compost/heaps/{heap_id}/discard",
+    status_code=status.HTTP_201_CREATED,
+    responses=problems(401, 403, 404, 409, 422, 503),
+)
+def discard(heap_id: RowId, body: DiscardIn, who: Receiver, services: WithServices) -> HeapOut:
+    """Take a heap that failed away, as it was weighed then; nothing comes out of it any more."""
+    with services.begin() as conn:
+        made = heaps.discard(
+            conn,
+            who.ledger_id,
+            heap_id,
+            grams=body.grams,
+            reason=body.reason,
+            discarded_by=who.signature,
+            now_s=services.now_s(),
+        )
+    return _heap(made)
+
+
 def _heap(found: Heap) -> HeapOut:
     return HeapOut(
         id=found.id,
@@ -320,6 +319,9 @@ def _heap(found: Heap) -> HeapOut:
         input_g=found.input_g,
         out_g=found.out_g,
         yield_permille=found.yield_permille,
+        discarded_g=found.discarded_g,
+        discarded_s=found.discarded_s,
+        reason=found.reason,
     )
 
 

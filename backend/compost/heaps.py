@@ -1,10 +1,12 @@
 """Heaps: what went in, when it is ripe, and what was weighed out of it into stock.
 
-Nothing of a heap comes into stock, and so into anybody's hands, before it is ripe. The yield is
-what was measured, never a factor: no citable one exists for wet household waste.
+All compost in stock comes out of a heap. One that failed is discarded, with what it weighed and
+why. Nothing of a heap comes into stock, and so into anybody's hands, before it is ripe. The yield
+is what was measured, never a factor: no citable one exists for wet household waste.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, func, insert, select
 
@@ -13,9 +15,10 @@ from backend import tables as programme
 from backend.compost import service
 from backend.compost import tables as t
 from backend.compost.service import Batch
-from backend.errors import BadInput, NotFound, NotRipe
+from backend.errors import AlreadyDecided, BadInput, NotFound, NotRipe
 from backend.idempotency import answered, named
 from backend.ledger import accounts
+from backend.ledger.tables import ledger_head
 from backend.ledger.transfers import Code, Group, Leg
 from backend.services import Services
 
@@ -35,7 +38,10 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Heap:
-    """A heap; `yield_permille` is what was weighed out per 1,000 g in, once there is any."""
+    """A heap; `yield_permille` is what was weighed out per 1,000 g in, once there is any.
+
+    `discarded_g` is what was weighed when a heap that failed was taken away; None for others.
+    """
 
     id: int
     product_id: int
@@ -45,6 +51,9 @@ class Heap:
     inputs: tuple[Input, ...]
     input_g: int
     out_g: int
+    discarded_g: int | None = None
+    discarded_s: int | None = None
+    reason: str = ""
 
     @property
     def yield_permille(self) -> int | None:
@@ -96,6 +105,7 @@ def add_input(
 ) -> Heap:
     """Note what goes into a heap. Raises NotFound, BadInput once compost was weighed out of it."""
     found = heap(conn, ledger_id, heap_id)
+    _check_there(found)
     if found.out_g:
         raise BadInput("Compost was weighed out of this heap; start another one.")
     conn.execute(
@@ -116,8 +126,8 @@ def add_input(
 def weigh_out(services: Services, heap_id: int, grams: int, *, by: str, key: str) -> Batch:
     """Bring ripe compost of a heap into stock.
 
-    Raises NotFound, NotRipe, BadInput for more than went in; RowRefused if somebody else did so
-    at the same moment; MissingKey, KeyReused, InProgress.
+    Raises NotFound, NotRipe, AlreadyDecided for a discarded one, BadInput for more than went in;
+    RowRefused if somebody else did so at the same moment; MissingKey, KeyReused, InProgress.
     """
     service.check_grams(grams)
     asked = {"heap_id": heap_id, "grams": grams}
@@ -149,6 +159,37 @@ def weigh_out(services: Services, heap_id: int, grams: int, *, by: str, key: str
     return Batch(posted.group_id, found.product_id, grams, received_s, posted.replayed)
 
 
+def discard(
+    conn: Connection,
+    ledger_id: int,
+    heap_id: int,
+    *,
+    grams: int,
+    reason: str,
+    discarded_by: str,
+    now_s: int,
+) -> Heap:
+    """Take a heap that failed away, with what it weighed then and why; no more comes out of it.
+
+    Raises NotFound, BadInput for more than is left of what went in, AlreadyDecided.
+    """
+    # The books' own lock: what is being weighed out of it is seen, or is refused.
+    head = ledger_head.c
+    conn.execute(select(head.next_id).where(head.ledger_id == ledger_id).with_for_update())
+    found = heap(conn, ledger_id, heap_id)
+    _check_there(found)
+    if not reason.strip():
+        raise BadInput("Say why: what was wrong with the heap.")
+    if not 0 <= grams <= found.input_g - found.out_g:
+        raise BadInput(
+            f"{found.input_g} g went into heap {heap_id} and {found.out_g} g came out; weigh what "
+            f"is discarded again: it is 0 to {found.input_g - found.out_g} g."
+        )
+    row = {"heap_id": heap_id, "grams": grams, "reason": reason, "discarded_by": discarded_by}
+    conn.execute(insert(t.compost_discard).values(ledger_id=ledger_id, discarded_s=now_s, **row))
+    return heap(conn, ledger_id, heap_id)
+
+
 def heap(conn: Connection, ledger_id: int, heap_id: int) -> Heap:
     """Raises NotFound."""
     for found in heaps(conn, ledger_id, heap_id):
@@ -170,6 +211,12 @@ def heaps(conn: Connection, ledger_id: int, heap_id: int | None = None) -> list[
     for each in conn.execute(inputs):
         one = Input(each.material, each.grams, each.source, each.added_by, each.added_s)
         went_in.setdefault(each.heap_id, []).append(one)
+    gone = {
+        each.heap_id: each
+        for each in conn.execute(
+            select(t.compost_discard).where(t.compost_discard.c.ledger_id == ledger_id)
+        )
+    }
     came_out = {each[0]: int(each[1]) for each in conn.execute(weighed.group_by(out.heap_id))}
     return [
         Heap(
@@ -181,12 +228,23 @@ def heaps(conn: Connection, ledger_id: int, heap_id: int | None = None) -> list[
             tuple(went_in.get(each.id, ())),
             sum(one.grams for one in went_in.get(each.id, ())),
             came_out.get(each.id, 0),
+            *_gone(gone.get(each.id)),
         )
         for each in conn.execute(query)
     ]
 
 
+def _gone(row: Any) -> tuple[int | None, int | None, str]:
+    return (None, None, "") if row is None else (row.grams, row.discarded_s, row.reason)
+
+
+def _check_there(found: Heap) -> None:
+    if found.discarded_g is not None:
+        raise AlreadyDecided(f"Heap {found.id} was discarded: {found.reason}. Start another one.")
+
+
 def _check(found: Heap, grams: int, now_s: int) -> None:
+    _check_there(found)
     if now_s < found.ripe_s:
         days = -(-(found.ripe_s - now_s) // DAY_S)
         raise NotRipe(

@@ -35,11 +35,6 @@ class PriceIn(Strict):
     from_s: Seconds | None = None
 
 
-class StockIn(Strict):
-    grams: Grams
-    note: Words = ""
-
-
 class RedemptionIn(Strict):
     product_id: Annotated[int, Field(ge=1, le=LARGEST)]
     person_id: Annotated[int, Field(ge=1, le=LARGEST)]
@@ -104,8 +99,16 @@ class YieldIn(Strict):
     grams: Grams
 
 
+class DiscardIn(Strict):
+    """`grams` is what was weighed as it was taken away, 0 if nothing was left."""
+
+    grams: Annotated[int, Field(ge=0, le=LARGEST)]
+    reason: Annotated[Words, Field(min_length=1)]
+
+
 class HeapOut(BaseModel):
-    """`yield_permille` is what was weighed out per 1,000 g that went in."""
+    """`yield_permille` is what was weighed out per 1,000 g that went in; `discarded_g` is of a heap
+    that failed, with its reason."""
 
     id: int
     product_id: int
@@ -116,3 +119,6 @@ class HeapOut(BaseModel):
     input_g: int
     out_g: int
     yield_permille: int | None
+    discarded_g: int | None
+    discarded_s: int | None
+    reason: str

@@ -13,14 +13,9 @@ from sqlalchemy import Connection, bindparam, func, insert, select
 from backend import rows
 from backend import tables as t
 from backend.compost import tables as of
-from backend.counters import service as counters
-from backend.errors import BadInput, NotFound, NotReserved
-from backend.idempotency import answered, named
+from backend.errors import BadInput, NotFound
 from backend.ledger import accounts, balances
 from backend.ledger.errors import InsufficientFunds
-from backend.ledger.transfers import Code, Group, Leg
-from backend.people import service as people
-from backend.services import Services
 
 GRAMS_MOST = 10_000_000
 
@@ -58,7 +53,7 @@ class Product:
     @property
     def free_g(self) -> int:
         """What somebody who walks in may have: those who ordered and wait come first."""
-        return max(0, self.stock_g - self.waiting_g)
+        return 0 if self.waiting_g else self.stock_g
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,101 +158,6 @@ def products(conn: Connection, ledger_id: int, *, at_s: int) -> list[Product]:
     ]
 
 
-def receive(
-    services: Services,
-    product_id: int,
-    grams: int,
-    *,
-    received_by: str,
-    note: str = "",
-    key: str,
-) -> Batch:
-    """Bring a batch into stock. Raises MissingKey, BadInput, NotFound, KeyReused, InProgress."""
-    check_grams(grams)
-    now_s = services.now_s()
-    with services.read() as conn:
-        account_id = product(conn, services.ledger_id, product_id, at_s=now_s).stock_account_id
-    asked = {"product_id": product_id, "grams": grams, "note": note}
-    batch = {**asked, "received_by": received_by, "received_s": now_s}
-    group = Group(
-        (Leg(accounts.STOCK_SOURCE, account_id, grams, Code.RECEIVE_STOCK),),
-        now_s,
-        named("receive", received_by, key, asked),
-        ((t.batch, batch),),
-    )
-    posted = services.poster.submit(group).result()
-    received_s = posted.rows[0]["received_s"]
-    return Batch(posted.group_id, product_id, grams, received_s, posted.replayed)
-
-
-def redeem(
-    services: Services,
-    *,
-    product_id: int,
-    person_id: int,
-    grams: int,
-    served_by: str,
-    key: str | None,
-    counter_id: int = counters.EVERYWHERE,
-    after_close: bool = False,
-    happened_s: int | None = None,
-    rows: tuple[tuple[Any, Mapping[str, Any]], ...] = (),
-) -> Redemption:
-    """Take credit for grams of a product, and hand them out: all of it or nothing.
-
-    A repeat with the same key answers the same receipt. Raises MissingKey, BadInput, NotFound,
-    DayClosed, NotReserved for what others wait for, InsufficientFunds (in words that say which
-    of the two is short), KeyReused, InProgress. What happened on paper at `happened_s` has that
-    moment's price and no queue before it; `rows` of the caller's make it unique without a key.
-    """
-    check_grams(grams)
-    asked = {"product_id": product_id, "person_id": person_id, "grams": grams}
-    idempotency = None if key is None else named("redeem", served_by, key, asked)
-    now_s, ledger_id = happened_s or services.now_s(), services.ledger_id
-    with services.read() as conn:
-        bought = for_sale(conn, ledger_id, product_id, now_s)
-        account_id = people.person(conn, ledger_id, person_id).account_id
-        at = counters.entry(conn, ledger_id, counter_id, now_s=now_s, after_close=after_close)
-        if idempotency is not None and not answered(conn, ledger_id, idempotency):
-            _check_queue(conn, ledger_id, bought, product_id, grams, now_s)
-    amount = cost(grams, bought.amount_per_kg)
-    row = {
-        "product_id": product_id,
-        "person_id": person_id,
-        "grams": grams,
-        "amount": amount,
-        "amount_per_kg": bought.amount_per_kg,
-        "served_by": served_by,
-        "redeemed_s": now_s,
-    }
-    legs = (
-        Leg(account_id, accounts.REDEEMED, amount, Code.REDEEM),
-        Leg(bought.stock_account_id, accounts.HANDED_OUT, grams, Code.HAND_OVER),
-    )
-    group = Group(legs, now_s, idempotency, ((t.redemption, row), at, *rows))
-    try:
-        posted = services.poster.submit(group).result()
-    except InsufficientFunds as error:
-        raise _short(bought, error) from error
-    return receipt_of(posted.rows[0], bought.name, replayed=posted.replayed)
-
-
-def _check_queue(
-    conn: Connection, ledger_id: int, bought: Any, product_id: int, grams: int, now_s: int
-) -> None:
-    """Those who ordered and wait come before those who walk in. Raises NotReserved."""
-    waiting = waiting_g(conn, ledger_id, now_s).get(product_id, 0)
-    if not waiting:
-        return
-    account_id = bought.stock_account_id
-    free_g = balances.balance(conn, ledger_id, account_id).available - waiting
-    if grams > free_g:
-        raise NotReserved(
-            f"{waiting} g of {bought.name} are ordered by people who wait; {max(0, free_g)} g "
-            "are free. Make an order to join the queue."
-        )
-
-
 def waiting_g(conn: Connection, ledger_id: int, now_s: int) -> dict[int, int]:
     """Return the grams of each product that were ordered and have no stock yet."""
     order, given, ended = of.compost_order.c, of.compost_allotment.c, of.compost_order_end.c
@@ -352,15 +252,6 @@ def group_of(receipt: str) -> int:
 def check_grams(grams: int) -> None:
     if not 0 < grams <= GRAMS_MOST:
         raise BadInput(f"A weight is 1 to {GRAMS_MOST} whole grams.")
-
-
-def _short(bought: Product, error: InsufficientFunds) -> InsufficientFunds:
-    """Say whether the credit or the compost did not suffice, as the books had it then."""
-    left, asked = error.facts["left"], error.facts["asked"]
-    if error.facts["account_id"] != bought.stock_account_id:
-        return too_dear(error)
-    words = f"There are {left} g of {bought.name} in stock, {asked} g were asked for."
-    return InsufficientFunds(words, **error.facts)
 
 
 def too_dear(error: InsufficientFunds) -> InsufficientFunds:

@@ -1,6 +1,6 @@
 """Heaps that ripen, orders that wait, and what was taken back: added to, never edited."""
 
-from sqlalchemy import CheckConstraint, PrimaryKeyConstraint, Table, UniqueConstraint
+from sqlalchemy import CheckConstraint, Index, PrimaryKeyConstraint, Table, UniqueConstraint
 
 from backend.columns import by, metadata, number, of, text, town_column
 
@@ -108,6 +108,34 @@ compost_order_end = Table(
     of("order_id", "compost_order", "group_id"),
 )
 
+# Who was served without an order; refused while somebody waits: see `compost.guards`.
+compost_walk_in = Table(
+    "compost_walk_in",
+    metadata,
+    town_column(),
+    number("group_id"),
+    number("product_id"),
+    number("at_s"),
+    PrimaryKeyConstraint("ledger_id", "group_id"),
+    Index(None, "ledger_id", "product_id", "group_id"),
+    of("product_id", "product"),
+)
+
+# A heap that failed, once: what was weighed as it was taken away, and why.
+compost_discard = Table(
+    "compost_discard",
+    metadata,
+    town_column(),
+    number("heap_id"),
+    number("grams"),
+    text("reason", 200),
+    by("discarded_by"),
+    number("discarded_s"),
+    PrimaryKeyConstraint("ledger_id", "heap_id"),
+    CheckConstraint("grams >= 0", name="grams"),
+    of("heap_id", "compost_heap"),
+)
+
 # A hand-over that was taken back within its window, once; the group corrects its transfers.
 redemption_void = Table(
     "redemption_void",
@@ -131,4 +159,6 @@ APPEND_ONLY = (
     "compost_allotment",
     "compost_order_end",
     "redemption_void",
+    "compost_walk_in",
+    "compost_discard",
 )

@@ -1,38 +1,30 @@
 """Slips from numbered books: one person enters, another confirms, then it is booked exactly once.
 
-A deposit becomes a record like any bin's, signed by the paper desk, a device of the backend's
-own: its journal is the book, its number the slip's, so the books take it once for ever. Its bytes
-carry both signatures. A redemption's slip has a key of its own in the transaction that books it.
+How a confirmed slip comes into the books is in `booking`.
 """
 
-import json
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, insert, select
+from sqlalchemy import ColumnElement, Connection, func, insert, select
 
 from backend import rows
 from backend.cards import service as cards
 from backend.compost import service as compost
-from backend.devices import service as devices
 from backend.errors import AlreadyDecided, BadInput, NotFound, SameApprover, Taken
-from backend.ledger.errors import RowRefused
-from backend.ledger.tables import record, resolution
-from backend.ledger.transfers import Credit, Entry, Hold, RecordKey, credit_for
+from backend.ledger.tables import record, resolution, transfer
+from backend.ledger.transfers import Code
+from backend.paper import booking
 from backend.paper import tables as t
-from backend.people import service as people
+from backend.paper.booking import DESK
 from backend.services import Services
 from backend.tables import device
-from backend.tariffs.service import GRADE, rate_at
 from backend.towns import service as towns
 from firmware import contract
 
-DESK = "paper-desk"
 DEPOSIT, REDEMPTION = "deposit", "redemption"
 WAITING, CONFIRMED, REJECTED = "waiting", "confirmed", "rejected"
 MOST_G = 2_000_000
-BASIS = "paper"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +49,8 @@ class Facts:
 class Slip:
     """A slip and how far it is: `outcome` is what the books said, None before they were asked.
 
-    `state` is waiting (for the second signature), confirmed or rejected.
+    `state` is waiting (for the second signature), confirmed or rejected. `short_amount` is what
+    the holder of a redemption lacked and the town bears.
     """
 
     id: int
@@ -72,6 +65,7 @@ class Slip:
     outcome: str | None
     amount: int | None
     receipt: str | None
+    short_amount: int = 0
 
 
 def enter(services: Services, facts: Facts, card: str, *, entered_by: str) -> Slip:
@@ -118,8 +112,9 @@ def reject(services: Services, slip_id: int, *, by: str, reason: str) -> Slip:
 def confirm(services: Services, slip_id: int, *, by: str) -> Slip:
     """Sign a slip as the second person, and book it; asked again it books nothing more.
 
-    Raises NotFound, SameApprover, AlreadyDecided, and for a redemption what the books refuse
-    (InsufficientFunds): the signature stays, and confirming again tries again.
+    What the holder lacks for a redemption is borne by the town (`booking`). Raises NotFound,
+    SameApprover, AlreadyDecided, and InsufficientFunds where the books have not so much compost:
+    the signature stays, and confirming again tries again.
     """
     with services.begin() as conn:
         found = slip(conn, services.ledger_id, slip_id)
@@ -128,10 +123,11 @@ def confirm(services: Services, slip_id: int, *, by: str) -> Slip:
         if found.state == WAITING:
             _sign(conn, services, found, CONFIRMED, by, "")
             found = slip(conn, services.ledger_id, slip_id)
-        if found.outcome is None and found.facts.kind == DEPOSIT:
-            _provision(services, conn, found.facts)
+        if found.outcome is None:
+            booking.provision(services, conn, found.facts.book)
     if found.outcome is None:
-        (_book_deposit if found.facts.kind == DEPOSIT else _book_redemption)(services, found)
+        book = booking.deposit if found.facts.kind == DEPOSIT else booking.redemption
+        book(services, found)
     with services.read() as conn:
         return slip(conn, services.ledger_id, slip_id)
 
@@ -180,6 +176,7 @@ def slips(
             sign.signed_s,
             sign.reason,
             made.group_id,
+            _short_amount(row, device.c).label("short_amount"),
             booked.outcome.label("first"),
             booked.amount.label("first_amount"),
             last.outcome.label("last"),
@@ -208,6 +205,23 @@ def _slip(row: Any) -> Slip:
         outcome,
         row.last_amount if row.last else row.first_amount,
         None if row.group_id is None else compost.receipt_number(row.group_id),
+        int(row.short_amount),
+    )
+
+
+def _short_amount(slip_: Any, desk: Any) -> Any:
+    part = transfer.c
+    return (
+        select(func.coalesce(func.sum(part.amount), 0))
+        .where(
+            part.ledger_id == slip_.ledger_id,
+            part.source_id == desk.source_id,
+            part.epoch == slip_.book,
+            part.seq == slip_.number,
+            part.code == int(Code.SHORTFALL),
+        )
+        .correlate(t.paper_slip, device)
+        .scalar_subquery()
     )
 
 
@@ -242,110 +256,3 @@ def _sign(
             signed_s=services.now_s(),
         )
     )
-
-
-def _provision(services: Services, conn: Connection, facts: Facts) -> None:
-    """The desk is made when it is first needed; its key never leaves the backend."""
-    ledger_id, now_s = services.ledger_id, services.now_s()
-    epoch = f"{facts.book:016x}"
-    if not rows.exists(conn, device, ledger_id=ledger_id, id=DESK):
-        devices.provision(conn, services.vault, ledger_id, DESK, epoch=epoch, from_s=now_s)
-
-
-def _book_deposit(services: Services, found: Slip) -> None:
-    """The same bytes each time that it is tried: only what was signed is in them."""
-    facts, ledger_id = found.facts, services.ledger_id
-    assert facts.fraction is not None
-    with services.read() as conn:
-        view = services.facts.view(conn)
-        desk = view.device(DESK)
-        account_id = people.person(conn, ledger_id, found.person_id).account_id
-        rate = rate_at(view.tariffs(), facts.fraction, facts.happened_s, point_id=facts.point_id)
-    assert desk is not None
-    key = desk.keys[min(desk.keys)]
-    jws = contract.sign(key.up, DESK, key.number, "record", _body(found))
-    net_g = facts.gross_g - facts.tare_g
-    amount = credit_for(net_g, rate.amount_per_kg) if rate else 0
-    entry = Entry(
-        key=RecordKey(desk.source_id, facts.book, facts.number, contract.split(jws, "record").hash),
-        kind="deposit",
-        jws=jws.encode(),
-        received_s=found.signed_s or services.now_s(),
-        effective_s=facts.happened_s,
-        wanted=Credit(account_id, amount) if rate else Hold("no_tariff", account_id=account_id),
-        basis=BASIS,
-        point_id=facts.point_id,
-        fraction=facts.fraction,
-        net_g=net_g,
-        grade=GRADE,
-        tariff_id=rate.tariff_id if rate else None,
-        amount_per_kg=rate.amount_per_kg if rate else None,
-    )
-    services.poster.submit(entry).result()
-
-
-def _body(found: Slip) -> dict[str, Any]:
-    """A slip as a record: what a bin would have measured, and who vouches that it was written.
-
-    `prev` is the hash of what the first person entered, so that the second signature, which the
-    record is made with, commits to it.
-    """
-    facts = found.facts
-    entered = {name: getattr(facts, name) for name in Facts.__slots__ if name != "note"}
-    entered |= {"entered_by": found.entered_by, "entered_s": found.entered_s}
-    digest = sha256(json.dumps(entered, sort_keys=True).encode()).digest()
-    return {
-        "v": contract.VERSION,
-        "kind": "deposit",
-        "epoch": f"{facts.book:016x}",
-        "seq": facts.number,
-        "boot": 0,
-        "prev": contract.hash8(digest),
-        "at_s": facts.happened_s,
-        "clock": "holdover",
-        "up_ms": 0,
-        "cal": 0,
-        "fw": "0" * 16,
-        "flags": ["paper"],
-        "card": "s.paper",
-        "fraction": facts.fraction,
-        "before_g": facts.tare_g,
-        "after_g": facts.gross_g,
-        "net_g": facts.gross_g - facts.tare_g,
-        "e_g": facts.e_g,
-        "p2p_g": 0,
-        "n": 0,
-        "temp_c10": None,
-        "entered_by": found.entered_by,
-        "confirmed_by": found.signed_by,
-    }
-
-
-def _book_redemption(services: Services, found: Slip) -> None:
-    facts = found.facts
-    assert facts.product_id is not None
-    booking = {"book": facts.book, "number": facts.number, "slip_id": found.id}
-    try:
-        compost.redeem(
-            services,
-            product_id=facts.product_id,
-            person_id=found.person_id,
-            grams=facts.gross_g - facts.tare_g,
-            served_by=found.entered_by,
-            key=None,
-            counter_id=facts.counter_id,
-            after_close=True,
-            happened_s=facts.happened_s,
-            rows=((t.paper_booking, booking),),
-        )
-    except RowRefused as error:
-        with services.read() as conn:
-            known = rows.exists(
-                conn,
-                t.paper_booking,
-                ledger_id=services.ledger_id,
-                book=facts.book,
-                number=facts.number,
-            )
-        if not known:
-            raise error from None

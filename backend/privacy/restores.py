@@ -112,7 +112,7 @@ def _settle(services: Services, person_id: int) -> None:
             continue
         is_credit = money[code].id == accounts.CREDIT
         end = accounts.REDEEMED if is_credit else money[code].issuer
-        leg = Leg(account_id, end, posted, Code.REDEEM if is_credit else Code.RETIRE)
+        leg = Leg(account_id, end, posted, Code.RETIRE)
         services.poster.submit(Group((leg,), services.now_s())).result()
 
 

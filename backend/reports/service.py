@@ -1,8 +1,10 @@
 """Kilograms per fraction and point, and what the backend has answered: figures, no people."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, Table, case, func, select
+from sqlalchemy import Connection, Select, Table, and_, case, func, select
 
 from backend import tables as t
 from backend.ledger import tables as ledger
@@ -10,6 +12,7 @@ from backend.services import Services
 from firmware import contract
 
 PAID = ("credited", "queued", "suspended")  # weighed well, whatever became of the money
+HELD = "held"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,17 @@ def change(conn: Connection, ledger_id: int) -> int:
     return conn.scalars(query).one_or_none() or 0
 
 
+def decided_late(ledger_id: int, *columns: Any) -> Select[Any]:
+    """Select of deposits that were held at first and have had their last word, by index."""
+    row, last = ledger.record.c, ledger.resolution.c
+    same = [row[name] == last[name] for name in ledger.KEY]
+    return (
+        select(*columns)
+        .select_from(ledger.resolution.join(ledger.record, and_(*same)))
+        .where(last.ledger_id == ledger_id, row.kind == "deposit", row.outcome == HELD)
+    )
+
+
 def streams(
     conn: Connection, ledger_id: int, since_s: int = 0, until_s: int | None = None
 ) -> Streams:
@@ -81,8 +95,11 @@ def streams(
         .group_by(row.fraction, row.point_id)
         .order_by(row.fraction, row.point_id)
     )
+    late = _late(ledger_id).where(row.effective_s >= since_s)
     if until_s is not None:
         query = query.where(row.effective_s < until_s)
+        late = late.where(row.effective_s < until_s)
+    more = {(each.fraction, each.point_id): each for each in conn.execute(late)}
     counter = change(conn, ledger_id)
     points = conn.execute(
         select(t.point.c.id, t.point.c.name).where(t.point.c.ledger_id == ledger_id)
@@ -91,18 +108,40 @@ def streams(
     return Streams(
         counter,
         tuple(
-            Stream(
-                found.fraction,
-                contract.FRACTIONS[found.fraction],
-                found.point_id,
-                names.get(found.point_id),
-                found.deposits,
-                int(found.net_g),
-                int(found.held_g),
-                int(found.amount),
-            )
+            _stream(found, more.get((found.fraction, found.point_id)), names)
             for found in conn.execute(query)
         ),
+    )
+
+
+def _late(ledger_id: int) -> Select[Any]:
+    row, last = ledger.record.c, ledger.resolution.c
+    paid = last.outcome.in_(PAID)
+    return decided_late(
+        ledger_id,
+        row.fraction,
+        row.point_id,
+        func.count(case((paid, 1))).label("deposits"),
+        func.coalesce(func.sum(case((paid, row.net_g))), 0).label("net_g"),
+        func.sum(row.net_g).label("decided_g"),
+        func.coalesce(func.sum(case((paid, last.amount))), 0).label("amount"),
+    ).group_by(row.fraction, row.point_id)
+
+
+def _stream(found: Any, more: Any, names: Mapping[int, str]) -> Stream:
+    """Sums of a fraction at a point, with those that were held at first."""
+    late = (0, 0, 0, 0)
+    if more is not None:
+        late = (more.deposits, int(more.net_g), int(more.decided_g), int(more.amount))
+    return Stream(
+        found.fraction,
+        contract.FRACTIONS[found.fraction],
+        found.point_id,
+        names.get(found.point_id),
+        found.deposits + late[0],
+        int(found.net_g) + late[1],
+        int(found.held_g) - late[2],
+        int(found.amount) + late[3],
     )
 
 

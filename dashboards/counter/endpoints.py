@@ -13,6 +13,7 @@ from fastapi import Depends, Form, Path, Query, Response
 
 from backend.cards import service as cards
 from backend.cards.service import Card
+from backend.compost import redeeming
 from backend.compost import service as compost
 from backend.compost.service import Product
 from backend.errors import BackendError, BadInput, BadNumber, NotFound
@@ -110,7 +111,7 @@ def redeem(
     """Book it, once for each key, and show the receipt."""
     clerk = page.who.signature if page.who else ""
     try:
-        made = compost.redeem(
+        made = redeeming.redeem(
             page.services,
             product_id=product,
             person_id=person_id,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
+from backend.accounts import service as accounts
 from backend.budgets import coverage
 from backend.budgets import service as budgets
 from backend.budgets.coverage import Coverage
@@ -56,6 +57,7 @@ class Overview:
     money: Money
     claims: Claims
     covered: tuple[Coverage, ...]
+    shortfall: int
     outcomes: dict[str, int]
     devices: tuple[Seen, ...]
     at_s: int
@@ -72,6 +74,7 @@ def overview(services: Services, period: str, timezone: str) -> Overview:
         money = totals.money(conn, ledger_id)
         claims = budgets.claims(conn, ledger_id)
         covered = coverage.days(conn, ledger_id, limit=COVERED_DAYS)
+        shortfall = accounts.shortfall(conn, ledger_id)
         outcomes = totals.outcomes(conn, ledger_id, since_s)
     return Overview(
         change=total.change,
@@ -81,6 +84,7 @@ def overview(services: Services, period: str, timezone: str) -> Overview:
         money=money,
         claims=claims,
         covered=tuple(covered),
+        shortfall=shortfall,
         outcomes=outcomes,
         devices=tuple(sorted(seen, key=lambda each: (each.state == "online", each.id))),
         at_s=now_s,

@@ -49,7 +49,7 @@ POSTS = (
     "/v1/transfers",
     "/v1/holds/{hold_id}/settlement",
     "/v1/redemptions",
-    "/v1/compost/{product_id}/stock",
+    "/v1/compost/heaps/{heap_id}/yield",
 )
 
 

@@ -6,11 +6,12 @@ import pytest
 from sqlalchemy import select
 
 from backend import db
-from backend.compost import service as compost
+from backend.compost import heaps
 from backend.errors import BadKey, MissingKey
 from backend.idempotency import LONGEST, parse
 from backend.ledger import repeats
 from backend.ledger import tables as ledger
+from farz.founding import ripe_compost
 from tests.backend.village import AMAL, Town
 
 
@@ -54,7 +55,7 @@ def redeem(town: Town, client: Any, grams: int, *keys: str) -> Any:
 
 def test_a_refusal_of_the_books_is_answered_again_when_funds_have_come(town: Town) -> None:
     clerk = town.browser("clerk")
-    compost.receive(town.services, town.product.id, 9_000, received_by="staff:1", key="batch")
+    ripe_compost(town.services, town.product.id, 9_000, by="staff:1", key="batch")
     first = redeem(town, clerk, 1_000, '"late"')
     assert town.outcome(town.bin.deposit(uid=AMAL))[0] == "credited"
 
@@ -69,7 +70,7 @@ def test_a_refusal_of_the_books_is_answered_again_when_funds_have_come(town: Tow
 def test_what_the_books_never_saw_leaves_the_key_unused(small_town: Town) -> None:
     clerk = small_town.browser("clerk")
     assert small_town.outcome(small_town.bin.deposit(uid=AMAL))[0] == "credited"
-    compost.receive(small_town.services, small_town.product.id, 9, received_by="s", key="batch")
+    ripe_compost(small_town.services, small_town.product.id, 9, by="s", key="batch")
 
     assert redeem(small_town, clerk, -1, "k").status_code == 422
     assert redeem(small_town, clerk, 1, "k").status_code == 201
@@ -78,7 +79,7 @@ def test_what_the_books_never_saw_leaves_the_key_unused(small_town: Town) -> Non
 def test_the_key_with_and_without_quotes_is_one_and_two_keys_are_none(small_town: Town) -> None:
     clerk = small_town.browser("clerk")
     assert small_town.outcome(small_town.bin.deposit(uid=AMAL))[0] == "credited"
-    compost.receive(small_town.services, small_town.product.id, 9, received_by="s", key="batch")
+    ripe_compost(small_town.services, small_town.product.id, 9, by="s", key="batch")
 
     bare, quoted = redeem(small_town, clerk, 1, "k"), redeem(small_town, clerk, 1, '"k"')
     two, torn = redeem(small_town, clerk, 1, "k", "k"), redeem(small_town, clerk, 1, '"k')
@@ -104,10 +105,12 @@ def test_the_document_asks_for_the_key_and_says_how_long_it_is_kept(small_town: 
 def test_a_key_is_forgotten_after_its_days_and_not_before(town: Town) -> None:
     services, product = town.services, town.product.id
     for number in range(5):
-        compost.receive(services, product, 10, received_by="s", key=f"old-{number}")
+        ripe_compost(services, product, 10, by="s", key=f"old-{number}")
     booked_s = town.clock.now_s
     town.clock.now_s += 86_400
-    compost.receive(services, product, 10, received_by="s", key="young")
+    ripe_compost(services, product, 10, by="s", key="young")
+    with services.read() as conn:
+        newest = heaps.heaps(conn, 1)[0].id
     expiry_us = booked_s * 1_000_000 + repeats.KEPT_US
 
     def sweep(now_us: int) -> int:
@@ -123,5 +126,5 @@ def test_a_key_is_forgotten_after_its_days_and_not_before(town: Town) -> None:
     assert sweep(expiry_us + 1_000) == 5
     with services.read() as conn:
         assert conn.scalars(select(ledger.idempotency.c.key)).all() == ["young"]
-    compost.receive(services, product, 10, received_by="s", key="young")
+    heaps.weigh_out(services, newest, 10, by="s", key="young")
     assert town.stock() == 60

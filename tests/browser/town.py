@@ -12,8 +12,8 @@ import uvicorn
 from fastapi import FastAPI
 
 import dashboards.app
-from backend.compost import service as compost
 from backend.towns import service as towns
+from farz.founding import ripe_compost
 from tests.backend import village
 from tests.backend.village import AMAL, BASSAM, START_S, STRANGER, Bin, Town
 
@@ -97,7 +97,7 @@ def _second_bin(town: Town) -> Bin:
 def _furnish(site: Site) -> None:
     """Three weeks in which every outcome happens, and stock for the counter."""
     town = site.town
-    compost.receive(town.services, town.product.id, STOCK_G, received_by="staff:2", key="first")
+    ripe_compost(town.services, town.product.id, STOCK_G, by="staff:2", key="first")
     for day in range(21):
         town.clock.now_s = START_S + day * DAY_S
         site.bring(AMAL, 2_240 + 130 * (day % 5))

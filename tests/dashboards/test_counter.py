@@ -5,7 +5,7 @@ import re
 from fastapi.testclient import TestClient
 from httpx import Response
 
-from backend.compost import service as compost
+from farz.founding import ripe_compost
 from tests.backend.village import AMAL, Town
 
 STOCK_G = 3_000
@@ -13,7 +13,7 @@ STOCK_G = 3_000
 
 def stocked(town: Town) -> TestClient:
     """A clerk, compost in stock, and 8 kg of Amal's waste at 0.25 a kilogram: 2.00."""
-    compost.receive(town.services, town.product.id, STOCK_G, received_by="staff:2", key="first")
+    ripe_compost(town.services, town.product.id, STOCK_G, by="staff:2", key="first")
     town.outcome(town.bin.deposit(uid=AMAL, net_g=8_000, after_g=18_000))
     clerk = town.browser("clerk")
     clerk.cookies.set("farz_language", "en")

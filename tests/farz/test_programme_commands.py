@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from backend.compost import service as compost
 from farz.__main__ import app
+from farz.founding import ripe_compost
 from tests.backend import village
 
 Shell = Callable[..., str]
@@ -24,7 +24,7 @@ def farz(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
             town.outcome(town.bin.deposit())
         town.browser("manager")
         town.browser("collector")
-        compost.receive(town.services, town.product.id, 5_000, received_by="s", key="one")
+        ripe_compost(town.services, town.product.id, 5_000, by="s", key="one")
         card = town.numbers["amal"]
     monkeypatch.setenv("FARZ_DATA_DIR", str(tmp_path))
     runner = CliRunner()

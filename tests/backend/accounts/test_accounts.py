@@ -1,16 +1,17 @@
 """Accounts over HTTP: now and in the past, one's own and the town's."""
 
-from backend.compost import service as compost
+from backend.compost import redeeming
 from backend.ledger import accounts
+from farz.founding import ripe_compost
 from tests.backend.village import AMAL, BASSAM, START_S, Town
 
 
 def traded(town: Town) -> None:
     """Amal brings waste on three days and takes compost for some of it."""
-    compost.receive(town.services, town.product.id, 9_000, received_by="staff:1", key="batch")
+    ripe_compost(town.services, town.product.id, 9_000, by="staff:1", key="batch")
     for number in range(3):
         assert town.outcome(town.bin.deposit(uid=AMAL))[0] == "credited"
-        compost.redeem(
+        redeeming.redeem(
             town.services,
             product_id=town.product.id,
             person_id=town.amal.id,
@@ -84,9 +85,11 @@ def test_the_money_of_the_town_adds_up_now_and_then(town: Town) -> None:
     assert (grams["issued"], grams["retired"], grams["outstanding"]) == (9_000, 3_000, 6_000)
     assert (then["supply"][0]["issued"], then["supply"][0]["retired"]) == (100, 60)
     # 6 kg at 30 a kilogram against 110 outstanding.
-    assert now["coverage"]["stock_amount"] == 180
+    assert (now["coverage"]["stock"], now["coverage"]["outstanding"]) == (180, 110)
     assert now["coverage"]["permille"] == 1_636
-    assert now["coverage"]["missing"]
+    assert now["coverage"]["missing"] == ["what a tonne of sorted waste saves"]
+    assert now["coverage"] == auditor.get("/v1/coverage").json()["now"]
+    assert now["shortfall"] == 0
 
 
 def test_velocity_is_trade_over_the_average_outstanding(town: Town) -> None:

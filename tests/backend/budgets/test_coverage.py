@@ -5,8 +5,9 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from backend.budgets import coverage
-from backend.compost import service as compost
+from backend.compost import redeeming
 from backend.housekeeping import keep_coverage
+from farz.founding import ripe_compost
 from tests.backend.village import BASSAM, START_S, Town
 
 DAY_S = 86_400
@@ -28,7 +29,7 @@ def read(town: Town) -> dict[str, object]:
 def test_coverage_is_what_was_saved_and_what_is_in_stock(town: Town) -> None:
     town.outcome(town.bin.deposit())  # 2 kg, 50 credits
     assert cost(town, 10_000) == 200
-    compost.receive(town.services, town.product.id, 1_000, received_by="staff:1", key="one")
+    ripe_compost(town.services, town.product.id, 1_000, by="staff:1", key="one")
 
     found = read(town)
 
@@ -49,8 +50,8 @@ def test_a_deposit_saves_at_the_cost_of_its_own_moment(small_town: Town) -> None
 def test_what_was_redeemed_is_paid_for_out_of_what_was_saved(small_town: Town) -> None:
     small_town.outcome(small_town.bin.deposit())
     cost(small_town, 20_000)
-    compost.receive(small_town.services, small_town.product.id, 1_000, received_by="s", key="one")
-    compost.redeem(
+    ripe_compost(small_town.services, small_town.product.id, 1_000, by="s", key="one")
+    redeeming.redeem(
         small_town.services,
         product_id=small_town.product.id,
         person_id=small_town.amal.id,
@@ -62,6 +63,27 @@ def test_what_was_redeemed_is_paid_for_out_of_what_was_saved(small_town: Town) -
     found = read(small_town)
 
     assert (found["outstanding"], found["avoided"], found["stock"]) == (20, 10, 0)
+
+
+def test_what_was_held_and_then_credited_has_saved_as_well(town: Town) -> None:
+    cost(town, 10_000)
+    assert town.outcome(town.bin.deposit(flags=["unstable"]))[0] == "held"
+    assert town.outcome(town.bin.deposit(flags=["unstable"]))[0] == "held"
+    officer = town.browser("officer")
+    before = officer.get("/v1/streams").json()["streams"][0]
+
+    for seq, person_id in ((1, town.amal.id), (2, None)):
+        url = f"/v1/deposits/bin-1/{town.bin.epoch}/{seq}/resolution"
+        body = {"person_id": person_id, "reason": "seen on the spot"}
+        assert officer.post(url, json=body).status_code == 200
+
+    after = officer.get("/v1/streams").json()["streams"][0]
+    assert (before["net_g"], before["held_g"], before["deposits"]) == (0, 4_000, 0)
+    assert (after["net_g"], after["held_g"], after["deposits"]) == (2_000, 0, 1)
+    assert after["amount"] == town.balance(town.amal) == 50
+    assert read(town)["avoided"] == 20
+    masses = officer.get("/v1/mass-balance").json()
+    assert [each["deposited_g"] for each in masses["town"]] == [2_000]
 
 
 def test_without_a_figure_coverage_says_what_is_missing(small_town: Town) -> None:

@@ -2,6 +2,10 @@
 
 from typing import Any
 
+import pytest
+
+from backend.compost import heaps
+from backend.ledger.errors import RowRefused
 from tests.backend.village import START_S, Town
 
 DAY_S = 86_400
@@ -57,6 +61,54 @@ def test_no_more_comes_out_than_went_in(small_town: Town) -> None:
     assert (answer.status_code, small_town.stock()) == (422, 0)
     late = post(small_town, f"/v1/compost/heaps/{number}/inputs", material="organic", grams=5)
     assert late.status_code == 201
+
+
+def test_a_heap_that_failed_is_taken_away_with_its_weight_and_why(town: Town) -> None:
+    number = heap(town, started_s=START_S - 90 * DAY_S)
+    url = f"/v1/compost/heaps/{number}"
+    post(town, f"{url}/yield", "a", grams=1_000)
+
+    too_much = post(town, f"{url}/discard", grams=9_001, reason="glass in it")
+    no_reason = post(town, f"{url}/discard", grams=5, reason=" ")
+    done = post(town, f"{url}/discard", grams=6_500, reason="glass in it")
+    again = post(town, f"{url}/discard", grams=6_500, reason="glass in it")
+    more = post(town, f"{url}/yield", "b", grams=10)
+    late = post(town, f"{url}/inputs", material="organic", grams=10)
+
+    assert (too_much.status_code, no_reason.status_code) == (422, 422)
+    found = done.json()
+    assert (found["discarded_g"], found["reason"], found["out_g"]) == (6_500, "glass in it", 1_000)
+    assert [each.status_code for each in (again, more, late)] == [409, 409, 409]
+    assert "was discarded: glass in it" in more.json()["detail"]
+    assert town.stock() == 1_000
+    masses = town.browser("officer").get("/v1/mass-balance").json()
+    parts = ("composted_g", "yielded_g", "discarded_g")
+    assert [masses[each] for each in parts] == [10_000, 1_000, 6_500]
+
+
+def test_what_is_weighed_out_while_a_heap_is_discarded_is_refused_by_the_books(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = heap(town, started_s=START_S - 90 * DAY_S)
+    look = heaps._check
+
+    def meanwhile(*given: Any) -> None:
+        look(*given)
+        post(town, f"/v1/compost/heaps/{number}/discard", grams=5, reason="mould")
+
+    monkeypatch.setattr(heaps, "_check", meanwhile)
+    with pytest.raises(RowRefused, match="discarded"):
+        heaps.weigh_out(town.services, number, 100, by="staff:1", key="x")
+
+    assert town.stock() == 0
+
+
+def test_all_stock_comes_out_of_heaps(small_town: Town) -> None:
+    paths = small_town.client.get("/openapi.json").json()["paths"]
+
+    assert not [path for path in paths if path.endswith("/stock")]
+    answer = post(small_town, f"/v1/compost/{small_town.product.id}/stock", grams=500)
+    assert (answer.status_code, small_town.stock()) == (404, 0)
 
 
 def test_compost_ripens_between_sixty_and_a_hundred_and_eighty_days(small_town: Town) -> None:

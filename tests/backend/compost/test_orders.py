@@ -5,10 +5,16 @@ from typing import Any
 
 import pytest
 
-from backend.compost import orders, service
+from backend import tables
+from backend.compost import orders, redeeming, service
+from backend.compost import tables as own
 from backend.housekeeping import end_holds
+from backend.ledger import accounts
+from backend.ledger.errors import RowRefused
+from backend.ledger.transfers import Code, Group, HoldTerms, Leg, Posted
 from backend.ledger.verify import verify
 from backend.proofs.audit import audit
+from farz.founding import ripe_compost
 from tests.backend.village import AMAL, BASSAM, Town
 
 DAY_S = 86_400
@@ -34,7 +40,7 @@ def stocked(town: Town) -> Town:
 
 def bring(town: Town, grams: int) -> None:
     key = f"bring {town.stock()} {grams} {town.clock.now_s}"
-    service.receive(town.services, town.product.id, grams, received_by="staff:1", key=key)
+    ripe_compost(town.services, town.product.id, grams, by="staff:1", key=key)
     orders.allot(town.services, town.product.id)
 
 
@@ -100,6 +106,78 @@ def test_who_walks_in_does_not_take_what_others_wait_for(small_shop: Town) -> No
 
     assert (answer.status_code, answer.json()["code"]) == (409, "not_reserved")
     assert "1200 g of Compost are ordered" in answer.json()["detail"]
+
+
+def test_an_order_of_the_same_moment_comes_before_who_walks_in(
+    shop: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The order comes between the look at the queue and the books: the database sees it."""
+    look, asked = redeeming._check_queue, []
+
+    def meanwhile(*given: Any) -> None:
+        look(*given)
+        if not asked:
+            asked.append(order(shop, "amal", 1_200).json())
+
+    monkeypatch.setattr(redeeming, "_check_queue", meanwhile)
+    body = {"product_id": shop.product.id, "person_id": shop.bassam.id, "grams": 100}
+    answer = at_counter(shop, "/v1/redemptions", "a", **body)
+
+    assert asked[0]["state"] == "waiting"
+    assert (answer.status_code, answer.json()["code"]) == (409, "not_reserved")
+    assert shop.stock() == 1_000
+    assert is_right(shop)
+
+
+def test_an_order_that_can_be_served_is_served_and_then_who_walks_in(
+    shop: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look, asked = redeeming._check_queue, []
+
+    def meanwhile(*given: Any) -> None:
+        look(*given)
+        if not asked:
+            with monkeypatch.context() as patch:
+                patch.setattr(orders, "allot", lambda *_: 0)  # the order's own turn is to come
+                asked.append(order(shop, "amal", 600).json())
+
+    monkeypatch.setattr(redeeming, "_check_queue", meanwhile)
+    body = {"product_id": shop.product.id, "person_id": shop.bassam.id, "grams": 100}
+    answer = at_counter(shop, "/v1/redemptions", "a", **body)
+
+    assert (answer.status_code, shop.stock()) == (201, 300)
+    assert orders.read(shop.services, asked[0]["id"]).state == "ready"
+    assert is_right(shop)
+
+
+def test_in_one_batch_the_order_of_the_books_decides(shop: Town) -> None:
+    """Rows are written table by table: an order in the middle is seen by who is after it."""
+    poster, now_s = shop.services.poster, shop.clock.now_s
+    with shop.services.read() as conn:
+        bought = service.for_sale(conn, 1, shop.product.id, now_s)
+    asked = {"product_id": shop.product.id, "grams": 100, "amount_per_kg": 30}
+
+    def walk_in() -> Group:
+        row = {**asked, "person_id": shop.bassam.id, "amount": 3, "served_by": "staff:1"}
+        rows = (
+            (tables.redemption, row | {"redeemed_s": now_s}),
+            (own.compost_walk_in, {"product_id": shop.product.id, "at_s": now_s}),
+        )
+        legs = redeeming.legs(shop.bassam.account_id, 3, bought.stock_account_id, 100)
+        return Group(legs, now_s, rows=rows)
+
+    hold = HoldTerms(now_s + 9_999, "void")
+    row = {**asked, "person_id": shop.amal.id, "grams": 2_000, "amount": 50}
+    row |= {"ordered_by": "staff:1", "ordered_s": now_s, "expires_s": now_s + 9_999}
+    leg = Leg(shop.amal.account_id, accounts.REDEEMED, 50, Code.REDEEM, hold=hold)
+    between = Group((leg,), now_s, rows=((own.compost_order, row),))
+
+    first, middle, last = poster.submit_all([walk_in(), between, walk_in()]).result()
+
+    assert isinstance(first, Posted)
+    assert isinstance(middle, Posted)
+    assert isinstance(last, RowRefused)
+    assert shop.stock() == 900
 
 
 def test_a_cancelled_order_lets_go_and_the_next_is_served(shop: Town) -> None:
@@ -174,8 +252,7 @@ def test_stock_kept_for_an_order_that_was_cancelled_meanwhile_is_freed(
     made = order(small_shop, "amal", 1_500).json()
     seen = orders._next(small_shop.services, small_shop.product.id)
     assert seen is None
-    bring_quietly = service.receive
-    bring_quietly(small_shop.services, small_shop.product.id, 600, received_by="s", key="q")
+    ripe_compost(small_shop.services, small_shop.product.id, 600, by="s", key="q")
     due = orders._next(small_shop.services, small_shop.product.id)
     orders.cancel(small_shop.services, made["id"], by="staff:1", key="c")
     answers = iter([due, None])

@@ -17,13 +17,14 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from backend.compost import orders, service, voiding
+from backend.compost import orders, redeeming, service, voiding
 from backend.errors import BackendError
 from backend.housekeeping import end_holds
 from backend.ledger import balances
 from backend.ledger.errors import LedgerError
 from backend.ledger.transfers import Code, Group, Leg
 from backend.people import service as people
+from farz.founding import ripe_compost
 from tests.backend import village
 from tests.backend.compost.test_orders import is_right
 from tests.backend.village import Town
@@ -103,7 +104,7 @@ class Shop(RuleBasedStateMachine):
     @rule(grams=GRAMS)
     def bring(self, grams: int) -> None:
         services = self.town.services
-        service.receive(services, self.product, grams, received_by="staff:1", key=self.key())
+        ripe_compost(services, self.product, grams, by="staff:1", key=self.key())
         orders.allot(services, self.product)
         self.model.stock += grams
         self.model.allot()
@@ -148,7 +149,7 @@ class Shop(RuleBasedStateMachine):
         fits = grams <= free - queue and asked.cost <= self.model.purse(who)
         made = self._try(
             fits,
-            service.redeem,
+            redeeming.redeem,
             product_id=self.product,
             person_id=self.people[who].id,
             grams=grams,

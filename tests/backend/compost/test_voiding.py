@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from backend.compost import service
+from farz.founding import ripe_compost
 from tests.backend.compost.test_orders import is_right
 from tests.backend.village import AMAL, BASSAM, Town
 
@@ -25,7 +25,7 @@ def small_shop(small_town: Town) -> Town:
 def stocked(town: Town) -> Town:
     for uid in (AMAL, BASSAM):
         town.outcome(town.bin.deposit(uid=uid))
-    service.receive(town.services, town.product.id, 1_500, received_by="staff:1", key="one")
+    ripe_compost(town.services, town.product.id, 1_500, by="staff:1", key="one")
     return town
 
 

@@ -3,9 +3,12 @@
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from backend.compost import service as compost
+import pytest
+
 from backend.ledger.verify import verify
+from backend.paper import booking
 from backend.proofs.audit import audit
+from farz.founding import ripe_compost
 from tests.backend.village import START_S, Town
 
 
@@ -109,7 +112,7 @@ def test_paper_waits_for_budget_like_any_deposit(small_town: Town) -> None:
 
 def test_a_redemption_on_paper_is_booked_once(town: Town) -> None:
     confirm(town, slip(town).json()["id"])
-    compost.receive(town.services, town.product.id, 5_000, received_by="staff:1", key="one")
+    ripe_compost(town.services, town.product.id, 5_000, by="staff:1", key="one")
     made = redemption(town, number=18).json()
 
     first, again = confirm(town, made["id"]), confirm(town, made["id"], "officer")
@@ -121,17 +124,68 @@ def test_a_redemption_on_paper_is_booked_once(town: Town) -> None:
     assert is_right(town)
 
 
-def test_a_redemption_that_the_balance_does_not_bear_waits_and_is_told(small_town: Town) -> None:
-    services, product = small_town.services, small_town.product.id
-    compost.receive(services, product, 5_000, received_by="staff:1", key="one")
+def test_what_a_redemption_on_paper_lacks_is_borne_by_the_town_and_told(town: Town) -> None:
+    """10 of 30 were there: the compost is gone, so the slip does not wait for the rest."""
+    services, product = town.services, town.product.id
+    ripe_compost(services, product, 5_000, by="staff:1", key="one")
+    town.outcome(town.bin.deposit(after_g=10_400, net_g=400))
+    made = redemption(town, number=18).json()
+
+    done = confirm(town, made["id"]).json()
+    again = confirm(town, made["id"], "officer").json()
+
+    assert (done["outcome"], done["short_amount"], again) == ("handed_over", 20, done)
+    assert (town.balance(town.amal), town.stock()) == (0, 4_000)
+    officer = town.browser("officer")
+    money = officer.get("/v1/money").json()
+    assert (money["shortfall"], money["supply"][0]["retired"]) == (20, 30)
+    lines = town.browser("amal").get(f"/v1/people/{town.amal.id}/statement").json()
+    assert [(each["what"], each["amount"]) for each in lines] == [("sale", -10), ("mint", 10)]
+    drawn = town.browser("manager").post(
+        "/v1/settlements/cooperative", json={}, headers={"Idempotency-Key": "s"}
+    )
+    assert (drawn.status_code, drawn.json()["amount"]) == (201, 30)
+    assert is_right(town)
+
+
+def test_a_slip_that_was_broken_off_between_its_two_steps_goes_on(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ripe_compost(town.services, town.product.id, 5_000, by="staff:1", key="one")
+    made = redemption(town, number=18).json()
+    sell = booking._sell
+
+    def killed(*given: Any) -> None:
+        sell(*given)
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(booking, "_sell", killed)
+        with pytest.raises(ZeroDivisionError):
+            confirm(town, made["id"])
+    found = town.browser("clerk").get("/v1/paper/slips").json()[0]
+    assert (found["state"], found["outcome"]) == ("confirmed", None)
+
+    done = confirm(town, made["id"], "officer").json()
+
+    assert (done["outcome"], done["short_amount"], town.stock()) == ("handed_over", 30, 4_000)
+    assert is_right(town)
+
+
+def test_compost_that_the_books_do_not_have_makes_a_slip_wait_and_takes_nothing(
+    small_town: Town,
+) -> None:
+    small_town.outcome(small_town.bin.deposit())
     made = redemption(small_town, number=18).json()
 
     short = confirm(small_town, made["id"])
     found = small_town.browser("clerk").get("/v1/paper/slips").json()[0]
 
     assert (short.status_code, short.json()["code"]) == (409, "insufficient_funds")
+    assert "There are 0 g of Compost in stock" in short.json()["detail"]
     assert (found["state"], found["outcome"]) == ("confirmed", None)
-    small_town.outcome(small_town.bin.deposit())
+    assert small_town.balance(small_town.amal) == 50
+    ripe_compost(small_town.services, small_town.product.id, 5_000, by="staff:1", key="one")
     assert confirm(small_town, made["id"]).json()["outcome"] == "handed_over"
     assert small_town.balance(small_town.amal) == 20
 

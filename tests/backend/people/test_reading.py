@@ -2,7 +2,8 @@
 
 import pytest
 
-from backend.compost import service as compost
+from backend.compost import redeeming
+from farz.founding import ripe_compost
 from tests.backend.village import BASSAM, START_S, STRANGER, Town
 
 
@@ -82,8 +83,8 @@ def test_a_deposit_that_was_given_later_is_shown_once_and_in_its_place(town: Tow
 def test_a_statement_runs_from_balance_to_balance(town: Town) -> None:
     town.gateway.relay(*[("bin-1", town.bin.deposit()) for _ in range(2)])
     services = town.services
-    compost.receive(services, town.product.id, 9_000, received_by="staff:1", key="1")
-    compost.redeem(
+    ripe_compost(services, town.product.id, 9_000, by="staff:1", key="1")
+    redeeming.redeem(
         services,
         product_id=town.product.id,
         person_id=town.amal.id,

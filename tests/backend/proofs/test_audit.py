@@ -6,6 +6,7 @@ from sqlalchemy import text
 from backend import db
 from backend.ledger.verify import Report
 from backend.proofs.audit import audit
+from farz.founding import ripe_compost
 from tests.backend.village import AMAL, STRANGER, Town
 
 
@@ -24,9 +25,7 @@ def lived(town: Town) -> Town:
         town.outcome(town.bin.deposit(uid=uid))
     clerk = town.browser("administrator")
     clerk.put(f"/v1/compost/{town.product.id}/price", json={"amount_per_kg": 10})
-    stock = {"grams": 9_000}
-    headers = {"Idempotency-Key": '"stock"'}
-    clerk.post(f"/v1/compost/{town.product.id}/stock", json=stock, headers=headers)
+    ripe_compost(town.services, town.product.id, 9_000, by="staff:2", key="stock")
     body = {"product_id": town.product.id, "person_id": town.amal.id, "grams": 1_000}
     answer = clerk.post("/v1/redemptions", json=body, headers={"Idempotency-Key": '"a"'})
     assert answer.status_code in (200, 201), answer.text

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from backend.compost import service as compost
 from backend.ledger.resolve import Amend
+from farz.founding import ripe_compost
 from tests.backend.compost.test_orders import is_right
 from tests.backend.village import AMAL, BASSAM, START_S, Town
 
@@ -25,7 +25,7 @@ def small_shop(small_town: Town) -> Town:
 def stocked(town: Town) -> Town:
     for uid in (AMAL, BASSAM):
         town.outcome(town.bin.deposit(uid=uid))
-    compost.receive(town.services, town.product.id, 5_000, received_by="staff:1", key="one")
+    ripe_compost(town.services, town.product.id, 5_000, by="staff:1", key="one")
     return town
 
 
@@ -112,7 +112,7 @@ def test_a_statement_opens_in_a_spreadsheet(small_shop: Town) -> None:
     named = manager.post("/v1/compost", json={"name": "=سماد"}).json()["id"]
     manager.put(f"/v1/compost/{named}/price", json={"amount_per_kg": 30})
     services = small_shop.services
-    compost.receive(services, named, 1_000, received_by="staff:1", key="two")
+    ripe_compost(services, named, 1_000, by="staff:1", key="two")
     body = {"product_id": named, "person_id": small_shop.amal.id, "grams": 1_000}
     assert post(small_shop, "clerk", "/v1/redemptions", "r", **body).status_code == 201
     draw(small_shop, "s")
