@@ -46,7 +46,7 @@ def place(
 ) -> Place:
     """What was asked for, checked as the bin itself will check it. FarzError says what is wrong."""
     from firmware.errors import SettingsFault
-    from firmware.settings import Settings
+    from firmware.settings import checked
 
     try:
         e_g, min_g, max_g = (int(each) for each in limits.split(","))
@@ -57,7 +57,7 @@ def place(
     probe = {"device": "x", "key": "00" * 32, "key_number": 1, "fractions": kinds, "host": host}
     probe |= {"port": port, "e_g": e_g, "min_g": min_g, "max_g": max_g, "language": language}
     try:
-        Settings(probe)
+        checked(probe)
     except SettingsFault as error:
         raise FarzError(f"No bin would start with these settings: {error}.") from None
     return made

@@ -9,6 +9,7 @@ import json
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -19,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from farz.errors import FarzError, NotInstalled
 from farz.processes import ROOT
+from farz.short_names import shortened
 from firmware.ota import LABEL, MOST_BYTES
 
 ESP32, UNIX = "xtensawin", ""  # what mpy-cross compiles for; .mpy without native code runs on both
@@ -93,11 +95,22 @@ def compiled(
 
 
 def _compiled(compiler: str, options: list[str], path: Path, name: str) -> bytes:
-    command = [compiler, *options, "-O2", "-s", name, "-o", "-", str(path)]
-    done = subprocess.run(command, capture_output=True)
+    with tempfile.NamedTemporaryFile("w", suffix=".py") as short:
+        short.write(shortened(path.read_text()))
+        short.flush()
+        command = [compiler, *options, "-O2", "-s", name, "-o", "-", short.name]
+        done = subprocess.run(command, capture_output=True)
     if done.returncode:
         raise FarzError(f"{path} does not compile:\n{done.stderr.decode()}")
     return done.stdout
+
+
+def unpack(files: Mapping[str, bytes], folder: Path) -> Path:
+    """Write compiled files into a folder that MicroPython can run them from; return it."""
+    for name, raw in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(raw)
+    return folder
 
 
 def pack(files: Mapping[str, bytes], about: About, private: Ed25519PrivateKey) -> bytes:

@@ -19,7 +19,7 @@ from farz.errors import FarzError
 from farz.processes import ROOT
 from farz.stage import CELLS, micropython
 from firmware import contract
-from firmware.scale.certificate import issue
+from firmware.scale.issuing import issue
 from firmware.twin import Twin
 
 RESTART_EXIT = 5  # of firmware/boards/simulated.py: it wants to be started anew

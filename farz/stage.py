@@ -24,7 +24,7 @@ from farz.processes import ROOT, Part, free_port, python
 from farz.town import open_town
 from farz.village import Bin, Village
 from firmware import contract
-from firmware.scale.certificate import issue
+from firmware.scale.issuing import issue
 from firmware.twin import Twin
 
 HEAP = "2M"

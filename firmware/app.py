@@ -7,19 +7,17 @@ import asyncio
 import gc
 from collections import namedtuple
 
-from firmware import contract, fingerprint, journal, pictures, records, ring
+from firmware import contract, journal, passing, pictures, records, ring
+from firmware.asking import Asking
 from firmware.cipher import decrypt, encrypt
 from firmware.clock import Clock
 from firmware.display import SSD1306, Buzzer, Display
 from firmware.errors import FlashFault, JournalFull, LinkFault
 from firmware.lid import Lid
 from firmware.link import Link
-from firmware.orders import Orders
 from firmware.reader.watch import CardWatch
-from firmware.renewal import Renewal
 from firmware.scale import calibration, certificate, hx711, platform, weighing
-from firmware.service import Asking, Service
-from firmware.supervisor import LastWords, Supervisor
+from firmware.supervisor import LastWords, Supervisor, plain
 from firmware.twin import Twin
 from firmware.visits import Visits
 
@@ -27,6 +25,7 @@ POLL_MS, TIRED_POLL_MS = 100, 400  # how often card and lid are looked at; on a 
 LOOK_S = 600  # between two looks at fill and battery
 TELEMETRY_S = 900
 SYNC_S = 3600
+LONGEST_ANSWER = 120  # characters
 ALARM_AGAIN_MS = 24 * 3600 * 1000
 # The code whose hash a record carries: all that stands between the cell and the flash.
 WEIGHING = (hx711, weighing, platform, calibration, certificate, records, ring, journal, contract)
@@ -38,18 +37,19 @@ Parts = namedtuple("Parts", "settings fw certificate scale lid display reader")
 class App:
     def __init__(self, board, tuning) -> None:
         self._board = board
-        self._tuning = tuning
         self._settings = settings = tuning.settings
+        self._keys = keys = tuning.keys
         self._clock = Clock(board.ticks_ms, Twin(board.folder + "/clock"))
         self.last_words = LastWords(board.folder)
         self._restarted = self.last_words.read() or board.reset_cause()
         self._turns = {"lid": 0, "yard": 0, "clock": 0, "report": 0}
         self._alarms = {}  # word of a trouble with the link: when it was last written down
-        self._fw = fingerprint.fingerprint(WEIGHING)
+        self._fw = _fingerprint()
+        self._update_due = _is_update_due(board.folder)
         self._certificate = certificate.Certificate(board.folder, settings, len(board.cells))
         self.journal = self._open_journal()
-        if tuning.keys.next is not None:
-            self._end_key()
+        if keys.next is not None:
+            self._end_key(tuning)
         self._lid = Lid(board.lid_lock, board.lid_switch, settings.lid_safe)
         clock, current = self._clock, self._certificate.current
         self._scale = platform.of_board(board, settings, current, clock.up_ms, clock.at_s)
@@ -75,7 +75,7 @@ class App:
         self._cards = CardWatch(self.reader, self._clock.up_ms, self.visits.put, self.visits.alarm)
         self.link = Link(
             settings,
-            tuning.keys,
+            keys,
             self.journal,
             self._about,
             self._clock.up_ms,
@@ -84,44 +84,73 @@ class App:
             self._note,
         )
         self._leaving = asyncio.Event()  # a restart is wanted
-        self._renewal = Renewal(
-            board, settings, self.journal, self.checks, self._saved, self._leaving.set
-        )
-        self._orders = self._serve_backend()
+        self._orders = self._retuning = self._renewal = None  # until they are wanted
+        self._called = asyncio.Event()  # the backend has spoken
+        self._listen()
+        passing.drop("survey", "fingerprint", "settings", "tuning", "slots")
 
-    def _serve_backend(self) -> Orders:
+    def _listen(self) -> None:
         """Connect what comes down with what it is about."""
-        link, visits, keys = self.link, self.visits, self._tuning.keys
-        service = Service(
-            self._tuning, link, visits, self._scale, self.journal, self._alone, self._leaving.set
-        )
-        obeys = service.obeys()
-        obeys["calibrate"] = self.calibrate
-        obeys["update"] = self._renewal.take
-        orders = Orders(obeys, self._clock.at_s, service.answer)
-        asking = Asking(link, keys, self._board.random, _told(visits))
+        link, visits = self.link, self.visits
+        asking = Asking(link, self._keys, self._board.random, _told(visits))
         visits.ask = asking.ask
         if self._settings.service:
             visits.staff = self._staff()
-        link.hears["command"] = lambda jws, number, body: orders.take(body, link.number)
-        link.hears["settings"] = lambda jws, number, body: service.tune(jws, body)
+        link.hears["command"] = self._command
+        link.hears["settings"] = self._tune
         link.hears["answer"] = lambda jws, number, body: asking.hear(number, body)
-        return orders
+
+    def _command(self, jws: str, number: int, body: dict) -> None:
+        if self._orders is None:
+            from firmware.orders import Orders
+            from firmware.service import Service
+
+            _let_technicians_in()
+            parts = (self._keys, self.link, self.visits, self._scale, self.journal)
+            obeys = Service(*parts, self._alone, self._leaving.set).obeys()
+            obeys["calibrate"] = self.calibrate
+            obeys["update"] = lambda args: self._renewed().take(args)
+            self._orders = Orders(obeys, self._clock.at_s, self._answer)
+            self._called.set()
+        self._orders.take(body, self.link.number)
+
+    def _tune(self, jws: str, number: int, body: dict) -> None:
+        if self._retuning is None:
+            from firmware.retuning import Retuning
+
+            folder, restart = self._board.folder, self._leaving.set
+            self._retuning = Retuning(folder, self.link, self._answer, restart)
+        self._retuning.take(jws, body)
+
+    def _answer(self, order_id: str, ok: bool, words: str) -> None:
+        """Send the result of an order or of settings."""
+        said = plain(words, LONGEST_ANSWER) or "done"
+        self.link.say("result", {"v": contract.VERSION, "id": order_id, "ok": ok, "words": said})
+
+    def _renewed(self):
+        """Return what the bin does about updates of itself: loaded when there is one."""
+        if self._renewal is None:
+            from firmware.renewal import Renewal
+
+            about = (self._board, self._settings, self.journal, self.checks)
+            self._renewal = Renewal(*about, self._saved, self._leaving.set)
+        return self._renewal
 
     def _staff(self):
         from firmware.reader.staff import FILE, Staff  # most bins have no service card yet
 
+        _let_technicians_in()
         settings = self._settings
         seen = Twin(self._board.folder + FILE)
         return Staff(settings.device, settings.service, seen, decrypt, encrypt).judge
 
     def _open_journal(self) -> journal.Journal:
-        who = journal.Identity(self._settings.device, self._tuning.keys.number, self._fw)
+        who = journal.Identity(self._settings.device, self._keys.number, self._fw)
         return journal.Journal(self._board.flash, who, self._board.random, self._common)
 
-    def _end_key(self) -> None:
+    def _end_key(self, tuning) -> None:
         """End the old key by its last record, before anything else is written under either."""
-        keys = self._tuning.keys
+        keys = self._keys
         fields = {"what": "ended", "by": "backend", "readings": [keys.number, keys.next]}
         try:
             # After a cut between the two the record is there already.
@@ -130,7 +159,7 @@ class App:
             keys.switch()
         except (JournalFull, FlashFault, OSError):
             return  # the old key signs on until the next start
-        self._tuning.adopt()
+        tuning.adopt()
         self.journal = self._open_journal()
 
     async def run(self) -> None:
@@ -145,9 +174,9 @@ class App:
             self._keep_time(),
             self._report(),
             self.link.run(),
-            self._orders.run(),
+            self._obey(),
             self._start_anew(),
-            self._renewal.run(),
+            self._renew(),
             self._board.run(),
         )
 
@@ -300,6 +329,16 @@ class App:
         await self.link.leave()
         self._board.restart()
 
+    async def _obey(self) -> None:
+        """Obey orders, once the first has come."""
+        await self._called.wait()
+        await self._orders.run()  # pyright: ignore
+
+    async def _renew(self) -> None:
+        """Tell of an update that failed; let one on trial prove itself."""
+        if self._update_due:
+            await self._renewed().run()
+
     async def _keep_time(self) -> None:
         self._board.set_time(self._clock.surely_s())
         while True:
@@ -327,6 +366,27 @@ class App:
                 await self.link.telemetry(body)
             except LinkFault:
                 pass  # telemetry is what may be lost
+
+
+def _fingerprint() -> str:
+    from firmware.fingerprint import fingerprint
+
+    return fingerprint(WEIGHING)
+
+
+def _is_update_due(folder: str) -> bool:
+    """Tell whether an update is on trial, or one failed that nobody was told of."""
+    from firmware.slots import Slots
+
+    slots = Slots(folder)
+    return slots.trial is not None or slots.failed is not None
+
+
+def _let_technicians_in() -> None:
+    """Add the rules of the technician's mode to those of a visit."""
+    from firmware import station, technician
+
+    station.RULES.update(technician.RULES)
 
 
 def _told(visits):

@@ -282,111 +282,113 @@ def read(parts):
 
 # --- fields
 
-
-def _int(low, high):
-    return lambda v: type(v) is int and low <= v <= high
-
-
-def _text(longest):
-    return lambda v: type(v) is str and 0 < len(v) <= longest
-
-
-def _hex(digits):
-    return lambda v: type(v) is str and len(v) == digits and not v.strip("0123456789abcdef")
-
-
-def _list(longest, test):
-    return lambda v: type(v) is list and len(v) <= longest and all([test(item) for item in v])
-
-
-def _row(names):
-    tests = [TYPES[name] for name in names.split()]
-    return lambda v: (
-        type(v) is list and len(v) == len(tests) and all([t(i) for t, i in zip(tests, v)])
-    )
-
-
-TYPES = {
-    "one": _int(VERSION, VERSION),
-    "count": _int(0, MAX_INT - 1),
-    "time": _int(0, 2**40),
-    "grams": _int(-2_000_000, 2_000_000),
-    "scale": _int(1, 100_000),
-    "temp": _int(-1000, 2000),
-    "reading": _int(-(2**53) + 1, 2**53 - 1),
-    "ttl": _int(1, 120),
-    "bool": lambda v: type(v) is bool,
-    "object": lambda v: type(v) is dict,
-    "name": _text(32),
-    "words": _text(120),
-    "holder": _text(260),
-    "sealed": _text(300),
-    "hex16": _hex(16),
-    "hex32": _hex(32),
-    "card": lambda v: type(v) is str and 2 < len(v) <= 260 and v[:2] in ("u.", "s."),
-    "clock": lambda v: v in CLOCKS,
-    "state": lambda v: v in ("online", "sleeping", "lost"),
-    "command": lambda v: v in COMMANDS,
-    "outcome": lambda v: v in OUTCOMES,
-    "names": _list(16, _text(32)),
-    "readings": _list(24, _int(-(2**53) + 1, 2**53 - 1)),
+# What a field may hold: whole numbers from .. to, texts of at most so many characters, one of a
+# choice, lists of at most so many items; an item of several types is a row. `hexN` is N digits.
+RANGES = {
+    "one": (VERSION, VERSION),
+    "count": (0, MAX_INT - 1),
+    "time": (0, 2**40),
+    "grams": (-2_000_000, 2_000_000),
+    "scale": (1, 100_000),
+    "temp": (-1000, 2000),
+    "reading": (1 - MAX_INT, MAX_INT - 1),
+    "ttl": (1, 120),
 }
-TYPES["out"] = _list(ROWS_PER_RECEIPT, _row("hex16 count hex16 outcome sealed"))
-TYPES["got"] = _list(1000, _row("hex16 count hex16"))
-
-
-def _fields(text):
-    """Turn `name:type name:type?` into {name: test}; a question mark allows null."""
-    fields = {}
-    for item in text.split():
-        name, kind = item.split(":")
-        test = TYPES[kind[:-1] if kind[-1] == "?" else kind]
-        fields[name] = _or_null(test) if kind[-1] == "?" else test
-    return fields
-
-
-def _or_null(test):
-    return lambda v: v is None or test(v)
-
-
-RECORD = _fields(
+LENGTHS = {"name": 32, "words": 120, "holder": 260, "sealed": 300}
+CHOICES = {
+    "clock": CLOCKS,
+    "state": ("online", "sleeping", "lost"),
+    "command": COMMANDS,
+    "outcome": OUTCOMES,
+}
+LISTS = {
+    "names": (16, "name"),
+    "readings": (24, "reading"),
+    "out": (ROWS_PER_RECEIPT, "hex16 count hex16 outcome sealed"),
+    "got": (1000, "hex16 count hex16"),
+}
+# The fields of all records, of each kind, and of the other channels' bodies: `name:type`, and a
+# question mark allows null. `state` and `telemetry` travel unsigned, and so does `got`.
+RECORD = (
     "v:one kind:name epoch:hex16 seq:count boot:count prev:hex16 at_s:time? clock:clock"
     " up_ms:count cal:count fw:hex16 flags:names"
 )
-_DONE = _fields("what:name by:words readings:readings")
+_DONE = "what:name by:words readings:readings"
 KINDS = {
-    "deposit": _fields(
-        "card:card fraction:name before_g:grams after_g:grams net_g:grams e_g:scale p2p_g:count"
-        " n:count temp_c10:temp?"
-    ),
-    "interrupted": _fields("card:card fraction:name before_g:grams"),
-    "emptied": _fields("who:holder before_g:grams after_g:grams container:name"),
-    "open": _fields("old_epoch:hex16? old_seq:count? old_prev:hex16?"),
+    "deposit": "card:card fraction:name before_g:grams after_g:grams net_g:grams e_g:scale"
+    " p2p_g:count n:count temp_c10:temp?",
+    "interrupted": "card:card fraction:name before_g:grams",
+    "emptied": "who:holder before_g:grams after_g:grams container:name",
+    "open": "old_epoch:hex16? old_seq:count? old_prev:hex16?",
     "calibration": _DONE,
     "tare": _DONE,
     "key": _DONE,
     "tamper": _DONE,
     "alarm": _DONE,
 }
-# The other channels; `state` and `telemetry` travel unsigned, and so does a recorded receipt.
 BODIES = {
-    "birth": _fields(
-        "v:one epoch:hex16 next_seq:count oldest_seq:count session:count boot:count fw:hex16"
-        " cal:count e_g:scale min_g:count max_g:count fractions:names at_s:time? clock:clock"
-    ),
-    "state": _fields("state:state session:count"),
-    "telemetry": _fields(
-        "fill_pct:reading? temp_c10:temp? battery_mv:count? rssi_dbm:reading? heap_free:count?"
-        " journal_depth:count? raw_zero:reading?"
-    ),
-    "ask": _fields("v:one nonce:hex32 card:card session:count ttl_s:ttl"),
-    "result": _fields("v:one id:name ok:bool words:words"),
-    "receipt": _fields("out:out"),
-    "answer": _fields("v:one nonce:hex32 body:sealed"),
-    "command": _fields("v:one name:command id:name session:count expires_s:time args:object"),
-    "settings": _fields("v:one number:count values:object"),
+    "birth": "v:one epoch:hex16 next_seq:count oldest_seq:count session:count boot:count fw:hex16"
+    " cal:count e_g:scale min_g:count max_g:count fractions:names at_s:time? clock:clock",
+    "state": "state:state session:count",
+    "telemetry": "fill_pct:reading? temp_c10:temp? battery_mv:count? rssi_dbm:reading?"
+    " heap_free:count? journal_depth:count? raw_zero:reading?",
+    "ask": "v:one nonce:hex32 card:card session:count ttl_s:ttl",
+    "result": "v:one id:name ok:bool words:words",
+    "receipt": "out:out",
+    "answer": "v:one nonce:hex32 body:sealed",
+    "command": "v:one name:command id:name session:count expires_s:time args:object",
+    "settings": "v:one number:count values:object",
 }
-_GOT = _fields("got:got")
+_TESTS = {}  # by type: made when a field of that type is first checked, for a bin checks few
+_FIELDS = {}  # by text: {name: test}
+
+
+def fields(text):
+    """Turn `name:type name:type?` into {name: test}, once for each text."""
+    if text not in _FIELDS:
+        pairs = [item.split(":") for item in text.split()]
+        _FIELDS[text] = {name: fits(kind) for name, kind in pairs}
+    return _FIELDS[text]
+
+
+def fits(kind):
+    """Return the function that tells whether a value is of a type."""
+    if kind not in _TESTS:
+        _TESTS[kind] = _test(kind)
+    return _TESTS[kind]
+
+
+def _test(kind):
+    if kind[-1] == "?":
+        given = fits(kind[:-1])
+        return lambda v: v is None or given(v)
+    if kind in RANGES:
+        low, high = RANGES[kind]
+        return lambda v: type(v) is int and low <= v <= high
+    if kind in LENGTHS:
+        longest = LENGTHS[kind]
+        return lambda v: type(v) is str and 0 < len(v) <= longest
+    if kind in CHOICES:
+        choices = CHOICES[kind]
+        return lambda v: v in choices
+    if kind in LISTS:
+        most, item = LISTS[kind]
+        fit = _row(item.split()) if " " in item else fits(item)
+        return lambda v: type(v) is list and len(v) <= most and all([fit(i) for i in v])
+    if kind == "card":
+        return lambda v: type(v) is str and 2 < len(v) <= 260 and v[:2] in ("u.", "s.")
+    if kind[:3] == "hex":
+        digits = int(kind[3:])
+        return lambda v: type(v) is str and len(v) == digits and not v.strip("0123456789abcdef")
+    plain = {"bool": bool, "object": dict}[kind]
+    return lambda v: type(v) is plain
+
+
+def _row(kinds):
+    tests = [fits(kind) for kind in kinds]
+    return lambda v: (
+        type(v) is list and len(v) == len(tests) and all([t(i) for t, i in zip(tests, v)])
+    )
 
 
 def check(channel, body):
@@ -408,7 +410,7 @@ def check_record(body):
     first = body["seq"] == 0
     if first != (body["kind"] == "open") or first != (body["prev"] == "0" * 16):
         raise ContractError("bad_schema", "an epoch starts with one open record")
-    if "fraction" in KINDS[body["kind"]] and body["fraction"] not in FRACTIONS:
+    if "fraction" in fields(KINDS[body["kind"]]) and body["fraction"] not in FRACTIONS:
         raise ContractError("unknown_fraction", body["fraction"])
     if body["kind"] == "deposit" and body["net_g"] != body["after_g"] - body["before_g"]:
         raise ContractError("bad_arithmetic")
@@ -416,15 +418,16 @@ def check_record(body):
 
 def known(channel, body):
     """Return a checked body's own fields alone: a stranger's field has no type and no meaning."""
-    fields = dict(RECORD, **KINDS[body["kind"]]) if channel == "record" else BODIES[channel]
-    return {name: body[name] for name in fields}
+    texts = (RECORD, KINDS[body["kind"]]) if channel == "record" else (BODIES[channel],)
+    return {name: body[name] for text in texts for name in fields(text)}
 
 
-def _check_fields(fields, body):
+def _check_fields(text, body):
     if type(body) is not dict:
         raise ContractError("bad_schema", "not an object")
-    for name in fields:
-        if name not in body or not fields[name](body[name]):
+    tests = fields(text)
+    for name in tests:
+        if name not in body or not tests[name](body[name]):
             raise ContractError("bad_schema", name)
 
 
@@ -439,7 +442,7 @@ def got(rows):
 def read_got(raw):
     """Return the rows [epoch, seq, hash8] of a *recorded* receipt."""
     body = parse_json(raw)
-    _check_fields(_GOT, body)
+    _check_fields("got:got", body)
     return body["got"]
 
 

@@ -23,12 +23,14 @@ BEEPS = {pictures.GOOD: (150,), pictures.BAD: (80, 80, 80, 80, 80)}
 class SSD1306:
     def __init__(self, i2c) -> None:
         self._i2c = i2c
-        self.dots = bytearray(DOTS)
+        # One buffer for ever: a crowded heap may have no such room left when a word is due.
+        self._sent = bytearray(b"\x40") + bytearray(DOTS)
+        self.dots = memoryview(self._sent)[1:]
 
     def refresh(self) -> None:
         """Show the dots. Raises OSError if nobody answers on the bus."""
         self._command(_SET_UP)
-        self._i2c.writeto(ADDRESS, b"\x40" + self.dots)
+        self._i2c.writeto(ADDRESS, self._sent)
         self._command(_ON)
 
     def dark(self) -> None:
@@ -101,7 +103,7 @@ class Display:
             self.failures += 1
 
 
-def _plain(dots: bytearray, lines: list) -> None:
+def _plain(dots: memoryview, lines: list) -> None:
     import framebuf
 
     frame = framebuf.FrameBuffer(dots, pictures.WIDTH, 8 * pictures.PAGES, framebuf.MONO_VLSB)

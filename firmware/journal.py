@@ -13,7 +13,6 @@ from collections import namedtuple
 from firmware import contract, records
 from firmware.errors import FlashFault, JournalBusy, JournalFull, SettingsFault
 from firmware.ring import DONE, NOWHERE, SETTLED, START, Header, Ring, entry_bytes
-from firmware.survey import Survey, numbers
 
 SECTOR_BYTES = 4096
 ROOM_TO_CLOSE = 480  # bytes kept free for the record that closes an opened visit
@@ -33,6 +32,8 @@ class Journal:
     """
 
     def __init__(self, flash, identity: Identity, random, common) -> None:
+        from firmware.survey import Survey  # the app gives its memory back after the start
+
         self._ring = Ring(flash)
         self._identity = identity
         self._random = random
@@ -136,7 +137,7 @@ class Journal:
 
     def unsettled_after(self, place, epoch: "bytes | None" = None) -> "Record | None":
         """Return the first unsettled record after a place; (-1, 0) is before all."""
-        for number in numbers(self._ring, self._header.number):
+        for number in self._ring.numbers(self._header.number):
             header = self._unsettled_sector(number) if number >= place[0] else None
             if header is not None and epoch in (None, header.epoch):
                 for entry, prev in record_entries(self._ring, header):
@@ -147,7 +148,7 @@ class Journal:
 
     def kept(self, epoch: str, first: int, last: int) -> "Record | None":
         """Return the first record from `first` to `last` of an epoch that is still on the flash."""
-        for number in numbers(self._ring, self._header.number):
+        for number in self._ring.numbers(self._header.number):
             header = self._ring.header(number)
             if header is not None and header.number == number and _hex(header.epoch) == epoch:
                 for entry, prev in record_entries(self._ring, header):
@@ -165,7 +166,7 @@ class Journal:
 
     def _sector_of(self, epoch: str, seq: int) -> "Header | None":
         """Return the header of the sector that an unsettled record must be in."""
-        for number in reversed(numbers(self._ring, self._header.number)):
+        for number in reversed(self._ring.numbers(self._header.number)):
             header = self._unsettled_sector(number)
             if header is not None and _hex(header.epoch) == epoch and header.first_seq <= seq:
                 return header
@@ -180,7 +181,7 @@ class Journal:
 
     # --- starting and mending
 
-    def _begin(self, found: Survey) -> None:
+    def _begin(self, found) -> None:
         header = self._header
         try:
             if header is not NOWHERE:

@@ -6,6 +6,7 @@ import json
 from firmware.app import App
 from firmware.boards.esp32 import Esp32Board
 from firmware.errors import SettingsFault
+from firmware.passing import tidy
 from firmware.supervisor import LastWords, reason
 from firmware.tuning import Tuning
 from firmware.twin import Twin
@@ -24,6 +25,7 @@ def app(on: Esp32Board) -> App:
 
 
 def main() -> None:
+    tidy()
     made = board()
     try:
         if made.rescue():

@@ -49,7 +49,7 @@ class Pictures:
         self._path = path
         self._own_digits = own_digits
 
-    def draw(self, dots: bytearray, word: str, shown: list) -> tuple:
+    def draw(self, dots: memoryview, word: str, shown: list) -> tuple:
         """Draw a word with its numbers into 1,024 bytes of dots; return (tone, two lines of text).
 
         Raises PictureFault if the file does not hold that word.
@@ -64,7 +64,7 @@ class Pictures:
 class _Drawing:
     """One picture being put together."""
 
-    def __init__(self, file, dots: bytearray, shown: list, own_digits: bool) -> None:
+    def __init__(self, file, dots: memoryview, shown: list, own_digits: bool) -> None:
         self._file = file
         self._dots = memoryview(dots)
         self._shown = shown

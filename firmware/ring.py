@@ -43,6 +43,10 @@ class Ring:
         self.sectors = flash.ioctl(_COUNT, 0)
         self.size = flash.ioctl(_SIZE, 0)
 
+    def numbers(self, newest: int):
+        """Return the numbers of the sectors that there can be, oldest first."""
+        return range(max(0, newest - self.sectors + 1), newest + 1)
+
     def header(self, number: int) -> "Header | None":
         """Return the header of sector `number`, or None if that sector is not there."""
         for _ in range(READS):

@@ -6,12 +6,12 @@ connection breaks is sent again from the journal. One publish is in flight at a 
 
 import asyncio
 
-from firmware import mqtt, trust
+from firmware import mqtt
 from firmware.errors import LinkFault
 
 REPLY_MS = 10000  # the longest wait for an answer of the broker
 KEEP_ALIVE_S = 60
-DENIED = "link_denied"  # the display's word for reason code 0x87
+DENIED, REFUSED = "link_denied", "broker_refuses"  # the display's words: 0x87, and no entry
 SILENT = "no answer from the broker"
 IPPROTO_TCP, TCP_NODELAY = 6, 1  # without it a broker's answer waits 40 ms for more to send
 
@@ -30,7 +30,7 @@ async def connect(address: tuple, tls, on_message, client: tuple, will: tuple) -
         await session.close(False)
         if tls is not None and str(fault) != SILENT and not fault.word:
             # A broker that does not take our certificate hangs up without a word.
-            fault.word = trust.REFUSED
+            fault.word = REFUSED
         raise fault
     return session
 
@@ -49,7 +49,7 @@ async def _open(address: tuple, tls):
         return stream if tls is None else tls.over(stream.s, address[0])
     except (OSError, ValueError) as error:
         stream.s.close()
-        raise trust.fault(error)
+        raise _fault(error)
 
 
 class Session:
@@ -78,7 +78,7 @@ class Session:
         kind, _, body = await self._timed(self._packet())
         if kind != mqtt.CONNACK or len(body) < 2 or body[1] != 0:
             code = hex(body[1] if len(body) > 1 else 0)
-            raise LinkFault("connection refused " + code, trust.REFUSED)
+            raise LinkFault("connection refused " + code, REFUSED)
 
     async def subscribe(self, topics: list) -> None:
         """Subscribe to all of them at QoS 1."""
@@ -175,7 +175,7 @@ class Session:
         except EOFError:
             raise LinkFault("the broker hung up")
         except (OSError, ValueError) as error:
-            raise trust.fault(error)
+            raise _fault(error)
 
     async def _send(self, packet: bytes) -> None:
         async with self._sending:
@@ -183,11 +183,17 @@ class Session:
                 self._stream.write(packet)
                 await self._stream.drain()
             except (OSError, ValueError) as error:
-                raise trust.fault(error)
+                raise _fault(error)
 
     def _next_id(self) -> int:
         self._packet_id = self._packet_id % 65535 + 1
         return self._packet_id
+
+
+def _fault(error) -> LinkFault:
+    from firmware.trust import fault  # loaded with a bin's papers, or when something broke
+
+    return fault(error)
 
 
 def _length(raw: bytes) -> int:

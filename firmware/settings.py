@@ -17,65 +17,94 @@ import json
 from firmware import contract
 from firmware.errors import SettingsFault
 from firmware.lid import SAFE
-from firmware.trust import Papers
 
 READERS = ("mfrc522", "pn532")
 LANGUAGES = ("en", "ar", "fr")  # of firmware/frames
+USUAL = {
+    "user": None,
+    "password": None,
+    "language": "en",
+    "own_digits": False,
+    "scale": 2,
+    "reader": "mfrc522",
+    "lid_safe": "locked",
+    "model": "bin-a",
+    "dark": False,
+}
 
 
 class Settings:
-    def __init__(self, values: dict) -> None:
-        try:
-            self.device = values["device"]
-            self.key = binascii.unhexlify(values["key"])
-            self.key_number = values["key_number"]
-            self.keys = {self.key_number: self.key}  # all that anything may be signed under
-            self.fractions = values["fractions"]
-            self.host = values["host"]
-            self.port = values["port"]
-            self.papers = _papers(values)
-            self.user = values.get("user")
-            self.password = values.get("password")
-            self.e_g = values["e_g"]
-            self.min_g = values["min_g"]
-            self.max_g = values["max_g"]
-            self.language = values.get("language", "en")
-            self.own_digits = values.get("own_digits", False)
-            self.scale = values.get("scale", 2)  # decimals of the town's credit
-            self.reader = values.get("reader", "mfrc522")
-            self.lid_safe = values.get("lid_safe", "locked")
-            self.model = values.get("model", "bin-a")  # whose firmware fits
-            self.update_keys = values.get("update_keys", {})  # who may sign it: {name: hex}
-            self.dark = values.get("dark", False)
-            self.battery = _part(values.get("battery"), "ratio_x1000 low_mv least_mv")
-            self.service = _service(values)
-            self.fill = _part(values.get("fill"), "empty_mm full_mm")
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise SettingsFault(repr(error))
-        self._check()
+    """What is in force. It has no methods, so that the code that read it need not stay loaded."""
 
-    def _check(self) -> None:
-        known = self.fractions and all([f in contract.FRACTIONS for f in self.fractions])
-        ranges = 0 < self.e_g <= self.min_g < self.max_g
-        if not contract.is_device(self.device) or len(self.key) != 32 or not known or not ranges:
-            raise SettingsFault("device, key, fractions or ranges")
-        if type(self.host) is not str or not self.host or type(self.port) is not int:
-            raise SettingsFault("host or port")
-        if type(self.scale) is not int or not 0 <= self.scale <= 4:
-            raise SettingsFault("scale is 0 to 4 decimals")
-        if not _are_keys(self.update_keys):
-            raise SettingsFault("update_keys: 64 hex digits by name")
-        if self.reader not in READERS:
-            raise SettingsFault("reader")
-        if self.language not in LANGUAGES:
-            raise SettingsFault("language is one of " + ", ".join(LANGUAGES))
-        if self.lid_safe not in SAFE:
-            raise SettingsFault("lid_safe is one of " + ", ".join(SAFE))
-        battery, fill = self.battery, self.fill
-        if battery and not 0 < battery["least_mv"] <= battery["low_mv"]:
-            raise SettingsFault("battery: 0 < least_mv <= low_mv")
-        if fill and not 0 < fill["full_mm"] < fill["empty_mm"]:
-            raise SettingsFault("fill: 0 < full_mm < empty_mm")
+    device: str
+    key: bytes
+    key_number: int
+    keys: dict  # all that anything may be signed under, by number
+    fractions: list
+    host: str
+    port: int
+    papers: object  # trust.Papers, or None on a network that needs none
+    user: "str | None"
+    password: "str | None"
+    e_g: int
+    min_g: int
+    max_g: int
+    language: str
+    own_digits: bool
+    scale: int  # decimals of the town's credit
+    reader: str
+    lid_safe: str
+    model: str  # whose firmware fits
+    update_keys: dict  # who may sign it: {name: hex}
+    dark: bool
+    battery: "dict | None"
+    service: dict
+    fill: "dict | None"
+
+
+def checked(values: dict) -> Settings:
+    """Return the settings that a file's values are, or raise SettingsFault."""
+    made = Settings()
+    try:
+        for name in ("device", "key_number", "fractions", "host", "port", "e_g", "min_g", "max_g"):
+            setattr(made, name, values[name])
+        for name in USUAL:
+            setattr(made, name, values.get(name, USUAL[name]))
+        made.key = binascii.unhexlify(values["key"])
+        made.keys = {made.key_number: made.key}
+        made.papers = _papers(values)
+        made.update_keys = values.get("update_keys", {})
+        made.battery = _part(values.get("battery"), "ratio_x1000 low_mv least_mv")
+        made.service = _service(values)
+        made.fill = _part(values.get("fill"), "empty_mm full_mm")
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise SettingsFault(repr(error))
+    _check(made)
+    return made
+
+
+def _check(made: Settings) -> None:
+    known = made.fractions and all([f in contract.FRACTIONS for f in made.fractions])
+    ranges = 0 < made.e_g <= made.min_g < made.max_g
+    if not contract.is_device(made.device) or len(made.key) != 32 or not known or not ranges:
+        raise SettingsFault("device, key, fractions or ranges")
+    if type(made.host) is not str or not made.host or type(made.port) is not int:
+        raise SettingsFault("host or port")
+    if type(made.scale) is not int or not 0 <= made.scale <= 4:
+        raise SettingsFault("scale is 0 to 4 decimals")
+    if not _are_keys(made.update_keys):
+        raise SettingsFault("update_keys: 64 hex digits by name")
+    if made.reader not in READERS:
+        raise SettingsFault("reader")
+    if made.language not in LANGUAGES:
+        raise SettingsFault("language is one of " + ", ".join(LANGUAGES))
+    if made.lid_safe not in SAFE:
+        raise SettingsFault("lid_safe is one of " + ", ".join(SAFE))
+    battery, fill = made.battery, made.fill
+    if battery and not 0 < battery["least_mv"] <= battery["low_mv"]:
+        raise SettingsFault("battery: 0 < least_mv <= low_mv")
+    if fill and not 0 < fill["full_mm"] < fill["empty_mm"]:
+        raise SettingsFault("fill: 0 < full_mm < empty_mm")
 
 
 def _part(values: "dict | None", names: str) -> "dict | None":
@@ -95,9 +124,11 @@ def _service(values: dict) -> dict:
     return found
 
 
-def _papers(values: dict) -> "Papers | None":
+def _papers(values: dict):
     if "ca" not in values:
         return None
+    from firmware.trust import Papers  # a bin in the workshop has none
+
     names = ("ca", "certificate", "private_key")
     papers = Papers(*[binascii.unhexlify(values[name]) for name in names])
     papers.context()  # what cannot be read now would be found out in the street
@@ -111,11 +142,6 @@ def read(path: str) -> dict:
             return json.load(file)
     except (OSError, ValueError) as error:
         raise SettingsFault(repr(error))
-
-
-def load(path: str) -> Settings:
-    """Return the settings in a file; SettingsFault if they are not whole."""
-    return Settings(read(path))
 
 
 def _are_keys(keys) -> bool:

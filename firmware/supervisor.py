@@ -90,7 +90,7 @@ def _trace(error: BaseException) -> str:
     return out.getvalue()  # pyright: ignore
 
 
-def plain(text: str) -> str:
+def plain(text: str, most: int = LONGEST) -> str:
     """Return a text as the contract's JSON takes it: printable ASCII, no quotes, not too long."""
     kept = [c if " " <= c <= "~" and c not in '"\\' else "'" for c in text]
-    return "".join(kept)[:LONGEST]
+    return "".join(kept)[:most]

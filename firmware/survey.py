@@ -10,11 +10,6 @@ from firmware import records
 from firmware.ring import BROKEN, FREE, LIVE, NOWHERE, SETTLED, START, entry_bytes
 
 
-def numbers(ring, newest: int):
-    """Return the numbers of the sectors that the ring can hold, oldest first."""
-    return range(max(0, newest - ring.sectors + 1), newest + 1)
-
-
 class Survey:
     """The newest sector, where to go on, what is open, and what is damaged."""
 
@@ -41,7 +36,7 @@ class Survey:
 
     def _read_sectors(self) -> None:
         newest = self.header.number
-        for number in numbers(self._ring, newest):
+        for number in self._ring.numbers(newest):
             header = self._ring.header(number)
             if header is None or header.number != number:
                 self._gap = True
@@ -77,7 +72,7 @@ class Survey:
         self.next_seq, self.last = header.first_seq, header.prev
 
     def _gap_is_oldest(self, number: int) -> bool:
-        return number - 1 == numbers(self._ring, self.header.number)[0]
+        return number - 1 == self._ring.numbers(self.header.number)[0]
 
     def _read_entry(self, header, current: bool, entry) -> None:
         self.undone = entry.at if entry.mark == LIVE else None

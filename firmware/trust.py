@@ -10,7 +10,7 @@ import ssl
 
 from firmware.errors import LinkFault
 
-UNTRUSTED, REFUSED = "broker_unknown", "broker_refuses"
+UNTRUSTED = "broker_unknown"  # the display's word
 # MBEDTLS_ERR_X509_CERT_VERIFY_FAILED (mbed TLS, x509.h); the Unix port says it as a ValueError.
 VERIFY_FAILED = -0x2700
 

@@ -8,7 +8,7 @@ only when the bin is online with it. So neither a cut nor wrong settings can loc
 from firmware import contract
 from firmware.errors import SettingsFault
 from firmware.keys import Keys
-from firmware.settings import Settings, read
+from firmware.settings import Settings, checked, read
 from firmware.twin import Twin
 
 FILE, TRIED = "/tuning", "/tuning-tried"
@@ -24,7 +24,7 @@ class Tuning:
 
     def __init__(self, folder: str) -> None:
         self._path = folder + "/settings.json"
-        provisioned = Settings(read(self._path))
+        provisioned = checked(read(self._path))
         keys = self.keys = Keys(folder, provisioned)
         self._twin = Twin(folder + FILE)
         self._tried = Twin(folder + TRIED)
@@ -74,7 +74,7 @@ class Tuning:
                 raise SettingsFault(name + " is not changed from afar")
         whole = read(self._path)
         whole.update(values)
-        return Settings(whole)
+        return checked(whole)
 
 
 def _of(settings: Settings, name: str):

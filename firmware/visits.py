@@ -84,7 +84,7 @@ class Visits:
             event = self._admitted(event)
         self._state, actions = station.step(self._state, event, self._limits)
         for action in actions:
-            getattr(self, "_do_" + action[0])(*action[1:])
+            getattr(self, "do_" + action[0])(*action[1:])
         if self._balance is not None and self._state.phase in ("unlocked", "idle"):
             event, self._balance = self._balance, None
             self._step(event)
@@ -113,10 +113,10 @@ class Visits:
         """Tell whether no visit is open in the journal, so that other records may be written."""
         return self._state.phase not in IN_VISIT
 
-    def _do_show(self, word: str, values: tuple) -> None:
+    def do_show(self, word: str, values: tuple) -> None:
         self._display.show(word, values)
 
-    def _do_weigh(self) -> None:
+    def do_weigh(self) -> None:
         if self._scale.calibration is None:
             self.put(("refused", "not_calibrated"))
             return
@@ -125,7 +125,7 @@ class Visits:
             self._weighing.cancel()  # of a lid that was opened again
         self._weighing = asyncio.create_task(self._weigh(after))
 
-    def _do_open(self, card, before) -> None:
+    def do_open(self, card, before) -> None:
         try:
             fraction = self._settings.fractions[0]
             hides = token(self._card_key, card)
@@ -135,7 +135,7 @@ class Visits:
         except (FlashFault, OSError):
             self.put(("refused", "flash_failed"))
 
-    def _do_close(self, before, after, flags: list) -> None:
+    def do_close(self, before, after, flags: list) -> None:
         if self._scale.restless and "unstable" not in flags:
             flags = flags + ["unstable"]
         if self._scale.doubt:
@@ -150,7 +150,7 @@ class Visits:
             net_g = after.grams - before.grams
             self.put(("saved", (record.epoch, record.seq), net_g, flags))
 
-    def _do_interrupt(self) -> None:
+    def do_interrupt(self) -> None:
         self._close("interrupted", {})
 
     def _close(self, kind: str, fields: dict):
@@ -162,15 +162,15 @@ class Visits:
         self._saved(record)
         return record
 
-    def _do_ask(self, card) -> None:
+    def do_ask(self, card) -> None:
         self._balance = None
         self.ask(card)
 
-    def _do_zero(self, card, weight) -> None:
+    def do_zero(self, card, weight) -> None:
         self.note("tare", "zero", (weight.mg,), token(self._card_key, card))
         self._scale.zero(weight)
 
-    def _do_emptied(self, card, before, after) -> None:
+    def do_emptied(self, card, before, after) -> None:
         who = token(self._card_key, card)
         if before is None or after is None:
             self.note("alarm", "emptied unweighed", (), who)
@@ -183,13 +183,13 @@ class Visits:
         except (JournalFull, FlashFault, OSError):
             self.put(("trouble", "flash_failed"))
 
-    def _do_unlock(self) -> None:
+    def do_unlock(self) -> None:
         self._lid.unlock()
 
-    def _do_lock(self) -> None:
+    def do_lock(self) -> None:
         self._lid.lock()
 
-    def _do_wake(self, seconds: "int | None") -> None:
+    def do_wake(self, seconds: "int | None") -> None:
         self._alarm += 1
         if seconds is not None:
             self._ringing = asyncio.create_task(self._ring(seconds, self._alarm))
@@ -226,10 +226,10 @@ class Visits:
         """Write down what a technician should look at; after the visit, if one is open."""
         self._later("alarm", what, readings, by)
 
-    def _do_tamper(self, what: str) -> None:
+    def do_tamper(self, what: str) -> None:
         self._later("tamper", what, (), "bin")
 
-    def _do_dark(self) -> None:
+    def do_dark(self) -> None:
         if self._settings.dark:
             self._display.dark()
 

@@ -203,7 +203,7 @@ class SimSSD1306:
         if address != 0x3C or not self.present:
             raise OSError(19)  # ENODEV, what the bus says when nobody answers
         if data[0] == 0x40:
-            self._data(data[1:])
+            self._data(memoryview(data)[1:])
         elif data[0] == 0x00:
             self._commands(data[1:])
 
@@ -227,7 +227,7 @@ class SimSSD1306:
         elif command == 0x22:
             self._pages, self._page = tuple(given), given[0]
 
-    def _data(self, data: bytes) -> None:
+    def _data(self, data: memoryview) -> None:
         whole = (self._columns, self._pages, self._column, self._page) == ((0, 127), (0, 7), 0, 0)
         if whole and self._horizontal and len(data) == 1024:
             self.memory[:] = data

@@ -212,13 +212,14 @@ class Patience:
 
 
 def main(folder: str) -> None:
+    from firmware.passing import tidy
     from firmware.supervisor import LastWords, reason
     from firmware.tuning import Tuning
 
+    tidy()
     with open(folder + "/world.json") as file:
         plan = json.load(file)
-    tuning = Tuning(folder)
-    board = SimBoard(folder, plan, tuning.settings)
+    board = SimBoard(folder, plan, Tuning(folder).settings)
     if board.rescue():
         from firmware.rescue import stay
 
@@ -226,7 +227,7 @@ def main(folder: str) -> None:
     try:
         from firmware.app import App  # after the clock is in place
 
-        board.app = App(board, tuning)
+        board.app = App(board, Tuning(folder))
         asyncio.run(board.app.run())
     except PowerCut as cut:
         board.world.cut()

@@ -23,7 +23,7 @@ from firmware.reader.card import Card
 from firmware.scale import platform
 from firmware.scale.calibration import calibration
 from firmware.scale.limits import permissible_mg
-from firmware.settings import Settings
+from firmware.settings import checked
 from firmware.visits import Visits
 
 VISITS, E_G = 3, 10
@@ -161,7 +161,7 @@ class Bench:
         random.seed(seed)
         self.clock = SimClock(lambda: 0)
         self.clock.install()
-        settings = Settings(SETTINGS)
+        settings = checked(SETTINGS)
         self.load = Load(self.clock, CALIBRATION.cells[0])
         self.chip = SimHX711(self.clock, self.load.raw)
         self.dout, self.lag = self.chip.dout, None

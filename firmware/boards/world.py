@@ -26,6 +26,8 @@ class World:
         self._clock = clock
         self._path = folder + "/progress.json"
         self._plan = plan
+        self._visits = folder + "/visits.jsonl"
+        self._count = _put_aside(self._visits, plan.pop("visits"))
         self._empties_at_g = empties_at_g
         self._note = note
         self._progress: dict = _read(self._path) or {
@@ -76,9 +78,8 @@ class World:
 
     async def live(self) -> None:
         """Let everybody come who has not been here yet."""
-        visits = self._plan["visits"]
-        while self._progress["visits"] < len(visits):
-            visit = visits[self._progress["visits"]]
+        while self._progress["visits"] < self._count:
+            visit = _line(self._visits, self._progress["visits"])
             await self._pass(1000 * visit["at_s"] - self.now_ms())
             await self._visit(visit)
         self.finished = True
@@ -211,6 +212,21 @@ def _secure(keys: dict, counters: dict) -> dict:
         pair = [bytes.fromhex(key) for key in keys[uid]]
         cards[uid] = SimNtag424(bytes.fromhex(uid), pair[0], pair[1], counters.get(uid, 0))
     return cards
+
+
+def _put_aside(path: str, rows: list) -> int:
+    """Write rows into a file and return how many: the heap is a bin's, not its world's."""
+    with open(path, "w") as file:
+        for row in rows:
+            file.write(json.dumps(row) + "\n")
+    return len(rows)
+
+
+def _line(path: str, number: int) -> dict:
+    with open(path) as file:
+        for _ in range(number):
+            file.readline()
+        return json.loads(file.readline())
 
 
 def _read(path: str):

@@ -15,21 +15,6 @@ TYPE = "calibration"
 FILE, NOTED = "/calibration", "/calibration-noted"
 
 
-def issue(key: bytes, device: str, key_number: int, body: dict) -> str:
-    """Return the envelope of a record of calibration under a device's key.
-
-    body: v, number, cells [[zero, counts, grams], ...], fit or null, passed, limits
-    [e_g, min_g, max_g], from_s, until_s, seal, by. CalibrationRefused if no bin would take it.
-    """
-    return sign(contract.derive(key, contract.DOWN), device, key_number, body)
-
-
-def sign(down_key: bytes, device: str, key_number: int, body: dict) -> str:
-    """Issue with the key that signs what goes down, as the backend has it."""
-    _calibration(body)
-    return contract.sign(down_key, device, key_number, TYPE, body)
-
-
 def read(jws: str, key: bytes, device: str, key_number: int):
     """Return the Calibration of an envelope; CalibrationRefused says in words why it is none."""
     try:
@@ -37,7 +22,7 @@ def read(jws: str, key: bytes, device: str, key_number: int):
         if (parts.device, parts.number) != (device, key_number):
             raise CalibrationRefused("it was made for another device or key")
         contract.verify(parts, contract.derive(key, contract.DOWN))
-        return _calibration(contract.parse_json(parts.payload))
+        return checked(contract.parse_json(parts.payload))
     except contract.ContractError as error:
         raise CalibrationRefused(str(error))
 
@@ -50,12 +35,6 @@ def assemble(args: dict, device: str, key_number: int) -> str:
         return signed.decode() + "." + args["signature"]
     except (KeyError, TypeError, contract.ContractError):
         raise CalibrationRefused("body or signature is missing")
-
-
-def arguments(jws: str) -> dict:
-    """Return the arguments of the command that carries an envelope."""
-    parts = contract.split(jws, TYPE)
-    return {"body": contract.parse_json(parts.payload), "signature": contract.b64(parts.signature)}
 
 
 class Certificate:
@@ -132,7 +111,8 @@ _TESTS = {
 }
 
 
-def _calibration(body: dict):
+def checked(body: dict):
+    """Return the Calibration of a body, or raise CalibrationRefused."""
     if type(body) is not dict:
         raise CalibrationRefused("it is no object")
     for name in _TESTS:

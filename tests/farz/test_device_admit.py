@@ -6,7 +6,7 @@ from pathlib import Path
 from cryptography import x509
 
 from firmware.scale.certificate import read
-from firmware.settings import Settings
+from firmware.settings import checked
 from tests.farz.shell import Shell
 
 EPOCH = "00112233445566ff"
@@ -27,7 +27,7 @@ def test_provisioned_files_are_settings_that_a_bin_takes(founded: Shell, tmp_pat
     values = provisioned(founded, tmp_path / "bin-12")
 
     papers = [bytes.fromhex(str(values.pop(name))) for name in ("certificate", "ca", "private_key")]
-    settings = Settings(values)  # DER is for MicroPython; the rest is checked here as there
+    settings = checked(values)  # DER is for MicroPython; the rest is checked here as there
     assert (settings.device, settings.key_number, settings.language) == ("bin-12", 1, "ar")
     certificate = x509.load_der_x509_certificate(papers[0])
     certificate.verify_directly_issued_by(x509.load_der_x509_certificate(papers[1]))

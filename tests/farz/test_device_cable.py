@@ -10,7 +10,7 @@ from farz.calibrating import check_plan, judge
 from farz.device_cable import Cable, CableFault, connected
 from farz.device_calibrate import measure, record
 from farz.device_simulate import on_cable
-from firmware.scale.certificate import issue
+from firmware.scale.issuing import issue
 from tests.fixtures.micropython import KEY, Bin
 
 CELLS = [[8000, 430_000, 10_000], [-51_000, -410_000, 10_000]]

@@ -85,7 +85,7 @@ def test_loop_without_end_is_bitten(
     bin_ = make_bin()
     bin_.set_up(mosquitto.port, visits(500), WORD)
     hung = run_micropython(
-        patched(tmp_path, bin_.folder, "Visits._do_weigh = spin"), str(bin_.folder)
+        patched(tmp_path, bin_.folder, "Visits.do_weigh = spin"), str(bin_.folder)
     )
 
     assert hung.returncode == BITTEN, hung.stdout + hung.stderr
@@ -98,7 +98,7 @@ def test_crash_is_told_in_the_next_birth(
     bin_.set_up(mosquitto.port, visits(500, 600), WORD)
 
     crashed = run_micropython(
-        patched(tmp_path, bin_.folder, "Visits._do_weigh = None"), str(bin_.folder)
+        patched(tmp_path, bin_.folder, "Visits.do_weigh = None"), str(bin_.folder)
     )
 
     assert crashed.returncode == 1

@@ -8,7 +8,9 @@ import pytest
 
 from backend.devices import certificates
 from backend.devices.certificates import Authority, Identity
+from farz import device_bundles
 from farz.broker import Broker
+from farz.device_bundles import UNIX
 from farz.processes import await_until
 from firmware.journal import read_image
 from tests.firmware.test_simulated_bin import assert_weighed, assert_whole, visits
@@ -32,6 +34,12 @@ def town(tls_mosquitto: Broker, authority: Authority, tmp_path: Path) -> Iterato
     made.close()
 
 
+@pytest.fixture
+def shipped(tmp_path: Path) -> Path:
+    """The firmware compiled as a board gets it, with the simulated board's."""
+    return device_bundles.unpack(device_bundles.compiled(UNIX, left_out=()), tmp_path / "mpy")
+
+
 def now_s() -> int:
     return int(time.time())
 
@@ -53,13 +61,18 @@ def turned_away(bin_: Bin, broker: Broker, papers: Identity, host: str = "localh
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
 def test_bin_with_its_certificate_is_let_in_under_its_own_name(
-    make_bin: MakeBin, tls_mosquitto: Broker, authority: Authority, town: Town, host: str
+    make_bin: MakeBin,
+    tls_mosquitto: Broker,
+    authority: Authority,
+    town: Town,
+    host: str,
+    shipped: Path,
 ) -> None:
     bin_ = make_bin()
     papers = {**certificates.identity(authority, "bin-01", now_s()).settings(), "host": host}
     bin_.set_up(tls_mosquitto.port, visits(500, 600), papers=papers)
 
-    assert bin_.run(heapsize="512k") == 0, bin_.console()
+    assert bin_.run(heapsize="256k", path=str(shipped)) == 0, bin_.console()
 
     assert_weighed(town, [500, 600])
     assert_whole(bin_, town)

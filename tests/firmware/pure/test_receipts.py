@@ -4,7 +4,7 @@ from firmware import contract
 from firmware.keys import Keys
 from firmware.link import Link
 from firmware.mqtt import Message
-from firmware.settings import Settings
+from firmware.settings import checked
 from tests.firmware.pure.test_settings import GOOD
 
 KEY = bytes(32)
@@ -42,7 +42,7 @@ def linked():
     def note(kind, facts):
         noted.append((kind, facts))
 
-    settings = Settings(GOOD)
+    settings = checked(GOOD)
     keys = Keys("/nowhere", settings)
     link = Link(settings, keys, journal, dict, lambda: 0, bytes, cipher, note)
     link.backlog.flying[(EPOCH, SEQ)] = (HASH8, (0, 84), 0)

@@ -1,7 +1,7 @@
 """Settings are taken whole or not at all."""
 
 from firmware.errors import SettingsFault
-from firmware.settings import Settings
+from firmware.settings import checked
 from tests.firmware.raises import raises
 
 GOOD = {
@@ -24,7 +24,7 @@ def changed(**values):
 
 
 def test_good_settings_are_taken():
-    settings = Settings(GOOD)
+    settings = checked(GOOD)
     assert (settings.key, settings.e_g) == (bytes(32), 10)
 
 
@@ -45,11 +45,11 @@ def test_each_wrong_value_is_refused():
         {"fill": {"empty_mm": 300, "full_mm": 900}},
         {"fill": {"empty_mm": "900", "full_mm": 300}},
     ):
-        raises(SettingsFault, Settings, changed(**wrong))
+        raises(SettingsFault, checked, changed(**wrong))
 
 
 def test_each_missing_value_is_refused():
     for name in GOOD:
         body = dict(GOOD)
         del body[name]
-        raises(SettingsFault, Settings, body)
+        raises(SettingsFault, checked, body)

@@ -1,10 +1,11 @@
 """The visit as a state machine: every way it can go, and that no other order is possible."""
 
-from firmware import station, words
+from firmware import station, technician, words
 from firmware.scale.weighing import Weight
 from firmware.station import IDLE, Limits, step
 
 LIMITS = Limits(200, 60000)
+station.RULES.update(technician.RULES)
 NAME = ("0123456789abcdef", 7)
 BODY = {"net_g": 1500, "credit": 37, "balance": 400, "why": ""}
 
@@ -194,15 +195,15 @@ SERVICE = ("service", "a technician's card")
 
 def chosen(word, *events):
     """Open the menu, wait for a word, choose it."""
-    turns = [("wake",)] * station.MENU.index(word)
+    turns = [("wake",)] * technician.MENU.index(word)
     return walk(SERVICE, *turns, SERVICE, *events)
 
 
 def test_service_card_opens_a_menu_that_turns_and_ends_by_itself():
-    turns = [("wake",)] * (station.ROUNDS * len(station.MENU) - 1)
+    turns = [("wake",)] * (technician.ROUNDS * len(technician.MENU) - 1)
     state, actions = walk(SERVICE, *turns)
     assert state.phase == "menu"
-    assert words_of(actions) == list(station.MENU) * station.ROUNDS
+    assert words_of(actions) == list(technician.MENU) * technician.ROUNDS
 
     assert walk(("wake",), state=state)[0].phase == "idle"
     assert chosen("menu_leave")[0].phase == "idle"
@@ -266,4 +267,6 @@ def test_weight_may_be_checked():
 
 
 def test_every_word_of_the_menu_is_in_the_table():
-    assert set(station.MENU) | {"weighs", "emptied", "tared", "service_refused"} <= set(words.WORDS)
+    assert set(technician.MENU) | {"weighs", "emptied", "tared", "service_refused"} <= set(
+        words.WORDS
+    )

@@ -74,7 +74,7 @@ def test_message_travels_as_it_is_and_a_plain_number_is_hidden():
     key = bytes(32)
     said = token(key, Card(b"\x04\x01\x02\x03", MESSAGE))("0" * 16, 1)
     assert contract.open_secure_token(said) == MESSAGE
-    assert contract.TYPES["card"](said)
+    assert contract.fits("card")(said)
     hidden = token(key, Card(b"\x04\x01\x02\x03", None))("0" * 16, 1)
     assert contract.open_card_token(key, "0" * 16, 1, hidden) == b"\x04\x01\x02\x03"
 

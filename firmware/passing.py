@@ -1,0 +1,24 @@
+"""How a small heap stays usable: modules that only a start needs go, and garbage goes often."""
+
+import gc
+import sys
+
+PART = 32  # of the heap: so much new memory brings the next collection
+
+
+def tidy() -> None:
+    """Collect garbage long before the heap is full.
+
+    What stays for ever then lies close together from the first import on, and there is always one
+    piece large enough for a message.
+    """
+    gc.threshold((gc.mem_alloc() + gc.mem_free()) // PART)
+
+
+def drop(*names: str) -> None:
+    """Give back the memory of modules of the firmware; who imports one again loads it again."""
+    for name in names:
+        whole = "firmware." + name
+        if whole in sys.modules:
+            del sys.modules[whole]
+            delattr(sys.modules["firmware"], name)
