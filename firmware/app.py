@@ -36,6 +36,8 @@ Parts = namedtuple("Parts", "settings fw certificate scale lid display reader")
 
 class App:
     def __init__(self, board, tuning) -> None:
+        from firmware import fingerprint, fitting  # given back when all is built
+
         self._board = board
         self._settings = settings = tuning.settings
         self._keys = keys = tuning.keys
@@ -44,8 +46,8 @@ class App:
         self._restarted = self.last_words.read() or board.reset_cause()
         self._turns = {"lid": 0, "yard": 0, "clock": 0, "report": 0}
         self._alarms = {}  # word of a trouble with the link: when it was last written down
-        self._fw = _fingerprint()
-        self._update_due = _is_update_due(board.folder)
+        self._fw = fingerprint.fingerprint(WEIGHING)
+        self._update_due = fitting.is_update_due(board.folder)
         self._certificate = certificate.Certificate(board.folder, settings, len(board.cells))
         self.journal = self._open_journal()
         if keys.next is not None:
@@ -65,13 +67,13 @@ class App:
             board.temp_c10,
             self._saved,
         )
-        self._power, self._fill = _power(board, settings), _fill(board, settings)
+        self._power, self._fill = fitting.power(board, settings), fitting.fill(board, settings)
         if self._power is not None:
             self.visits.obstacles.append(self._power.obstacle)
             self.visits.doubts.append(self._power.flag)
         if self._fill is not None:
             self.visits.obstacles.append(self._fill.obstacle)
-        self.reader = _reader(board, settings.reader)
+        self.reader = fitting.reader(board, settings.reader)
         self._cards = CardWatch(self.reader, self._clock.up_ms, self.visits.put, self.visits.alarm)
         self.link = Link(
             settings,
@@ -87,7 +89,7 @@ class App:
         self._orders = self._retuning = self._renewal = None  # until they are wanted
         self._called = asyncio.Event()  # the backend has spoken
         self._listen()
-        passing.drop("survey", "fingerprint", "settings", "tuning", "slots")
+        passing.drop("survey", "fingerprint", "fitting", "settings", "tuning", "slots")
 
     def _listen(self) -> None:
         """Connect what comes down with what it is about."""
@@ -368,20 +370,6 @@ class App:
                 pass  # telemetry is what may be lost
 
 
-def _fingerprint() -> str:
-    from firmware.fingerprint import fingerprint
-
-    return fingerprint(WEIGHING)
-
-
-def _is_update_due(folder: str) -> bool:
-    """Tell whether an update is on trial, or one failed that nobody was told of."""
-    from firmware.slots import Slots
-
-    slots = Slots(folder)
-    return slots.trial is not None or slots.failed is not None
-
-
 def _let_technicians_in() -> None:
     """Add the rules of the technician's mode to those of a visit."""
     from firmware import station, technician
@@ -396,31 +384,3 @@ def _told(visits):
         visits.put(("trouble", body["why"]) if body["why"] else ("balance", body["balance"]))
 
     return tell
-
-
-def _power(board, settings):
-    """Return the battery's and panel's eye, or None: it is loaded only where it is needed."""
-    if settings.battery is None:
-        return None
-    from firmware.power import Power
-
-    return Power(board.battery, board.solar, **settings.battery)
-
-
-def _fill(board, settings):
-    """Return the eye for how full the bin is, or None."""
-    if settings.fill is None:
-        return None
-    from firmware.fill import Fill, Ultrasonic
-
-    sensor = Ultrasonic(board.fill_trigger, board.fill_echo, board.pulse_us)
-    return Fill(sensor, board.temp_c10, **settings.fill)
-
-
-def _reader(board, name: str):
-    """Return the driver of the reader that is wired: one is loaded, for the heap is small."""
-    if name == "pn532":
-        from firmware.reader.pn532 import PN532 as Reader
-    else:
-        from firmware.reader.mfrc522 import MFRC522 as Reader
-    return Reader(board.spi, board.reader_cs, board.reader_rst)
