@@ -30,6 +30,7 @@ from backend.devices import endpoints as devices
 from backend.errors import NotReady
 from backend.fees import endpoints as fees
 from backend.figures import endpoints as figures
+from backend.grading import endpoints as grading
 from backend.housekeeping import Housekeeping
 from backend.kinds import endpoints as kinds
 from backend.ledger.poster import Poster
@@ -69,6 +70,7 @@ ROUTERS = (
     devices,
     figures,
     fees,
+    grading,
     kinds,
     merchants,
     paper,

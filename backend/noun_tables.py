@@ -9,6 +9,7 @@ from backend.counters import tables as counters
 from backend.devices import tables as devices
 from backend.fees import tables as fees
 from backend.figures import tables as figures
+from backend.grading import tables as grading
 from backend.merchants import tables as merchants
 from backend.paper import tables as paper
 from backend.people import tables as people
@@ -28,6 +29,7 @@ APPEND_ONLY = (
     *counters.APPEND_ONLY,
     *fees.APPEND_ONLY,
     *figures.APPEND_ONLY,
+    *grading.APPEND_ONLY,
     *merchants.APPEND_ONLY,
     *paper.APPEND_ONLY,
     *people.APPEND_ONLY,

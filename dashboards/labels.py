@@ -67,6 +67,11 @@ MOVEMENTS = {
     "retire": N_("Given back"),
 }
 # Names that a town gives its own things, where many towns give the same ones.
+TIERS = {
+    "secure": N_("Secure card"),
+    "plain": N_("Plain card: its number can be copied, so what it brings in a day is capped"),
+}
+GRADES = {"standard": N_("Standard grade")}
 PRODUCTS = {"Compost": N_("Compost")}
 KINDS: Mapping[str, Mapping[str, str]] = {
     "fraction": FRACTIONS,
@@ -75,6 +80,8 @@ KINDS: Mapping[str, Mapping[str, str]] = {
     "basis": BASES,
     "state": STATES,
     "product": PRODUCTS,
+    "grade": GRADES,
+    "tier": TIERS,
     "movement": MOVEMENTS,
 }
 

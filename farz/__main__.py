@@ -31,6 +31,7 @@ from farz import (
     tariff_commands,
 )
 from farz.errors import FarzError
+from farz.telling import Json, tell
 
 app = typer.Typer(
     name="farz",
@@ -58,7 +59,6 @@ app.add_typer(paper_commands.app, name="paper")
 app.add_typer(paper_commands.collection, name="collection")
 app.add_typer(report_commands.app, name="report")
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, nothing else.")]
 Port = Annotated[int, typer.Option(min=1, max=65_535, help="TCP port on the loopback.")]
 Seed = Annotated[int, typer.Option(help="The same seed makes the same run.")]
 
@@ -103,6 +103,7 @@ def init(
     name: Annotated[str, typer.Argument(help="The town's name, or its file: town.toml.")],
     currency: Annotated[str, typer.Option(help="What the credit is called.")] = "qamama",
     login: Annotated[str, typer.Option(help="The first administrator's login.")] = "admin",
+    as_json: Json = False,
 ) -> None:
     """Found a town: its secret, its books, its first administrator.
 
@@ -112,18 +113,20 @@ def init(
     from farz.town import apply_file, found
 
     if name.endswith(".toml"):
-        apply_file(Path(name))
+        apply_file(Path(name), as_json)
         return
-    found(name, currency, login)
+    found(name, currency, login, as_json)
 
 
 @app.command()
 def migrate(
     check: Annotated[bool, typer.Option("--check", help="Only say whether there is work.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Bring the database to this version's tables. Does nothing when it is there already.
 
     With --check nothing is changed: exit code 0 if the tables are this version's, else 1.
+    Example:  farz migrate --check --json
     """
     from backend import db, migrations
     from backend.settings import Settings
@@ -132,10 +135,11 @@ def migrate(
     if check:
         with open_database() as engine, db.read(engine) as conn:
             there, head = migrations.versions(conn)
-        typer.echo(f"The database is at {there}, this program at {head}.")
+        words = f"The database is at {there}, this program at {head}."
+        tell({"database": there, "program": head, "current": there == head}, words, as_json)
         raise typer.Exit(0 if there == head else 1)
     migrations.upgrade(Settings())
-    typer.echo("The database is at this version's tables.")
+    tell({"current": True}, "The database is at this version's tables.", as_json)
 
 
 @app.command()
@@ -267,18 +271,25 @@ def restore(
     checkpoint: Annotated[
         Path | None, typer.Option(help="The newest published checkpoint that you have a copy of.")
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Put a backup in place of the books, after its ledger has been verified.
 
     The backend must be stopped, and the town's secret in its place. Afterwards start the backend:
     it only reads until gateways and bins have brought what the backup does not have.
     Follow it with `farz recovery`; `farz recovery --end` opens the town again.
+    Example:  farz restore /media/usb/before-the-update
     """
+    from dataclasses import asdict
     from datetime import datetime
 
     from farz.restoring import restore as run
 
     done = run(source, checkpoint)
+    if as_json:
+        told = asdict(done.manifest) | {"kept": str(done.kept or ""), "new_log": done.new_log}
+        _print(told, as_json)
+        return
     moment = datetime.fromtimestamp(done.manifest.taken_s).astimezone().isoformat(" ", "seconds")
     typer.echo(f"{done.manifest.town} is as at {moment}: {done.manifest.transfers} transfers.")
     if done.kept:
@@ -308,7 +319,8 @@ def recovery(
     from farz.recovering import show
 
     if end:
-        typer.echo(stop(anyway=anyway))
+        words = stop(anyway=anyway)
+        tell({"ended": True}, words, as_json)
         return
     raise typer.Exit(show(as_json))
 

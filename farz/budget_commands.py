@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 
 from farz.moments import moment
+from farz.telling import Json, tell
 from farz.town import open_books, open_town
 
 app = typer.Typer(no_args_is_help=True, help="What may be minted, and what waits for it.")
 By = Annotated[str, typer.Option(help="The login of who decides.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, nothing else.")]
 
 
 @app.command(name="list")
@@ -50,6 +50,7 @@ def set_(
     since: Annotated[str, typer.Option(help="Start, like 2027-01-01T00:00+02:00.")],
     until: Annotated[str, typer.Option(help="End, like 2027-04-01T00:00+03:00.")],
     by: By,
+    as_json: Json = False,
 ) -> None:
     """Set a period's budget, or change it; waiting claims are paid as far as it goes.
 
@@ -69,7 +70,8 @@ def set_(
             amount=amount,
             decided_by=decided_by,
         )
-    typer.echo(f"{amount} may be minted; {paid} waiting claims were paid")
+    words = f"{amount} may be minted; {paid} waiting claims were paid"
+    tell({"amount": amount, "claims_paid": paid}, words, as_json)
 
 
 @app.command()
@@ -78,6 +80,7 @@ def cost(
     amount_per_tonne: Annotated[int, typer.Argument(min=0, help="Minor units.")],
     by: By,
     since: Annotated[str, typer.Option(help="From when on; empty: from now on.")] = "",
+    as_json: Json = False,
 ) -> None:
     """Say what a tonne of a sorted fraction saves the town in disposal.
 
@@ -91,4 +94,5 @@ def cost(
         by_whom = access.by_login(conn, services.ledger_id, by).signature
         decided = coverage.DisposalCost(fraction, from_s, amount_per_tonne, by_whom)
         coverage.set_disposal_cost(conn, services.ledger_id, decided)
-    typer.echo(f"a tonne of {fraction} saves {amount_per_tonne} from {time.ctime(from_s)} on")
+    words = f"a tonne of {fraction} saves {amount_per_tonne} from {time.ctime(from_s)} on"
+    tell(asdict(decided), words, as_json)

@@ -22,36 +22,64 @@ Number = Annotated[str, typer.Argument(help="The number printed on the card.")]
 @app.command()
 def issue(
     uid: Annotated[str, typer.Argument(help="The card's UID in hex, as a reader shows it.")],
-    holder: Annotated[str, typer.Option(help="The holder's name; enrolled if new.")],
     pin: Annotated[str, typer.Option(prompt=True, hide_input=True, confirmation_prompt=True)],
+    person: Annotated[int | None, typer.Option(help="A person's number: one more card.")] = None,
+    holder: Annotated[str, typer.Option(help="The name of somebody new.")] = "",
+    consent: Annotated[str, typer.Option(help="Which version of the words they agreed to.")] = "",
+    how: Annotated[str, typer.Option(help="paper, spoken or online")] = "paper",
+    nameless: Annotated[
+        bool, typer.Option("--nameless", help="No consent, and so a card without a name.")
+    ] = False,
     by: Annotated[str, typer.Option(help="Who issues it.")] = "office",
+    as_json: Json = False,
 ) -> None:
-    """Enrol a person and give them a card; the number to print on it is shown.
+    """Give somebody a card; the number to print on it is shown.
 
-    Example:  farz card issue 04A2B3C4D5E680 --holder "Umm Ahmad" --by office
+    A name is kept with a consent alone. Who gives none may have a card all the same, without one.
+
+    Examples:  farz card issue 04A2B3C4D5E680 --holder "Umm Ahmad" --consent 2026-1 --how paper
+    farz card issue 04A2B3C4D5E681 --person 4711
+    farz card issue 04A2B3C4D5E682 --nameless
     """
     from backend.cards import service as cards
+    from backend.people import consents
     from backend.people import service as people
 
+    if sum((person is not None, bool(holder), nameless)) != 1:
+        raise FarzError("Say who gets it: --person NUMBER, --holder NAME, or --nameless.")
+    if bool(holder) != bool(consent):
+        raise FarzError(
+            "A name is kept with a consent alone: --holder NAME --consent VERSION. "
+            "Without a consent, use --nameless."
+        )
     raw, now_s = _raw(uid), _now_s()
     with open_town() as services, services.begin() as conn:
-        person = people.enrol(conn, services.ledger_id, holder, now_s=now_s)
+        town = services.ledger_id
+        if person is None:
+            person = people.enrol(conn, town, holder or people.NAMELESS, now_s=now_s).id
+        if consent:
+            given = consents.Consent(consent, now_s, how)
+            consents.record(conn, town, person, given, taken_by=by, now_s=now_s)
         card = cards.issue(
             conn,
             services.vault,
-            services.ledger_id,
-            person_id=person.id,
+            town,
+            person_id=person,
             uid=raw,
             pin=pin,
             decided_by=by,
             from_s=now_s,
         )
-    typer.echo(f"card number  {card.number}\nholder       {person.name}")
+        name = people.person(conn, town, person).name
+    told = {"card number": card.number, "person": person, "holder": name, "tier": card.tier}
+    _show(told, as_json)
 
 
 @app.command()
 def block(
-    number: Number, by: Annotated[str, typer.Option(help="Who blocks it.")] = "office"
+    number: Number,
+    by: Annotated[str, typer.Option(help="Who blocks it.")] = "office",
+    as_json: Json = False,
 ) -> None:
     """Stop a lost card from this moment on; what it deposits later waits in suspense.
 
@@ -62,7 +90,8 @@ def block(
     with open_town() as services, services.begin() as conn:
         digits = number.replace("-", "")
         card = cards.block(conn, services.ledger_id, digits, decided_by=by, from_s=_now_s())
-    typer.echo(f"card {card.number} is {card.state}")
+    told = {"number": card.number, "state": card.state, "tier": card.tier}
+    typer.echo(json.dumps(told) if as_json else f"card {card.number} is {card.state}")
 
 
 @app.command()

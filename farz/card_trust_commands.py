@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from farz.telling import tell
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON value, nothing else.")]
 # NXP AN12196: the NDEF file's settings that a chip of the town is given with its keys.
 FILE_SETTINGS = {
@@ -69,6 +71,7 @@ def service(
     device: Annotated[list[str], typer.Option(help="A bin that it opens; may be repeated.")],
     plain: Annotated[bool, typer.Option("--plain", help="A card that proves nothing.")] = False,
     by: Annotated[str, typer.Option(help="Who decides it.")] = "office",
+    as_json: Json = False,
 ) -> None:
     """Give somebody of the staff a card that opens bins; print what goes into their settings.
 
@@ -101,7 +104,8 @@ def service(
     entry = {} if made is None else {"picc": made.picc.hex(), "mac": made.mac.hex()}
     chip = {} if made is None else {"key 0": made.master.hex(), **FILE_SETTINGS}
     bins = {name: {"tag": tag(name, raw), **entry} for name in device}
-    typer.echo(json.dumps({"chip": {**chip, **entry}, "service": bins}, indent=2))
+    told = {"chip": {**chip, **entry}, "service": bins}
+    tell(told, json.dumps(told, indent=2), as_json)
 
 
 def late(as_json: Json = False) -> None:

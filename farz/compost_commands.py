@@ -10,6 +10,7 @@ import typer
 
 from farz.moments import moment
 from farz.signing import by_whom
+from farz.telling import Json, tell
 from farz.town import open_books, open_town
 
 app = typer.Typer(no_args_is_help=True, help="Compost: stock, prices, hand-over.")
@@ -20,7 +21,6 @@ HeapNo = Annotated[int, typer.Argument(help="The heap's number; see: farz compos
 OrderNo = Annotated[int, typer.Argument(help="The order's number; see: farz compost orders")]
 Card = Annotated[str, typer.Option(help="The number printed on the holder's card.")]
 Counter = Annotated[int, typer.Option(min=0, help="Where it happens; 0 is the only one at first.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, nothing else.")]
 
 
 def _print(found: Any, as_json: bool, words: str) -> None:
@@ -280,6 +280,7 @@ def rule(
     name: Annotated[str, typer.Argument(help="void_window_s, order_days, order_most_g")],
     value: int,
     by: By,
+    as_json: Json = False,
 ) -> None:
     """Set one of the cooperative's figures from now on.
 
@@ -291,7 +292,8 @@ def rule(
         who = by_whom(conn, services.ledger_id, by)
         now_s = services.now_s()
         rules.decide(conn, services.ledger_id, name, value, decided_by=who, from_s=now_s)
-    typer.echo(f"{name} is {value} from now on")
+    words = f"{name} is {value} from now on"
+    tell({"name": name, "value": value, "from_s": now_s}, words, as_json)
 
 
 @app.command()
@@ -330,7 +332,8 @@ def price(product_id: Product, amount_per_kg: int, by: By, as_json: Json = False
             decided_by=decided_by,
             from_s=int(time.time()),
         )
-    typer.echo(f"product {product_id} costs {amount_per_kg} minor units per kg")
+    words = f"product {product_id} costs {amount_per_kg} minor units per kg"
+    tell({"product_id": product_id, "amount_per_kg": amount_per_kg}, words, as_json)
 
 
 @app.command()

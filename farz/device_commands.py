@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from farz.telling import tell
 from farz.town import open_books, open_town
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def provision(
     language: Annotated[str, typer.Option(help="en, ar or fr.")] = "ar",
     ssid: Annotated[str, typer.Option(help="The radio network it joins.")] = "",
     update_key: Annotated[str, typer.Option(help="Public key that may sign updates.")] = "",
+    as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """Register a device and print its key once, or write key, certificate and settings to files.
 
@@ -55,19 +57,22 @@ def provision(
         )
         trusted = None if files is None else device_admit.admitted(services, conn, device)
     if files is not None and trusted is not None:
-        for path in device_admit.write_files(files, device, made.key, made.number, trusted, place):
-            typer.echo(f"written     {path}")
-        typer.echo(f"next        farz device flash --port PORT --files {files}")
+        written = device_admit.write_files(files, device, made.key, made.number, trusted, place)
+        paths = [str(path) for path in written]
+        words = "".join(f"written     {path}\n" for path in paths)
+        words += f"next        farz device flash --port PORT --files {files}"
+        tell({"device": device, "key_number": made.number, "files": paths}, words, as_json)
         return
-    typer.echo(
-        f"device      {made.device}\nkey number  {made.number}\nkey         {made.key.hex()}"
-    )
+    words = f"device      {made.device}\nkey number  {made.number}\nkey         {made.key.hex()}"
+    told = {"device": made.device, "key_number": made.number, "key": made.key.hex()}
+    tell(told, words, as_json)
 
 
 @app.command()
 def gateway(
     name: Annotated[str, typer.Argument(help="The gateway's name, as in its settings.")],
     public_key: Annotated[str, typer.Argument(help="What `farz gateway init` printed there.")],
+    as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """Register a gateway and print its API key once, for FARZ_GATEWAY_BACKEND_KEY.
 
@@ -85,7 +90,8 @@ def gateway(
         made = access.create_gateway(
             conn, services.ledger_id, name=name, public_key=raw, now_s=int(time.time())
         )
-    typer.echo(f"gateway  {made.name}\nkey      {made.key}")
+    words = f"gateway  {made.name}\nkey      {made.key}"
+    tell({"gateway": made.name, "key": made.key}, words, as_json)
 
 
 @app.command(name="list")
@@ -128,6 +134,28 @@ def show(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
             typer.echo(f"  {reason.words}{measured}")
 
 
+@app.command(name="seen-to")
+def seen_to(
+    device: Annotated[str, typer.Argument(help="The bin.")],
+    rule: Annotated[str, typer.Argument(help="As `farz device alerts` names it, like tamper:…")],
+    by: Annotated[str, typer.Option(help="The login of who has seen to it.")],
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+) -> None:
+    """End an alarm that a bin has signed, after somebody has been there.
+
+    Example:  farz device seen-to bin-3 "tamper:lid forced" --by rana
+    """
+    from backend.access import service as access
+    from backend.alerts import said
+
+    with open_town() as services, services.begin() as conn:
+        who = access.by_login(conn, services.ledger_id, by)
+        now_s = services.now_s()
+        said.end(conn, services.ledger_id, device, rule, by=who.id, now_s=now_s)
+    told = {"device": device, "rule": rule, "resolved_s": now_s}
+    typer.echo(json.dumps(told) if as_json else f"{rule} at {device} is ended")
+
+
 @app.command(name="alerts")
 def show_alerts(
     resolved: Annotated[bool, typer.Option(help="Also those that are over.")] = False,
@@ -159,6 +187,7 @@ def confirm(
     device: Device,
     epoch: Annotated[str, typer.Argument(help="The journal's epoch, 16 hex digits.")],
     by: Annotated[str, typer.Option(help="Who looked at the device.")],
+    as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """Vouch for a device's new journal (swap or wipe); its held deposits are released.
 
@@ -168,7 +197,7 @@ def confirm(
 
     with open_town() as services:
         released = resolving.confirm_epoch(services, device, epoch, decided_by=by)
-    typer.echo(f"{released} held deposits released")
+    tell({"released": released}, f"{released} held deposits released", as_json)
 
 
 @app.command()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from farz import money_commands
+from farz.telling import Json, tell
 from farz.town import open_books, open_town
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ def _audited(conn: "Connection", ledger_id: int, with_secret: bool) -> "Report":
 @app.command()
 def checkpoint(
     sign: Annotated[bool, typer.Option(help="Sign the log as it is, first.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Show the newest signed checkpoint of the log. With --sign the backend must be stopped."""
     from backend import db
@@ -103,21 +105,26 @@ def checkpoint(
         with open_town() as services:
             service.sign(services)
     with open_books() as (engine, ledger_id), db.read(engine) as conn:
-        typer.echo(service.checkpoint(conn, ledger_id), nl=False)
+        note = service.checkpoint(conn, ledger_id)
+    tell({"note": note}, note.rstrip("\n"), as_json)
 
 
 @app.command("new-log")
-def new_log(reason: str) -> None:
+def new_log(reason: str, as_json: Json = False) -> None:
     """Begin the log anew, after a restore that lost what had been signed; say why."""
     from backend.proofs import service
 
     with open_town() as services:
-        typer.echo(service.begin_anew(services, reason).name)
+        name = service.begin_anew(services, reason).name
+    tell({"name": name}, name, as_json)
 
 
 @app.command()
-def prove(transfer_id: int) -> None:
-    """Print as JSON that a transfer is in the newest checkpoint (RFC 6962)."""
+def prove(transfer_id: int, as_json: Json = False) -> None:
+    """Show that a transfer is in the newest checkpoint (RFC 6962); the proof is JSON either way.
+
+    Example:  farz ledger prove 4711 --json
+    """
     from backend import db
     from backend.proofs import service
 
@@ -132,7 +139,7 @@ def prove(transfer_id: int) -> None:
         "note": note,
         "keys": keys,
     }
-    typer.echo(json.dumps(proof, indent=2, ensure_ascii=False))
+    tell(proof, json.dumps(proof, indent=2, ensure_ascii=False), as_json)
 
 
 @app.command("export")
@@ -142,6 +149,7 @@ def export_books(
         bool,
         typer.Option(help="Add the log's secret: leaves can be made again, and entries guessed."),
     ] = False,
+    as_json: Json = False,
 ) -> None:
     """Write the books as CSV and beancount text, with the log's leaves and checkpoints.
 
@@ -164,18 +172,23 @@ def export_books(
             count = beancount.write(conn, ledger_id, out)
         made += [text, exported.write(conn, ledger_id, directory)]
         files.write_manifest(directory, ledger_id, made, with_salt=with_salt)
-    typer.echo(f"{count} transfers are in {directory}.")
+    words = f"{count} transfers are in {directory}."
+    tell(
+        {"folder": str(directory), "transfers": count, "files": [path.name for path in made]},
+        words,
+        as_json,
+    )
 
 
 @app.command()
-def distribute() -> None:
+def distribute(as_json: Json = False) -> None:
     """Print the SQL that distributes an empty, migrated database by town (Citus).
 
     Example:  farz ledger distribute | psql "$URL"        Read deploy/distribute.md first.
     """
     from backend.distribution import LOCAL, citus_statements
 
-    for name, reason in LOCAL.items():
-        typer.echo(f"-- {name} stays local: {reason}")
-    for statement in citus_statements():
-        typer.echo(statement)
+    local = [f"-- {name} stays local: {reason}" for name, reason in LOCAL.items()]
+    statements = list(citus_statements())
+    told = {"statements": statements, "local": dict(LOCAL)}
+    tell(told, "\n".join([*local, *statements]), as_json)

@@ -11,12 +11,12 @@ import typer
 
 from farz.moments import moment
 from farz.signing import by_whom
+from farz.telling import Json, tell
 from farz.town import open_books, open_town
 
 app = typer.Typer(no_args_is_help=True, help="Merchants: registering, promises, payments.")
 settlements = typer.Typer(no_args_is_help=True, help="What is owed for redeemed credit, and paid.")
 By = Annotated[str, typer.Option(help="The login of who does it.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, nothing else.")]
 MerchantNo = Annotated[int, typer.Argument(help="The merchant's number; see: farz merchant list")]
 Payee = Annotated[str, typer.Argument(help="cooperative, merchant-5, or merchant-5-aid")]
 
@@ -41,7 +41,7 @@ def show(as_json: Json = False) -> None:
 
 
 @app.command()
-def add(name: str, kind: str, by: By) -> None:
+def add(name: str, kind: str, by: By, as_json: Json = False) -> None:
     """Register a merchant; the kind is what restricted money asks for.
 
     Example:  farz merchant add "Bakery" grocer --by salma
@@ -52,11 +52,12 @@ def add(name: str, kind: str, by: By) -> None:
         with services.read() as conn:
             who = by_whom(conn, services.ledger_id, by)
         made = merchants.register(services, name, kind, decided_by=who)
-    typer.echo(f"merchant {made.id} is registered")
+    words = f"merchant {made.id} is registered"
+    tell(asdict(made), words, as_json)
 
 
 @app.command()
-def accept(merchant_id: MerchantNo, currency: str, by: By) -> None:
+def accept(merchant_id: MerchantNo, currency: str, by: By, as_json: Json = False) -> None:
     """Let a merchant take a further currency, like restricted aid.
 
     Example:  farz merchant accept 1 aid --by salma
@@ -67,7 +68,8 @@ def accept(merchant_id: MerchantNo, currency: str, by: By) -> None:
         with services.read() as conn:
             who = by_whom(conn, services.ledger_id, by)
         made = merchants.accept(services, merchant_id, currency, decided_by=who)
-    typer.echo(f"{made.name} takes {', '.join(sorted(made.accounts))}")
+    words = f"{made.name} takes {', '.join(sorted(made.accounts))}"
+    tell(asdict(made), words, as_json)
 
 
 @app.command()
@@ -77,6 +79,7 @@ def promise(
     since: Annotated[str, typer.Option(help="Start, like 2027-01-01T00:00+02:00.")],
     until: Annotated[str, typer.Option(help="End.")],
     by: By,
+    as_json: Json = False,
 ) -> None:
     """Note what a merchant promises to accept in a period; it counts as cover until then.
 
@@ -94,7 +97,8 @@ def promise(
             amount=amount,
             decided_by=by_whom(conn, services.ledger_id, by),
         )
-    typer.echo(f"merchant {merchant_id} promises to accept {amount}")
+    words = f"merchant {merchant_id} promises to accept {amount}"
+    tell({"merchant_id": merchant_id, "amount": amount}, words, as_json)
 
 
 @app.command()
@@ -181,6 +185,7 @@ def sheet(
     payee: Payee,
     number: int,
     target: Annotated[Path, typer.Argument(help="A CSV file that a spreadsheet opens.")],
+    as_json: Json = False,
 ) -> None:
     """Write every booking of a statement into a file for a spreadsheet.
 
@@ -195,7 +200,8 @@ def sheet(
         lines = service.lines(conn, services, found)
     rows = [[getattr(each, name) for name in COLUMNS] for each in lines]
     target.write_text(table(COLUMNS, rows), encoding="utf-8")
-    typer.echo(f"{len(rows)} bookings in {target}")
+    words = f"{len(rows)} bookings in {target}"
+    tell({"file": str(target), "bookings": len(rows)}, words, as_json)
 
 
 @settlements.command(name="pay")

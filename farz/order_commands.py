@@ -15,6 +15,7 @@ import typer
 
 from farz.device_commands import Device
 from farz.errors import FarzError
+from farz.telling import Json, tell
 from farz.town import open_books, open_town
 
 app = typer.Typer()
@@ -25,6 +26,7 @@ def send(
     device: Device,
     name: Annotated[str, typer.Argument(help="unlock, tare, identify, resend, history, ...")],
     args: Annotated[str, typer.Option(help="Its arguments as a JSON object.")] = "{}",
+    as_json: Json = False,
 ) -> None:
     """Send a bin an order for the session it is in; `orders` shows what became of it.
 
@@ -43,13 +45,15 @@ def send(
             given,
             now_s=int(time.time()),
         )
-    typer.echo(f"order {number} waits for the next uplink; it expires in five minutes")
+    words = f"order {number} waits for the next uplink; it expires in five minutes"
+    tell({"order": number}, words, as_json)
 
 
 @app.command()
 def tune(
     device: Device,
     values: Annotated[list[str], typer.Argument(help="NAME=VALUE, VALUE as JSON or as text.")],
+    as_json: Json = False,
 ) -> None:
     """Change settings of a bin, whole or not at all; the bin restarts with them.
 
@@ -66,11 +70,12 @@ def tune(
             dict(_pair(each) for each in values),
             now_s=int(time.time()),
         )
-    typer.echo(f"settings {number} wait for the next uplink")
+    words = f"settings {number} wait for the next uplink"
+    tell({"settings": number}, words, as_json)
 
 
 @app.command()
-def rotate(device: Device) -> None:
+def rotate(device: Device, as_json: Json = False) -> None:
     """Give a bin its next key, sealed under the one it has; it signs from its next start on.
 
     Example:  farz device rotate bin-12
@@ -81,7 +86,8 @@ def rotate(device: Device) -> None:
         number = orders.rotate(
             conn, services.vault, services.ledger_id, device, now_s=int(time.time())
         )
-    typer.echo(f"order {number} waits for the next uplink; it expires in five minutes")
+    words = f"order {number} waits for the next uplink; it expires in five minutes"
+    tell({"order": number}, words, as_json)
 
 
 @app.command()
@@ -107,6 +113,7 @@ def orders(device: Device, as_json: Annotated[bool, typer.Option("--json")] = Fa
 def admit(
     name: Annotated[str, typer.Argument(help="Device id or gateway name, as at the broker.")],
     directory: Annotated[Path, typer.Argument(help="Where its key and certificate go.")],
+    as_json: Json = False,
 ) -> None:
     """Make a TLS key and certificate for a device or gateway, and write them as PEM.
 
@@ -119,7 +126,8 @@ def admit(
     _write(directory / "ca.crt", certificates.pem(made.authority_der))
     _write(directory / f"{name}.crt", certificates.pem(made.certificate_der))
     _write(directory / f"{name}.key", certificates.pem(made.key_der, "EC PRIVATE KEY"))
-    typer.echo(f"ca.crt, {name}.crt and {name}.key are in {directory}")
+    words = f"ca.crt, {name}.crt and {name}.key are in {directory}"
+    tell({"folder": str(directory), "name": name}, words, as_json)
 
 
 @app.command()
@@ -131,6 +139,7 @@ def broker_files(
     only_revoked: Annotated[
         bool, typer.Option("--only-revoked", help="Only the list; then send Mosquitto SIGHUP.")
     ] = False,
+    as_json: Json = False,
 ) -> None:
     """Write what deploy/mosquitto/tls.conf names: authority, certificate, key, revoked ones.
 
@@ -146,7 +155,8 @@ def broker_files(
     for name, text in files(broker, revoked).items():
         if not only_revoked or name == "revoked.crl":
             _write(directory / name, text)
-    typer.echo(f"written to {directory}")
+    words = f"written to {directory}"
+    tell({"folder": str(directory), "only_revoked": only_revoked}, words, as_json)
 
 
 def _object(text: str) -> dict[str, Any]:

@@ -9,12 +9,12 @@ import typer
 
 from farz.moments import moment
 from farz.signing import by_whom
+from farz.telling import Json, tell
 from farz.town import open_books, open_town
 
 app = typer.Typer(no_args_is_help=True, help="Paper slips: entered by one, confirmed by another.")
 collection = typer.Typer(no_args_is_help=True, help="What trucks and the facility weighed.")
 By = Annotated[str, typer.Option(help="The login of who does it.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, nothing else.")]
 SlipNo = Annotated[int, typer.Argument(help="The slip's number here; see: farz paper list")]
 When = Annotated[str, typer.Option(help="When it happened, like 2027-01-05T10:30+02:00.")]
 Grams = Annotated[int, typer.Option(min=0, help="Whole grams.")]
@@ -100,7 +100,10 @@ def confirm(slip_id: SlipNo, by: By, as_json: Json = False) -> None:
 
 @app.command()
 def reject(
-    slip_id: SlipNo, by: By, reason: Annotated[str, typer.Option(help="What is wrong.")]
+    slip_id: SlipNo,
+    by: By,
+    reason: Annotated[str, typer.Option(help="What is wrong.")],
+    as_json: Json = False,
 ) -> None:
     """Say that a slip is not as it was entered; it may be entered anew.
 
@@ -112,7 +115,8 @@ def reject(
         with services.read() as conn:
             who = by_whom(conn, services.ledger_id, by)
         made = paper.reject(services, slip_id, by=who, reason=reason)
-    typer.echo(f"slip {made.id} is {made.state}")
+    words = f"slip {made.id} is {made.state}"
+    tell(asdict(made), words, as_json)
 
 
 @collection.command()
@@ -126,6 +130,7 @@ def ticket(
     tare: Grams = 0,
     point: Annotated[int, typer.Option(help="The collection point; 0: several.")] = 0,
     vehicle: str = "",
+    as_json: Json = False,
 ) -> None:
     """Enter a weighbridge ticket, once.
 
@@ -140,7 +145,8 @@ def ticket(
         made, there = collecting.add(
             conn, services.ledger_id, asked, entered_by=who, now_s=services.now_s()
         )
-    typer.echo(f"{made.net_g} g{' (was there already)' if there else ''}")
+    words = f"{made.net_g} g{' (was there already)' if there else ''}"
+    tell(asdict(made) | {"net_g": made.net_g, "known": there}, words, as_json)
 
 
 @collection.command()

@@ -4,6 +4,7 @@ import json
 import os
 import sys
 import time
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,13 +13,13 @@ import typer
 
 from farz.errors import FarzError
 from farz.moments import moment
+from farz.telling import Json, tell
 from farz.town import open_town
 
 if TYPE_CHECKING:
     from backend.people.enrolling import Slip
 
 app = typer.Typer(no_args_is_help=True, help="Who takes part, and who looked at them.")
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON value, nothing else.")]
 By = Annotated[str, typer.Option(help="Who does it.")]
 Number = Annotated[str, typer.Argument(help="The number printed on a card of theirs.")]
 
@@ -213,6 +214,7 @@ def delegate(
     may: Annotated[list[str], typer.Option(help="balances:read, statements:read, cards:block …")],
     until: Annotated[str, typer.Option(help="When it ends; without it, when it is ended.")] = "",
     by: By = "office",
+    as_json: Json = False,
 ) -> None:
     """Let somebody look, or block a card, for somebody else, who is here and wants it.
 
@@ -237,7 +239,8 @@ def delegate(
             now_s=now_s,
         )
         services.audit.add(OFFICE, "delegates:name", [ends[0]], at_s=now_s)
-    typer.echo(f"delegation {made.id}: {made.delegate} may {', '.join(made.scopes)}")
+    words = f"delegation {made.id}: {made.delegate} may {', '.join(made.scopes)}"
+    tell(asdict(made), words, as_json)
 
 
 def _digits(number: str) -> str:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from farz.errors import FarzError
+from farz.telling import tell
 from farz.town import open_town
 
 app = typer.Typer(no_args_is_help=True, help="What is kept of a person, and its erasure.")
@@ -18,6 +19,7 @@ Person = Annotated[int, typer.Argument(help="The person's number.")]
 def export(
     person: Person,
     as_csv: Annotated[bool, typer.Option("--csv", help="One table for a spreadsheet.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON on one line.")] = False,
 ) -> None:
     """Everything that is kept of a person, as JSON or as one CSV table.
 
@@ -32,7 +34,7 @@ def export(
     if as_csv:
         sys.stdout.write(exporting.as_csv(found))
         return
-    typer.echo(json.dumps(found, ensure_ascii=False, indent=2))
+    tell(found, json.dumps(found, ensure_ascii=False, indent=2), as_json)
 
 
 @app.command()

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from farz.telling import Json, tell
 from farz.town import new_password, open_town
 
 app = typer.Typer(no_args_is_help=True, help="Who works for the town.")
@@ -18,6 +19,7 @@ def add(
         str, typer.Option(help="counter_clerk, municipal_officer …; a wrong one lists all")
     ],
     name: Annotated[str, typer.Option(help="Their name, as others see it.")] = "",
+    as_json: Json = False,
 ) -> None:
     """Add a colleague, asking for their password.
 
@@ -36,7 +38,8 @@ def add(
             password=password,
             now_s=int(time.time()),
         )
-    typer.echo(f"{made.name} may sign in as {login} ({made.role})")
+    words = f"{made.name} may sign in as {login} ({made.role})"
+    tell({"id": made.id, "login": login, "name": made.name, "role": made.role}, words, as_json)
 
 
 @app.command(name="list")
@@ -70,7 +73,10 @@ def show(
 
 
 @app.command(name="no-code")
-def end_codes(login: Annotated[str, typer.Argument(help="Who lost telephone and codes.")]) -> None:
+def end_codes(
+    login: Annotated[str, typer.Argument(help="Who lost telephone and codes.")],
+    as_json: Json = False,
+) -> None:
     """Ask somebody for no code any more, after you have seen who they are.
 
     They sign in with their password alone until they start anew.
@@ -84,11 +90,14 @@ def end_codes(login: Annotated[str, typer.Argument(help="Who lost telephone and 
         who = access.by_login(conn, services.ledger_id, login)
         services.audit.add(OFFICE, "second_factor:end", at_s=int(time.time()))
         second_factor.turn_off(conn, services.ledger_id, who.id)
-    typer.echo(f"{who.name} is asked for no code")
+    words = f"{who.name} is asked for no code"
+    tell({"login": login, "code": False}, words, as_json)
 
 
 @app.command()
-def counter(name: Annotated[str, typer.Argument(help="What the counter is called.")]) -> None:
+def counter(
+    name: Annotated[str, typer.Argument(help="What the counter is called.")], as_json: Json = False
+) -> None:
     """Register a counter's machine and print its key, once.
 
     Example:  farz staff counter cooperative
@@ -97,4 +106,5 @@ def counter(name: Annotated[str, typer.Argument(help="What the counter is called
 
     with open_town() as services, services.begin() as conn:
         made = counters.create_counter(conn, services.ledger_id, name, now_s=int(time.time()))
-    typer.echo(f"counter {made.name}, key (shown once): {made.key}")
+    words = f"counter {made.name}, key (shown once): {made.key}"
+    tell({"counter": made.name, "key": made.key}, words, as_json)

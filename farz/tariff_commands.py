@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,39 +13,61 @@ from farz.moments import moment
 from farz.town import open_books, open_town
 
 if TYPE_CHECKING:
+    from backend.tariffs.service import Tariff
     from backend.towns.service import Point
 
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, nothing else.")]
 app = typer.Typer(no_args_is_help=True, help="What a kilogram earns: versions and approvals.")
 
 
 @app.command(name="list")
-def show() -> None:
-    """Every version of the tariff, drafts too."""
+def show(as_json: Json = False) -> None:
+    """Every version of the tariff, drafts too.
+
+    Example:  farz tariff list --json
+    """
+    from backend import db
     from backend.tariffs import service as tariffs
 
-    with open_town() as services, services.read() as conn:
-        for version in tariffs.tariffs(conn, services.ledger_id):
-            state = "in force from" if version.approved else "draft, meant from"
-            until = f" until {time.ctime(version.until_s)}" if version.until_s else ""
-            where = f" at point {version.point_id}" if version.point_id else ""
-            dated = f"{state} {time.ctime(version.from_s)}{until}{where}"
-            typer.echo(f"{version.id:>3}  {dated}  {version.note}")
-            for (fraction, grade), amount in sorted(version.rates.items()):
-                typer.echo(f"       {fraction:<18} {grade:<10} {amount:>6} per kg")
+    with open_books() as (engine, ledger_id), db.read(engine) as conn:
+        found = tariffs.tariffs(conn, ledger_id)
+    if as_json:
+        typer.echo(json.dumps([_told(each) for each in found]))
+        return
+    for version in found:
+        state = "in force from" if version.approved else "draft, meant from"
+        until = f" until {time.ctime(version.until_s)}" if version.until_s else ""
+        where = f" at point {version.point_id}" if version.point_id else ""
+        dated = f"{state} {time.ctime(version.from_s)}{until}{where}"
+        typer.echo(f"{version.id:>3}  {dated}  {version.note}")
+        for (fraction, grade_), amount in sorted(version.rates.items()):
+            typer.echo(f"       {fraction:<18} {grade_:<10} {amount:>6} per kg")
+
+
+def _told(version: "Tariff") -> dict[str, object]:
+    rates = [
+        {"fraction": fraction, "grade": grade_, "amount_per_kg": amount}
+        for (fraction, grade_), amount in sorted(version.rates.items())
+    ]
+    return asdict(version) | {"rates": rates, "approved": version.approved}
 
 
 @app.command()
 def draft(
-    rates: Annotated[list[str], typer.Argument(help="fraction=minor units per kilogram")],
+    rates: Annotated[
+        list[str],
+        typer.Argument(help="fraction=minor units per kilogram, or fraction:grade=…"),
+    ],
     since: Annotated[str, typer.Option(help="From when on, like 2027-01-01T00:00+02:00.")],
     by: Annotated[str, typer.Option(help="The login of who drafts it; two others approve.")],
     until: Annotated[str, typer.Option(help="When it ends; empty: when a later one starts.")] = "",
     point: Annotated[str, typer.Option(help="Only at this collection point.")] = "",
     note: Annotated[str, typer.Option(help="Why.")] = "",
+    as_json: Json = False,
 ) -> None:
     """Write a tariff down; it is in force once two of the staff have approved it.
 
-    Example:  farz tariff draft organic=25 plastic=40 --since 2027-01-01T00:00+02:00 --by salma
+    Example:  farz tariff draft organic=25 organic:mixed=10 --since 2027-01-01 --by salma
     """
     from backend.access import service as access
     from backend.tariffs import service as tariffs
@@ -62,7 +85,69 @@ def draft(
             note=note,
             now_s=int(time.time()),
         )
-    typer.echo(f"tariff {made.id} is a draft; approve it with: farz tariff approve {made.id}")
+    words = f"tariff {made.id} is a draft; approve it with: farz tariff approve {made.id}"
+    typer.echo(json.dumps(_told(made)) if as_json else words)
+
+
+@app.command()
+def grade(
+    grade: Annotated[str, typer.Argument(help="A grade that a tariff has a rate for.")],
+    by: Annotated[str, typer.Option(help="The login of who inspected it.")],
+    device: Annotated[str, typer.Option(help="Of this bin.")] = "",
+    point: Annotated[str, typer.Option(help="Of this collection point; else of the town.")] = "",
+    fraction: Annotated[str, typer.Option(help="Of this fraction; else of all.")] = "",
+    since: Annotated[str, typer.Option(help="From when on; empty: from now on.")] = "",
+    note: Annotated[str, typer.Option(help="What was seen.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Say after an inspection what grade a bin's or a point's waste has from now on.
+
+    Example:  farz tariff grade mixed --device bin-3 --fraction organic --by rana
+    """
+    from backend.access import service as access
+    from backend.grading import service as grading
+    from backend.towns import service as towns
+
+    now_s = int(time.time())
+    with open_town() as services, services.begin() as conn:
+        ledger_id = services.ledger_id
+        made = grading.inspect(
+            conn,
+            ledger_id,
+            grade=grade,
+            device=device or None,
+            point_id=_point(towns.points(conn, ledger_id), point) if point else None,
+            fraction=fraction or None,
+            from_s=moment(since) if since else now_s,
+            note=note,
+            inspected_by=access.by_login(conn, ledger_id, by).signature,
+            now_s=now_s,
+        )
+    where = device or point or "the whole town"
+    words = f"{fraction or 'everything'} of {where} is {grade} from {time.ctime(made.from_s)} on"
+    typer.echo(json.dumps(asdict(made)) if as_json else words)
+
+
+@app.command()
+def grades(as_json: Json = False) -> None:
+    """Every inspection, and the grade that it gave.
+
+    Example:  farz tariff grades --json
+    """
+    from backend import db
+    from backend.grading import service as grading
+
+    with open_books() as (engine, ledger_id), db.read(engine) as conn:
+        found = grading.inspections(conn, ledger_id)
+    if as_json:
+        typer.echo(json.dumps([asdict(each) for each in found]))
+        return
+    for each in found:
+        where = each.device or (f"point {each.point_id}" if each.point_id else "the town")
+        typer.echo(
+            f"{each.id:>3}  {time.ctime(each.from_s)}  {where:<20} {each.fraction or 'all':<16} "
+            f"{each.grade:<10} {each.note}"
+        )
 
 
 @app.command()
@@ -73,8 +158,12 @@ def approve(
     code: Annotated[
         str, typer.Option(help="Your telephone's code, if you are asked for one.")
     ] = "",
+    as_json: Json = False,
 ) -> None:
-    """Sign a tariff; the second signature, of somebody else, puts it in force."""
+    """Sign a tariff; the second signature, of somebody else, puts it in force.
+
+    Example:  farz tariff approve 3 --login noor
+    """
     from backend.access import signing_in
     from backend.tariffs import service as tariffs
 
@@ -92,7 +181,7 @@ def approve(
             )
         signing_in.out(services, signed_in.token)
     state = "in force" if version.approved else "waiting for a second signature"
-    typer.echo(f"tariff {version.id} is {state}")
+    typer.echo(json.dumps(_told(version)) if as_json else f"tariff {version.id} is {state}")
 
 
 @app.command()
@@ -157,9 +246,14 @@ def _point(known: "list[Point]", name: str) -> int:
     raise FarzError(f"There is no collection point {name!r}. There are: {names}.")
 
 
-def _rates(words: list[str]) -> dict[str, int]:
+def _rates(words: list[str]) -> dict[tuple[str, str], int]:
+    from backend.tariffs.service import GRADE
+
     try:
         pairs = [word.split("=") for word in words]
-        return {fraction: int(amount) for fraction, amount in pairs}
+        named = [(*name.partition(":")[::2], int(amount)) for name, amount in pairs]
     except ValueError:
-        raise FarzError("Write rates like organic=25, in minor units per kilogram.") from None
+        raise FarzError(
+            "Write rates like organic=25 or organic:mixed=10, in minor units per kilogram."
+        ) from None
+    return {(fraction, grade or GRADE): amount for fraction, grade, amount in named}

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from farz.errors import FarzError
+from farz.telling import tell
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -71,15 +72,24 @@ def open_database() -> Iterator["Engine"]:
         engine.dispose()
 
 
-def found(name: str, currency: str, login: str) -> None:
+def found(name: str, currency: str, login: str, as_json: bool = False) -> None:
     """Found a town with its first administrator, asking for a password twice."""
     from backend.access import service as access
+    from backend.cards import caps
     from backend.settings import Settings
     from backend.towns import service as towns
 
     now_s, password = int(time.time()), new_password(login)
     with open_town(create=True) as services, services.begin() as conn:
         town = towns.found(conn, services.ledger_id, name, currency=currency, now_s=now_s)
+        caps.set_cap(
+            conn,
+            services.ledger_id,
+            daily_g=caps.DEFAULT_DAILY_G,
+            daily_amount=None,
+            decided_by=login,
+            from_s=0,
+        )
         access.create_staff(
             conn,
             services.ledger_id,
@@ -89,15 +99,17 @@ def found(name: str, currency: str, login: str) -> None:
             password=password,
             now_s=now_s,
         )
-    sys.stdout.write(
+    words = (
         f"{town.name} is founded in {Settings().data_dir}.\n"
         f"Keep {Settings().secret_path} safe and backed up apart: keys and cards hang on it.\n"
         "Next: farz staff add (a second person approves tariffs), farz tariff draft --help,\n"
-        f"farz device --help, and farz serve, where {login} signs in.\n"
+        f"farz device --help, and farz serve, where {login} signs in."
     )
+    told = {"town": town.name, "folder": str(Settings().data_dir), "login": login}
+    tell(told | {"secret": str(Settings().secret_path)}, words, as_json)
 
 
-def apply_file(path: Path) -> None:
+def apply_file(path: Path, as_json: bool = False) -> None:
     """Bring a town to its file, and print what was done and what is shown once."""
     from backend.towns import plan
     from backend.towns.applying import apply
@@ -105,10 +117,11 @@ def apply_file(path: Path) -> None:
     wanted = plan.read(path.read_text(encoding="utf-8"))
     with open_town(create=True) as services:
         applied = apply(services, wanted)
-    sys.stdout.write("".join(f"{line}\n" for line in applied.done or ["Nothing to change."]))
+    lines = applied.done or ["Nothing to change."]
     if applied.secrets:
-        sys.stdout.write("Write these down; they are shown once:\n")
-    sys.stdout.write("".join(f"  {whose}: {secret}\n" for whose, secret in applied.secrets))
+        lines = [*lines, "Write these down; they are shown once:"]
+    lines += [f"  {whose}: {secret}" for whose, secret in applied.secrets]
+    tell({"done": applied.done, "secrets": dict(applied.secrets)}, "\n".join(lines), as_json)
 
 
 def new_password(login: str) -> str:

@@ -37,6 +37,8 @@ ROLES: dict[str, frozenset[str]] = {
             "compost:read",
             "compost:write",
             "compost:receive",
+            "grades:read",
+            "grades:write",
             "redemptions:make",
             "orders:make",
             "settlements:draw",
@@ -49,8 +51,12 @@ ROLES: dict[str, frozenset[str]] = {
         }
     ),
     # Where the bins stand and how they are; never whose waste is in them.
-    "collector": frozenset({"devices:read", "loads:weigh", "loads:read"}),
-    "field_technician": frozenset({"devices:read", "devices:write", "epochs:confirm"}),
+    "collector": frozenset(
+        {"devices:read", "loads:weigh", "loads:read", "grades:read", "grades:write"}
+    ),
+    "field_technician": frozenset(
+        {"devices:read", "devices:write", "epochs:confirm", "grades:read", "grades:write"}
+    ),
     "municipal_officer": frozenset(
         {
             "reports:read",
@@ -58,6 +64,8 @@ ROLES: dict[str, frozenset[str]] = {
             "tariffs:read",
             "tariffs:draft",
             "tariffs:approve",
+            "grades:read",
+            "grades:write",
             "budgets:write",
             "money:issue",
             "limits:write",
@@ -77,7 +85,7 @@ ROLES: dict[str, frozenset[str]] = {
         }
     ),
     # Decides on what others have drafted, and drafts nothing.
-    "approver": frozenset({"reports:read", "tariffs:read", "tariffs:approve"}),
+    "approver": frozenset({"reports:read", "tariffs:read", "tariffs:approve", "grades:read"}),
     # Sees what money did and what devices said, and changes nothing.
     "auditor": frozenset(
         {
@@ -88,6 +96,7 @@ ROLES: dict[str, frozenset[str]] = {
             "records:read",
             "devices:read",
             "audit:read",
+            "grades:read",
             "settlements:read",
             "paper:read",
             "loads:read",

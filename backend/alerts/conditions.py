@@ -16,6 +16,8 @@ STALE_S = 45 * 60  # a bin reports every quarter of an hour: three reports are m
 OFFLINE_S = 24 * 3600
 SILENT = "silent"
 
+# Kinds of records that are alerts: their rule is the kind, a colon and the bin's own words.
+SAID = ("alarm", "tamper")
 RULES = {limit.rule: (field, limit) for field in SCHEMA for limit in field.limits}
 WORDS = {rule: limit.words for rule, (_, limit) in RULES.items()} | {
     SILENT: "Nothing was heard of the device.",
@@ -80,13 +82,21 @@ def _state(age_s: int, asleep: bool, reasons: Sequence[Reason]) -> State:
         return "offline"
     if age_s >= STALE_S and not asleep:
         return "stale"
-    return "attention" if named & RULES.keys() else "ok"
+    wrong = named & RULES.keys() or any(rule.partition(":")[0] in SAID for rule in named)
+    return "attention" if wrong else "ok"
+
+
+def words_of(rule: str) -> str:
+    """What a rule means to a person."""
+    kind, _, what = rule.partition(":")
+    if kind in SAID:
+        return f"The bin says: {what}." if kind == "alarm" else f"Somebody was at the bin: {what}."
+    return WORDS.get(rule, rule)
 
 
 def _alert(open_: Open) -> Reason:
     unit = RULES[open_.rule][0].unit if open_.rule in RULES else ""
-    words = WORDS.get(open_.rule, open_.rule)
-    return Reason(open_.rule, open_.since_s, open_.value, unit, words)
+    return Reason(open_.rule, open_.since_s, open_.value, unit, words_of(open_.rule))
 
 
 def _reason(rule: str, since_s: int | None) -> Reason:

@@ -1,4 +1,4 @@
-"""Alerts: opened by a value, ended by a later value, never by silence.
+"""Alerts: opened by a value, ended by a later value, never by silence; a bin's own alarms: `said`.
 
 Rows are written at a change alone, so that a bin that reports as ever costs the books nothing.
 """
@@ -12,10 +12,10 @@ from sqlalchemy import Connection, insert, select, update
 from backend.alerts.conditions import (
     RULES,
     SILENT,
-    WORDS,
     Condition,
     Open,
     condition,
+    words_of,
 )
 from backend.alerts.tables import alert
 from backend.devices import service as devices
@@ -91,7 +91,7 @@ def take(services: Services, samples: Iterable[Sample]) -> None:
         with services.begin() as conn:
             # Judged again under the lock: another process may have heard the same.
             for change in judge(_open(conn, services.ledger_id), given):
-                _apply(conn, services.ledger_id, change)
+                apply_change(conn, services.ledger_id, change)
 
 
 def conditions(
@@ -134,7 +134,7 @@ def watch(services: Services) -> None:
     if changes:
         with services.begin() as conn:
             for change in changes:
-                _apply(conn, services.ledger_id, change)
+                apply_change(conn, services.ledger_id, change)
 
 
 def _heard_s(device: Device, newest: Mapping[str, Sample]) -> int | None:
@@ -153,7 +153,8 @@ def _open_values(conn: Connection, ledger_id: int) -> dict[tuple[str, str], tupl
     return {(row.device, row.rule): (row.opened_s, row.opened_value) for row in conn.execute(query)}
 
 
-def _apply(conn: Connection, ledger_id: int, change: Change) -> None:
+def apply_change(conn: Connection, ledger_id: int, change: Change) -> None:
+    """Open or end an alert, once for each moment."""
     mine = (
         alert.c.ledger_id == ledger_id,
         alert.c.device == change.device,
@@ -183,11 +184,13 @@ def _apply(conn: Connection, ledger_id: int, change: Change) -> None:
 
 
 def _alert(row: Any) -> Alert:
-    unit = RULES[row.rule][0].unit if row.rule in RULES else "s"
+    unit = "s" if row.rule == SILENT else ""
+    if row.rule in RULES:
+        unit = RULES[row.rule][0].unit
     return Alert(
         row.device,
         row.rule,
-        WORDS.get(row.rule, row.rule),
+        words_of(row.rule),
         unit,
         row.opened_s,
         row.opened_value,

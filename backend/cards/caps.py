@@ -18,6 +18,9 @@ from backend.ledger.tables import record
 from backend.towns import service as towns
 
 LARGEST = 2**53 - 1
+# What a plain card may bring a day where a town has not said: ours, several days' waste of a
+# household, so that it stops a copied number and no family.
+DEFAULT_DAILY_G = 30_000
 RecordName = tuple[int, int, int]
 
 

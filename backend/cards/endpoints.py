@@ -195,4 +195,10 @@ def _issued(
 
 
 def _card(card: service.Card) -> CardOut:
-    return CardOut(number=card.number, last4=card.last4, person_id=card.person_id, state=card.state)
+    return CardOut(
+        number=card.number,
+        last4=card.last4,
+        person_id=card.person_id,
+        state=card.state,
+        tier=card.tier,
+    )

@@ -34,12 +34,17 @@ class PinIn(Strict):
 
 
 class CardOut(BaseModel):
-    """`number` is printed on the card; `last4` are the last digits of its UID."""
+    """`number` is printed on the card; `last4` are the last digits of its UID.
+
+    `tier` is secure for a card that proves at each tap that it is itself, and plain for one whose
+    number can be copied: what a plain card brings a day is capped.
+    """
 
     number: str
     last4: str
     person_id: int
     state: Literal["active", "blocked"]
+    tier: Literal["plain", "secure"]
 
 
 class PinOut(BaseModel):

@@ -5,7 +5,7 @@ in suspense under that hash, and is claimed when the card gets its holder.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, insert, select
@@ -14,23 +14,30 @@ from backend import rows
 from backend import tables as t
 from backend.access.passwords import hash_pin
 from backend.cards import numbers
+from backend.cards.tables import secure_card
 from backend.errors import BadInput, NotFound
 from backend.people import service as people
 from backend.vault import Vault
 
 UID_BYTES = (4, 7, 10)  # ISO/IEC 14443-3: single, double and triple size
 ACTIVE, BLOCKED = "active", "blocked"
+PLAIN, SECURE = "plain", "secure"
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """`state` is the card's state now."""
+    """`state` is the card's state now; `tier` is how far it is trusted.
+
+    A secure card proves at each tap that it is itself. A plain one shows a number that can be
+    copied, so that what it brings a day is capped.
+    """
 
     id: int
     number: str
     last4: str
     person_id: int
     state: str
+    tier: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +115,7 @@ def issue_hashed(
         )
     )
     _set_state(conn, ledger_id, card_id, ACTIVE, decided_by, from_s)
-    return Card(card_id, number, last4, person_id, ACTIVE)
+    return Card(card_id, number, last4, person_id, ACTIVE, _tier(conn, ledger_id, uid_hash))
 
 
 def block(conn: Connection, ledger_id: int, number: str, *, decided_by: str, from_s: int) -> Card:
@@ -116,7 +123,7 @@ def block(conn: Connection, ledger_id: int, number: str, *, decided_by: str, fro
     card = by_number(conn, ledger_id, number)
     if card.state != BLOCKED:
         _set_state(conn, ledger_id, card.id, BLOCKED, decided_by, from_s)
-    return Card(card.id, card.number, card.last4, card.person_id, BLOCKED)
+    return replace(card, state=BLOCKED)
 
 
 def by_number(conn: Connection, ledger_id: int, number: str) -> Card:
@@ -203,4 +210,10 @@ def _card(conn: Connection, ledger_id: int, row: Row[Any]) -> Card:
         .order_by(t.card_state.c.from_s.desc(), t.card_state.c.state.desc())
         .limit(1)
     ).one()
-    return Card(row.id, row.number, row.last4, row.person_id, state)
+    tier = _tier(conn, ledger_id, bytes(row.uid_hash))
+    return Card(row.id, row.number, row.last4, row.person_id, state, tier)
+
+
+def _tier(conn: Connection, ledger_id: int, uid_hash: bytes) -> str:
+    proves = rows.exists(conn, secure_card, ledger_id=ledger_id, uid_hash=uid_hash)
+    return SECURE if proves else PLAIN

@@ -15,6 +15,7 @@ from backend.cards.caps import Cap
 from backend.cards.sun import Keys
 from backend.devices import service as devices
 from backend.devices.keys import DeviceKey
+from backend.grading.service import Inspection, inspections
 from backend.tariffs.service import Tariff, tariffs
 from backend.towns import service as towns
 from backend.vault import Vault
@@ -52,6 +53,7 @@ class _Remembered:
     revision: int
     devices: dict[str, DeviceFacts] = field(default_factory=dict)
     versions: list[Tariff] | None = None
+    inspections: list[Inspection] | None = None
     card_keys: dict[int, Keys] | None = None
     caps: list[Cap] | None = None
     timezone: str | None = None
@@ -79,6 +81,11 @@ class View:
         if self._remembered.versions is None:
             self._remembered.versions = tariffs(self._conn, self._ledger_id)
         return self._remembered.versions
+
+    def inspections(self) -> list[Inspection]:
+        if self._remembered.inspections is None:
+            self._remembered.inspections = inspections(self._conn, self._ledger_id)
+        return self._remembered.inspections
 
     def card_keys(self) -> dict[int, Keys]:
         """Return the town's keys of secure cards by version."""

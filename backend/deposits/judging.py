@@ -8,18 +8,19 @@ from sqlalchemy import Connection, select
 from backend import tables as t
 from backend.cards import caps
 from backend.cards import service as cards
-from backend.cards.service import Holder
+from backend.cards.service import PLAIN, Holder
 from backend.deposits import receipts, rules, tokens
 from backend.deposits.envelope import Signed, Unsigned
 from backend.deposits.facts import View
 from backend.deposits.receipts import Down
 from backend.deposits.rules import NEW_EPOCH, Anchor, Facts, Moment, Neighbours
-from backend.deposits.tokens import PLAIN, Seen
+from backend.deposits.tokens import Seen
+from backend.grading.service import grade_at
 from backend.ledger import balances
 from backend.ledger.tables import record as booked
 from backend.ledger.transfers import Entry, Hold, Note, Sale, Suspend
 from backend.services import Services
-from backend.tariffs.service import GRADE, rate_at
+from backend.tariffs.service import rate_at
 
 Journal = tuple[str, str]  # device, epoch
 
@@ -94,11 +95,11 @@ def _entry(
     fraction = body.get("fraction")
     now = view.device(device.id) or device
     point_id = now.point_at(moment.effective_s)
-    rate = (
-        rate_at(view.tariffs(), fraction, moment.effective_s, point_id=point_id)
-        if fraction
-        else None
-    )
+    grade, rate = None, None
+    if fraction:
+        at_s, known = moment.effective_s, view.inspections()
+        grade = grade_at(known, fraction, at_s, device=device.id, point_id=point_id)
+        rate = rate_at(view.tariffs(), fraction, at_s, grade, point_id)
     facts = Facts(
         moment=moment,
         confirmed=now.journals.get(body["epoch"], False),
@@ -119,7 +120,7 @@ def _entry(
         point_id=point_id,
         fraction=fraction,
         net_g=body.get("net_g"),
-        grade=GRADE if fraction else None,
+        grade=grade,
         tariff_id=rate.tariff_id if rate else None,
         amount_per_kg=rate.amount_per_kg if rate else None,
         card_ref=card_hash.hex() if card_hash else None,

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, func, insert, select, update
 from backend import rows
 from backend import tables as t
 from backend.access.service import Gateway
+from backend.alerts.said import hear
 from backend.deposits.envelope import Signed, Unsigned, bytes_hash
 from backend.deposits.receipts import Down
 from backend.deposits.rules import SLACK_S
@@ -53,6 +54,7 @@ def keep(
                 _refuse(conn, ledger_id, sent, result.reason, attestation_id)
         journals(conn, ledger_id, opened.records)
         _key_ends(conn, ledger_id, opened.records)
+        hear(conn, ledger_id, opened.records)
         _messages(conn, ledger_id, batch.messages, opened.messages)
         _seen(conn, gateway, [*opened.records, *opened.messages])
         delivered(conn, ledger_id, gateway.id, batch.delivered, now_s)

@@ -39,6 +39,7 @@ class Deposit:
     seq: int
     point: str | None
     fraction: str | None
+    grade: str | None
     waste_code: str | None
     effective_s: int
     basis: str
@@ -194,6 +195,7 @@ def _deposit(row: Row[Any], opener: Opener | None = None) -> Deposit:
         seq=row.seq,
         point=row.point,
         fraction=row.fraction,
+        grade=row.grade,
         waste_code=contract.FRACTIONS.get(row.fraction),
         effective_s=row.effective_s,
         basis=row.basis,

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from backend.cards import secure, sun
 from backend.cards.secure import Use
+from backend.cards.service import PLAIN, SECURE
 from backend.deposits import keeping
 from backend.deposits.envelope import Signed
 from backend.deposits.facts import View
@@ -19,7 +20,6 @@ from backend.ledger.transfers import RecordKey
 from backend.services import Services
 from firmware import contract
 
-PLAIN, SECURE = "plain", "secure"
 NOT_GENUINE, REPLAYED = "card_not_genuine", "card_replayed"
 
 

@@ -22,6 +22,7 @@ from backend.compost import redeeming
 from backend.compost import service as compost
 from backend.counters import service as counters
 from backend.devices import service as devices
+from backend.grading.service import grade_at
 from backend.ledger import accounts, balances
 from backend.ledger.errors import InsufficientFunds, RowRefused
 from backend.ledger.tables import record
@@ -30,7 +31,7 @@ from backend.paper import tables as t
 from backend.people import service as people
 from backend.services import Services
 from backend.tables import device
-from backend.tariffs.service import GRADE, rate_at
+from backend.tariffs.service import rate_at
 from firmware import contract
 
 if TYPE_CHECKING:
@@ -58,8 +59,11 @@ def deposit(services: Services, found: "Slip") -> None:
     assert facts.fraction is not None
     with services.read() as conn:
         account_id = people.person(conn, ledger_id, found.person_id).account_id
-        tariffs = services.facts.view(conn).tariffs()
-    rate = rate_at(tariffs, facts.fraction, facts.happened_s, point_id=facts.point_id)
+        view = services.facts.view(conn)
+        tariffs, known = view.tariffs(), view.inspections()
+    what = (facts.fraction, facts.happened_s)
+    grade = grade_at(known, *what, device=None, point_id=facts.point_id)
+    rate = rate_at(tariffs, *what, grade, facts.point_id)
     net_g = facts.gross_g - facts.tare_g
     amount = credit_for(net_g, rate.amount_per_kg) if rate else 0
     key, jws = _signed(services, found, _deposit_body(found))
@@ -74,7 +78,7 @@ def deposit(services: Services, found: "Slip") -> None:
         point_id=facts.point_id,
         fraction=facts.fraction,
         net_g=net_g,
-        grade=GRADE,
+        grade=grade,
         tariff_id=rate.tariff_id if rate else None,
         amount_per_kg=rate.amount_per_kg if rate else None,
     )

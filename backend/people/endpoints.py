@@ -42,7 +42,7 @@ def enrol(body: PersonIn, who: Enroller, services: WithServices) -> PersonOut:
         made = service.enrol(
             conn,
             who.ledger_id,
-            body.name,
+            body.name or service.NAMELESS,
             household=body.household,
             language=body.language,
             now_s=services.now_s(),

@@ -1,8 +1,8 @@
 """People, balances and statements as JSON."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from backend.access.scopes import ROLES
 from backend.schemas import Name, Seconds, Strict, Words
@@ -26,13 +26,31 @@ class ConsentOut(BaseModel):
 
 
 class PersonIn(Strict):
-    name: Name
+    """A name is kept with a consent alone. Who gives neither may hold a card without a name.
+
+    Then there is no household either: the registry knows a number, and the card speaks for it.
+    """
+
+    name: Name | None = None
     household: Household = ""
     language: Annotated[str, Field(pattern=r"^[a-z]{2,3}$")] = "ar"
     consent: ConsentIn | None = None
 
+    @model_validator(mode="after")
+    def _name_with_consent(self) -> Self:
+        if (self.name is None) != (self.consent is None):
+            raise ValueError(
+                "A name is kept with a consent alone: say which words were agreed to, when and "
+                "how, or leave out both for a card without a name."
+            )
+        if self.name is None and self.household:
+            raise ValueError("A household is named with its members' consent alone.")
+        return self
+
 
 class PersonOut(BaseModel):
+    """`name` is empty for whoever holds a card without one."""
+
     id: int
     name: str
     household: str

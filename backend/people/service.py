@@ -12,6 +12,8 @@ from backend.ledger import accounts, balances
 from backend.ledger.transfers import Code
 from backend.towns import service as towns
 
+NAMELESS = ""  # whoever did not consent to being named
+
 
 @dataclass(frozen=True, slots=True)
 class Person:

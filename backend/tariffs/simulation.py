@@ -3,18 +3,19 @@
 The database sums, by household's account and fraction; what comes here is as long as the town
 has accounts, however many deposits there were. Amounts are rounded deposit by deposit with the
 mint's own rule. What a version does not speak of (another point; a fraction that a narrower one
-leaves out) keeps what it was paid. Held records count once they are credited at all: not yet.
+leaves out) keeps what it was paid. Held records count once they are credited, as they then were.
 """
 
 from collections import defaultdict
 from dataclasses import asdict, dataclass
+from itertools import chain
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, literal, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, literal, or_, select
 
 from backend import tables as t
-from backend.ledger.tables import record
-from backend.reports.service import PAID
+from backend.ledger.tables import record, resolution
+from backend.reports.service import PAID, decided_late
 from backend.tariffs.service import Tariff
 
 DECILES = 10
@@ -56,29 +57,17 @@ def simulate(
     conn: Connection, ledger_id: int, draft: Tariff, since_s: int = 0, until_s: int = 2**40
 ) -> Simulation:
     """Replay deposits that happened in [since_s, until_s) as if `draft` had been in force."""
-    row = record.c
-    query = (
-        select(
-            row.account_id,
-            row.fraction,
-            func.count().label("deposits"),
-            func.sum(row.net_g).label("net_g"),
-            func.sum(row.amount).label("paid"),
-            func.sum(_worth(draft)).label("would_pay"),
-        )
-        .where(
-            row.ledger_id == ledger_id,
-            row.kind == "deposit",
-            row.outcome.in_(PAID),
-            row.effective_s >= since_s,
-            row.effective_s < until_s,
-        )
-        .group_by(row.account_id, row.fraction)
+    row, last = record.c, resolution.c
+    period = (row.effective_s >= since_s, row.effective_s < until_s)
+    paid = (row.ledger_id == ledger_id, row.kind == "deposit", row.outcome.in_(PAID), *period)
+    first = _sums(select(), row.account_id, row.amount, draft).where(*paid)
+    late = _sums(decided_late(ledger_id), last.account_id, last.amount, draft).where(
+        last.outcome.in_(PAID), *period
     )
     homes = _households(conn, ledger_id)
     streams: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
     changes: dict[str, int] = defaultdict(int)
-    for each in conn.execute(query):
+    for each in chain(conn.execute(first), conn.execute(late)):
         figures = [int(each.deposits), int(each.net_g), int(each.paid), int(each.would_pay)]
         streams[each.fraction] = [
             a + b for a, b in zip(streams[each.fraction], figures, strict=True)
@@ -99,7 +88,22 @@ def simulate(
     )
 
 
-def _worth(draft: Tariff) -> ColumnElement[int]:
+def _sums(
+    query: Select[Any], account_id: ColumnElement[Any], paid: ColumnElement[Any], draft: Tariff
+) -> Select[Any]:
+    """What was paid and would be, by account and fraction."""
+    row = record.c
+    return query.add_columns(
+        account_id,
+        row.fraction,
+        func.count().label("deposits"),
+        func.sum(row.net_g).label("net_g"),
+        func.sum(paid).label("paid"),
+        func.sum(_worth(draft, paid)).label("would_pay"),
+    ).group_by(account_id, row.fraction)
+
+
+def _worth(draft: Tariff, paid: ColumnElement[Any]) -> ColumnElement[int]:
     """The credit under the draft, as an expression on `record`; `credit_for` in SQL."""
     row = record.c
     asked = [
@@ -107,12 +111,12 @@ def _worth(draft: Tariff) -> ColumnElement[int]:
         for (fraction, grade), rate in draft.rates.items()
     ]
     narrow = draft.point_id is not None or draft.until_s is not None
-    left_out: ColumnElement[int] = row.amount if narrow else literal(0)
+    left_out: ColumnElement[int] = paid if narrow else literal(0)
     worth = case(*asked, else_=left_out)
     if draft.point_id is None:
         return worth
     elsewhere = or_(row.point_id.is_(None), row.point_id != draft.point_id)
-    return case((elsewhere, row.amount), else_=worth)
+    return case((elsewhere, paid), else_=worth)
 
 
 def _households(conn: Connection, ledger_id: int) -> dict[int, str]:

@@ -21,7 +21,7 @@ from backend.errors import Conflict, NotFounded
 from backend.services import Services
 from backend.tariffs import service as tariffs
 from backend.towns import service as towns
-from backend.towns.plan import Plan, Tariff
+from backend.towns.plan import Cards, Plan, Tariff
 
 BY = tariffs.FOUNDING
 
@@ -194,10 +194,11 @@ def _products(services: Services, conn: Connection, plan: Plan, applied: Applied
 
 
 def _caps(services: Services, conn: Connection, plan: Plan, applied: Applied) -> None:
-    if plan.cards is None:
-        return
-    wanted = (plan.cards.plain_daily_g, plan.cards.plain_daily_amount)
     known = caps.caps(conn, services.ledger_id)
+    if plan.cards is None and known:
+        return
+    asked = plan.cards or Cards(plain_daily_g=caps.DEFAULT_DAILY_G)
+    wanted = (asked.plain_daily_g, asked.plain_daily_amount)
     if known and (known[-1].daily_g, known[-1].daily_amount) == wanted:
         return
     daily_g, daily_amount = wanted
@@ -209,7 +210,10 @@ def _caps(services: Services, conn: Connection, plan: Plan, applied: Applied) ->
         decided_by=BY,
         from_s=services.now_s() if known else 0,
     )
-    applied.done.append(f"plain cards bring at most {daily_g} g and {daily_amount} a day")
+    parts = [f"{daily_g} g"] * (daily_g is not None)
+    parts += [f"{daily_amount} minor units"] * (daily_amount is not None)
+    limit = f"bring at most {' and '.join(parts)} a day" if parts else "are not capped"
+    applied.done.append(f"plain cards {limit}")
 
 
 def _factors(services: Services, conn: Connection, plan: Plan, applied: Applied) -> None:

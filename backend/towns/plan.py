@@ -95,10 +95,14 @@ class Product(_Part):
 
 
 class Cards(_Part):
-    """What a card that proves nothing may bring a day, in grams and in minor units."""
+    """What a card that proves nothing may bring a day, in grams and in minor units.
+
+    A file that says nothing gives `caps.DEFAULT_DAILY_G`; `plain_uncapped = true` gives no cap.
+    """
 
     plain_daily_g: Annotated[int, Field(ge=0, le=LARGEST)] | None = None
     plain_daily_amount: Annotated[int, Field(ge=0, le=LARGEST)] | None = None
+    plain_uncapped: bool = False
 
 
 class Saving(_Part):
@@ -228,6 +232,7 @@ def _check(plan: Plan) -> Found:
             yield ("staff", i, "role"), f"No role is called {who.role}.", _choose(STAFF_ROLES)
     if not any(who.role == "administrator" for who in plan.staff):
         yield ("staff", 0), "Nobody is administrator.", "Give one of the staff this role."
+    yield from _cards(plan.cards)
     yield from _tariffs(plan, points)
     yield from _periods("budgets", plan.budgets, lambda _each: "town")
     yield from _factors(plan)
@@ -244,6 +249,16 @@ def _town(town: Town) -> Found:
     if GRADE not in town.grades:
         words = f"There is no grade {GRADE}, which is what a bin vouches for."
         yield ("town", "grades"), words, f"Add {GRADE}."
+
+
+def _cards(cards: Cards | None) -> Found:
+    if cards is None:
+        return
+    capped = cards.plain_daily_g is not None or cards.plain_daily_amount is not None
+    if capped == cards.plain_uncapped:
+        words = "Plain cards are capped, or they are not: the file says both or neither."
+        cure = "Write plain_daily_g = 30000, or plain_uncapped = true."
+        yield ("cards",), words, cure
 
 
 def _factors(plan: Plan) -> Found:

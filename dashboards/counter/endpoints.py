@@ -189,10 +189,16 @@ def _ask_weight(
         person=person,
         balance=balance,
         offers=[(each, _most(each, balance)) for each in products],
+        cards=_cards(page, person_id),
         kg=kg,
         key=secrets.token_urlsafe(KEY_BYTES),
         refusal=refusal,
     )
+
+
+def _cards(page: Page, person_id: int) -> list[Card]:
+    with page.services.read() as conn:
+        return cards.of_person(conn, page.services.ledger_id, person_id)
 
 
 def _most(product: Product, balance: int) -> int:

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import Depends, Path, Query, Response
 
 from backend.budgets import service as budgets
+from backend.cards import service as cards
 from backend.deposits import service as deposits
 from backend.ledger import balances
 from backend.people import service as people
@@ -28,6 +29,7 @@ def show_home(page: Mine, before: Moment = None) -> Response:
     with page.services.read() as conn:
         person = people.person(conn, ledger_id, page.person_id)
         balance = balances.balance(conn, ledger_id, person.account_id)
+        own_cards = cards.of_person(conn, ledger_id, person.id)
         claims = budgets.claims_of(conn, ledger_id, person.account_id)
         fractions = totals.of_person(conn, ledger_id, person.id)
         found = deposits.of_person(
@@ -43,6 +45,7 @@ def show_home(page: Mine, before: Moment = None) -> Response:
         person=person,
         balance=balance,
         claims=claims,
+        cards=own_cards,
         fractions=fractions,
         deposits=found[:ON_A_PAGE],
         older_s=found[ON_A_PAGE - 1].effective_s if len(found) > ON_A_PAGE else None,

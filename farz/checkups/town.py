@@ -111,6 +111,21 @@ def tariff(name: str) -> Finding:
     return Finding(name, WELL, f"{len(approved)} approved versions")
 
 
+def plain_cards(name: str) -> Finding:
+    """A number that anybody can copy must not bring as much as it likes."""
+    from backend import db
+    from backend.cards import caps
+
+    if (missing := _no_books(name)) is not None:
+        return missing
+    with open_books() as (engine, ledger_id), db.read(engine) as conn:
+        cap = caps.cap_at(caps.caps(conn, ledger_id), int(time.time()))
+    if cap is None:
+        cure = f"farz card cap --grams {caps.DEFAULT_DAILY_G}"
+        return Finding(name, WARNING, "what they bring in a day is not capped", cure)
+    return Finding(name, WELL, f"capped at {cap.daily_g} g, {cap.daily_amount} credit a day")
+
+
 def languages(name: str) -> Finding:
     """A town may speak a language that the pages do not have yet."""
     from backend import db

@@ -39,6 +39,17 @@ def test_a_card_number_leads_to_the_balance(town: Town) -> None:
     assert "2.00" in answer.text
 
 
+def test_pages_say_that_a_plain_cards_number_can_be_copied(small_town: Town) -> None:
+    clerk, amal = stocked(small_town), small_town.browser("amal")
+    amal.cookies.set("farz_language", "en")
+
+    pages = [clerk.get(f"/counter/people/{small_town.amal.id}"), amal.get("/me")]
+
+    for page in pages:
+        assert small_town.numbers["amal"] in page.text
+        assert "Plain card: its number can be copied" in page.text
+
+
 def test_a_reader_types_the_chips_number(town: Town) -> None:
     clerk = stocked(town)
     answer = clerk.post("/counter", data={"card": AMAL.hex().upper()})

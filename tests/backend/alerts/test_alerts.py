@@ -119,6 +119,47 @@ def test_a_device_that_was_never_seen_has_no_silent_alert(small_town: Town) -> N
     assert open_rules(small_town) == []
 
 
+def says(town: Town, kind: str, what: str) -> str:
+    said = town.bin.next(kind, what=what, by="bin", readings=[])
+    jws = town.bin.sign(said)
+    assert town.outcome(jws) == ("noted", "")
+    return jws
+
+
+def test_what_a_bin_signs_as_an_alarm_opens_an_alert_until_somebody_saw_to_it(town: Town) -> None:
+    post(town, FINE)
+    forced = says(town, "tamper", "lid forced")
+    says(town, "alarm", "scale restless")
+    town.clock.now_s += 30
+    post(town, FINE)
+
+    technician = town.browser("technician")
+    found = technician.get("/v1/alerts").json()
+
+    words = {each["rule"]: each["words"] for each in found}
+    assert words == {
+        "tamper:lid forced": "Somebody was at the bin: lid forced.",
+        "alarm:scale restless": "The bin says: scale restless.",
+    }
+    assert told(town) == ("attention", ["alarm:scale restless", "tamper:lid forced"])
+    body = {"device": "bin-1", "rule": "tamper:lid forced"}
+    assert town.browser("clerk").post("/v1/alerts/end", json=body).status_code == 403
+    assert technician.post("/v1/alerts/end", json=body).status_code == 204
+    assert technician.post("/v1/alerts/end", json=body).status_code == 404
+    assert town.outcome(forced)[0] == "noted"  # the same record again
+    assert open_rules(town) == ["alarm:scale restless"]
+    post(town, LOW)
+    own = technician.post("/v1/alerts/end", json={"device": "bin-1", "rule": "battery_low"})
+    assert (own.status_code, "ends by itself" in own.json()["detail"]) == (422, True)
+
+
+def test_a_calibration_in_force_again_ends_what_was_said_of_it(small_town: Town) -> None:
+    says(small_town, "alarm", "calibration ended")
+    says(small_town, "alarm", "calibration in force")
+
+    assert open_rules(small_town) == []
+
+
 @given(
     st.lists(
         st.tuples(st.integers(0, 50), st.none() | st.integers(3_000, 4_000)), min_size=1, max_size=9

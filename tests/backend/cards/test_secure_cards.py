@@ -32,6 +32,16 @@ def bring(town: Town, token: str) -> tuple[str, str]:
     return town.outcome(town.bin.deposit(card=token))
 
 
+def test_a_card_says_how_far_it_is_trusted(small_town: Town) -> None:
+    clerk = small_town.browser("clerk")
+    before = clerk.get(f"/v1/cards/{small_town.numbers['amal']}").json()
+    chip(small_town)
+    after = clerk.get(f"/v1/people/{small_town.amal.id}/cards").json()
+
+    assert (before["tier"], [each["tier"] for each in after]) == ("plain", ["secure"])
+    assert clerk.get(f"/v1/cards/{small_town.numbers['bassam']}").json()["tier"] == "plain"
+
+
 def test_secure_deposit_is_credited_and_its_replay_is_held(town: Town) -> None:
     card = chip(town)
     token = card.token()

@@ -175,6 +175,27 @@ def test_a_list_over_http_is_checked_whole_and_its_pins_are_shown_once(small_tow
     assert "line 2, household" in wrong.json()["detail"]
 
 
+def test_a_name_is_kept_with_a_consent_and_a_card_goes_without_either(small_town: Town) -> None:
+    clerk = small_town.browser("clerk")
+    given = {"version": "2026-1", "given_s": 5, "how": "paper"}
+
+    named = clerk.post("/v1/people", json={"name": "Dalal", "consent": given})
+    alone = clerk.post("/v1/people", json={"name": "Dalal"})
+    for_nobody = clerk.post("/v1/people", json={"consent": given})
+    housed = clerk.post("/v1/people", json={"household": "House 5"})
+    nameless = clerk.post("/v1/people", json={})
+
+    assert (named.status_code, named.json()["name"]) == (201, "Dalal")
+    assert [each.status_code for each in (alone, for_nobody, housed)] == [422] * 3
+    assert "A name is kept with a consent alone" in alone.text
+    assert (nameless.status_code, nameless.json()["name"]) == (201, "")
+    body = {"uid": STRANGER.hex()}
+    card = clerk.post(f"/v1/people/{nameless.json()['id']}/cards", json=body).json()
+    sign_in = {"number": card["number"], "pin": card["pin"]}
+    assert small_town.client.post("/v1/sessions/resident", json=sign_in).status_code == 200
+    assert count(small_town, "consent") == 1
+
+
 def test_consent_is_noted_once_and_the_newest_comes_first(small_town: Town) -> None:
     with small_town.services.begin() as conn:
         for version, given_s in (("1", 5), ("2", 9), ("1", 5)):

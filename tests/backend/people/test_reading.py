@@ -18,6 +18,7 @@ def test_a_deposit_is_explained_to_the_last_gram(town: Town) -> None:
         "seq": 1,
         "point": "School",
         "fraction": "organic",
+        "grade": "standard",
         "waste_code": "20 01 08",
         "effective_s": START_S + 1,
         "basis": "device",

@@ -37,7 +37,7 @@ def test_nothing_is_written_but_what_bins_and_gateways_bring(town: Town) -> None
     officer = town.browser("officer")
     found = _begin(town)
 
-    refused = officer.post("/v1/people", json={"name": "Too early"})
+    refused = officer.post("/v1/people", json={})
     weighed = town.outcome(town.bin.deposit(uid=AMAL))
 
     assert (refused.status_code, refused.json()["code"]) == (503, "recovering")

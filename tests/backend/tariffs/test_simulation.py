@@ -42,6 +42,20 @@ def test_a_draft_is_worth_what_the_mint_would_have_paid(town: Town) -> None:
     assert (found.spread[0], found.spread[-1]) == (lost, won)
 
 
+def test_what_was_held_and_then_credited_is_replayed_too(town: Town) -> None:
+    held = town.bin.next(net_g=GRAMS[0], after_g=10_000 + GRAMS[0], flags=["unstable"])
+    assert town.outcome(town.bin.sign(held))[0] == "held"
+    url = f"/v1/deposits/bin-1/{held['epoch']}/{held['seq']}/resolution"
+    body = {"person_id": town.amal.id, "reason": "seen on the spot"}
+    assert town.browser("officer").post(url, json=body).status_code == 200
+
+    found = run(town, {"organic": 33})
+
+    assert found.fractions[0].paid == credit_for(GRAMS[0], 25) == town.balance(town.amal)
+    assert found.fractions[0].would_pay == credit_for(GRAMS[0], 33)
+    assert found.households == {"gain": 1, "lose": 0, "same": 0}
+
+
 def test_what_an_open_draft_leaves_out_would_earn_nothing(small_town: Town) -> None:
     bring(small_town)
 

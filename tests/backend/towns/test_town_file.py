@@ -42,6 +42,7 @@ MISTAKES = [
     ("until = 2028-01-01T00:00:00+02:00", "until = 2028-01-01T00:00:00", "timezone"),
     ("plain_daily_g = 30000", "plain_daily_g = -1", "greater than or equal to 0"),
     ("plain_daily_g = 30000", "daily_kg = 30", "Nothing is called cards.daily_kg"),
+    ("plain_daily_g = 30000", "plain_daily_g = 30000\nplain_uncapped = true", "both or neither"),
     ("scale = 2", "scale = 9", "less than or equal to 6"),
     ('backed_by = "compost', 'note = "compost', "town.backed_by is missing"),
     ('grades = ["standard"]', 'grades = ["clean"]', "what a bin vouches for"),
@@ -197,3 +198,28 @@ def test_applying_twice_changes_nothing_and_later_tariffs_are_drafts(
             apply(services, plan.read(VILLAGE.replace('"QMM"', '"XYZ"')))
     finally:
         close_services(services)
+
+
+def test_a_file_that_says_nothing_of_plain_cards_has_them_capped(
+    tmp_path: Path, sqlite_url: str
+) -> None:
+    cards = VILLAGE[VILLAGE.index("[cards]") : VILLAGE.index("[[fractions]]")]
+    settings = Settings(data_dir=tmp_path, database_url=sqlite_url)
+    settings.create_secret()
+    services = build_services(settings)
+    services.poster.start()
+    try:
+        silent = apply(services, plan.read(VILLAGE.replace(cards, "")))
+        again = apply(services, plan.read(VILLAGE.replace(cards, "")))
+        uncapped = VILLAGE.replace(cards, "[cards]\nplain_uncapped = true\n")
+        free = apply(services, plan.read(uncapped))
+        with services.read() as conn:
+            dated = caps.caps(conn, 1)
+    finally:
+        close_services(services)
+
+    assert "plain cards bring at most 30000 g a day" in silent.done
+    assert again.done == []
+    assert free.done == ["plain cards are not capped"]
+    assert [each.daily_g for each in dated] == [caps.DEFAULT_DAILY_G, None]
+    assert caps.cap_at(dated, dated[-1].from_s) is None

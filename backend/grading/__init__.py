@@ -1,0 +1,1 @@
+"""How clean what a bin or a point brings is: inspections, each from a moment on."""
