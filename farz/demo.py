@@ -148,14 +148,14 @@ def await_bins(stage: Stage, deposits: int, meanwhile: Meanwhile | None = None) 
     deadline_s = time.monotonic() + SETTLE_S
     done, said = 0, -1
     while any(part.running for part in stage.bins.values()) and time.monotonic() < deadline_s:
-        if meanwhile is not None:
-            meanwhile(stage, done)
         raise_for(stage.fallen())
         records = fetch(f"{stage.url}/v1/health").get("records", {})
         done = sum(records.get(outcome, 0) for outcome in OUTCOMES)
         if done != said:
             say(f"{done} of {deposits} deposits in the books")
             said = done
+        if meanwhile is not None:
+            meanwhile(stage, done)
         time.sleep(POLL_S * 10)
     raise_for([part for part in stage.bins.values() if part.exit_code != 0])
 

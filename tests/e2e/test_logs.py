@@ -80,7 +80,9 @@ def _ask_everything(stage: Stage, number: str) -> None:
         login = "administrator"
         body = {"login": login, "password": stage.founded.passwords[login]}
         assert client.post("/v1/sessions/staff", json=body).status_code == 200
-        made = client.post("/v1/people", json={"name": NAME, "household": NAME}).json()
+        given = {"version": "1", "given_s": 5, "how": "paper"}
+        body = {"name": NAME, "household": NAME, "consent": given}
+        made = client.post("/v1/people", json=body).json()
         card = {"uid": "04c0ffee112233", "pin": "4711"}
         for _ in range(2):  # the second is refused: the card is taken
             client.post(f"/v1/people/{made['id']}/cards", json=card)

@@ -6,6 +6,8 @@ from backend.compost import redeeming
 from farz.founding import ripe_compost
 from tests.backend.village import BASSAM, START_S, STRANGER, Town
 
+CONSENT = {"version": "1", "given_s": 5, "how": "paper"}
+
 
 def test_a_deposit_is_explained_to_the_last_gram(town: Town) -> None:
     town.outcome(town.bin.deposit())
@@ -125,12 +127,14 @@ def test_people_are_found_by_a_part_of_their_name(town: Town) -> None:
 
 @pytest.mark.parametrize("name", ["", "a\0b", "a\nb", "x" * 121])
 def test_a_name_that_no_database_would_keep_is_refused(town: Town, name: str) -> None:
-    answer = town.browser("clerk").post("/v1/people", json={"name": name})
+    answer = town.browser("clerk").post("/v1/people", json={"name": name, "consent": CONSENT})
 
     assert (answer.status_code, answer.json()["code"]) == (422, "bad_input")
 
 
 def test_names_are_kept_in_every_script(town: Town) -> None:
     for name in ("أمل عبد الله", "Zoë O'Neill", "李雷", "🙂"):
-        made = town.browser("clerk").post("/v1/people", json={"name": name}).json()
+        made = (
+            town.browser("clerk").post("/v1/people", json={"name": name, "consent": CONSENT}).json()
+        )
         assert made["name"] == name
