@@ -147,7 +147,10 @@ def await_bins(stage: Stage, deposits: int, meanwhile: Meanwhile | None = None) 
     """Wait until every bin has made its visits and had them settled, with progress."""
     deadline_s = time.monotonic() + SETTLE_S
     done, said = 0, -1
-    while any(part.running for part in stage.bins.values()) and time.monotonic() < deadline_s:
+    while time.monotonic() < deadline_s:
+        stage.start_anew()
+        if not any(part.running for part in stage.bins.values()):
+            break
         raise_for(stage.fallen())
         records = fetch(f"{stage.url}/v1/health").get("records", {})
         done = sum(records.get(outcome, 0) for outcome in OUTCOMES)
@@ -196,6 +199,8 @@ def _show(stage: Stage) -> None:
 def _watch(stage: Stage) -> None:
     before: dict[str, int] = {}
     while True:
+        for device in stage.start_anew():
+            say(f"{device} starts anew")
         raise_for(stage.fallen())
         counts = fetch(f"{stage.url}/v1/health").get("records", {})
         if counts != before:

@@ -17,12 +17,11 @@ from typing import Any, TextIO
 
 from farz.errors import FarzError
 from farz.processes import ROOT
-from farz.stage import CELLS, micropython
+from farz.stage import CELLS, RESTART_EXIT, micropython
 from firmware import contract
 from firmware.scale.issuing import issue
 from firmware.twin import Twin
 
-RESTART_EXIT = 5  # of firmware/boards/simulated.py: it wants to be started anew
 HEAP = "2M"
 GAP_S, LIGHTEST_G, HEAVIEST_G = 300, 200, 6_000
 CARDS = 8  # synthetic cards
@@ -105,9 +104,7 @@ def _pass_on(told: TextIO, tell: Callable[[dict[str, Any]], None]) -> None:
         tell(json.loads(line))
 
 
-def bin_process(
-    folder: Path, module: str = "simulated", **streams: Any
-) -> "subprocess.Popen[bytes]":
+def bin_process(folder: Path, module: str = "simboot", **streams: Any) -> "subprocess.Popen[bytes]":
     """Start the firmware on a simulated board whose flash and files lie in a folder."""
     command = [
         micropython(),

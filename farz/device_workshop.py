@@ -71,6 +71,58 @@ def bundle(
 
 
 @app.command()
+def update(
+    path: Annotated[Path, typer.Argument(help="What `farz device bundle` wrote.")],
+    device: Annotated[str, typer.Option(help="Over the air: the bin's id.")] = "",
+    port: Annotated[str, typer.Option(help="By cable instead: its serial port.")] = "",
+    url: Annotated[str, typer.Option(help="The running backend.")] = "http://127.0.0.1:8000",
+    login: Annotated[str, typer.Option(help="A technician's name.")] = "technician",
+    password: Annotated[
+        str, typer.Option(envvar="FARZ_STAFF_PASSWORD", help="Asked for if it is not given.")
+    ] = "",
+    code: Annotated[str, typer.Option(help="Second factor, if the login has one.")] = "",
+    patience_s: Annotated[int, typer.Option(min=1, help="Without progress, then it ends.")] = 600,
+    as_json: Json = False,
+) -> None:
+    """Bring a signed bundle to a bin, which tries it in one start and keeps it if all is well.
+
+    Over the air it goes in some hundred orders through the backend, on from where it was
+    interrupted, and ends when the bin says what is in force. By cable the bin tries it when the
+    cable is let go; the same command again tells what became of it.
+    Examples:
+      farz device update farz-7.bundle --device bin-12 --login salma
+      farz device update farz-7.bundle --port /dev/ttyUSB0
+    """
+    from farz import device_update
+    from farz.device_cable import connected
+
+    if bool(device) == bool(port):
+        raise FarzError("Say where it goes: --device over the air, or --port by cable.")
+    if not path.is_file():
+        raise FarzError(f"There is no {path}. Make one: farz device bundle --help")
+    bundle = device_update.read(path.read_bytes())
+    say = lambda words: typer.echo(words, err=True)  # noqa: E731  (progress is not the answer)
+    if port:
+        with connected(port) as cable:
+            by_cable = device_update.ByCable(cable)
+            before = device_update.send(by_cable, bundle, say, patience_s)
+    else:
+        secret = password or typer.prompt("Password", hide_input=True, err=True)
+        with device_update.signed_in(url, login, secret, code) as client:
+            over_air = device_update.OverAir(client, device)
+            before = device_update.send(over_air, bundle, say, patience_s)
+            device_update.await_in_force(over_air, bundle, before, say, patience_s)
+    in_force = not port or before.version == bundle.version
+    found = {"version": bundle.version, "before": before.version, "in_force": in_force}
+    if as_json:
+        typer.echo(json.dumps(found))
+    elif in_force:
+        typer.echo(f"version {bundle.version} is in force")
+    else:
+        typer.echo("complete; the bin tries it now. The same command again tells what became of it")
+
+
+@app.command()
 def flash(
     port: Port,
     files: Files,

@@ -30,6 +30,7 @@ from firmware.twin import Twin
 HEAP = "2M"
 CELLS, E_G, MIN_G, MAX_G = [[84_213, 430, 10]], 5, 100, 60_000
 READY_S = 40.0
+RESTART_EXIT = 5  # of firmware/boards/simulated.py: it wants to be started anew
 Say = Callable[[str], None]
 
 
@@ -128,7 +129,7 @@ class Stage:
         self.start_gateway()
         for bin_ in self.village.bins:
             self._prepare_bin(bin_, passwords[bin_.device])
-            command = [micropython(), "-X", f"heapsize={HEAP}", "-m", "firmware.boards.simulated"]
+            command = [micropython(), "-X", f"heapsize={HEAP}", "-m", "firmware.boards.simboot"]
             path = {"MICROPYPATH": f"{ROOT}:.frozen"}
             part = self._part(bin_.device, [*command, str(self.bin_dir(bin_.device))], path)
             self.bins[bin_.device] = part
@@ -157,6 +158,13 @@ class Stage:
 
     def images(self) -> list[tuple[Bin, Path]]:
         return [(bin_, self.bin_dir(bin_.device) / "flash.bin") for bin_ in self.village.bins]
+
+    def start_anew(self) -> list[str]:
+        """Start every bin again that ended because it wants to be started anew; their names."""
+        wanting = [part for part in self.bins.values() if part.exit_code == RESTART_EXIT]
+        for part in wanting:
+            part.start()
+        return [part.name for part in wanting]
 
     def fallen(self) -> list[Part]:
         """Parts that ended although they should not have."""

@@ -111,7 +111,7 @@ class App:
             parts = (self._keys, self.link, self.visits, self._scale, self.journal)
             obeys = Service(*parts, self._alone, self._leaving.set).obeys()
             obeys["calibrate"] = self.calibrate
-            obeys["update"] = lambda args: self._renewed().take(args)
+            obeys["update"] = self.renew
             self._orders = Orders(obeys, self._clock.at_s, self._answer)
             self._called.set()
         self._orders.take(body, self.link.number)
@@ -128,6 +128,10 @@ class App:
         """Send the result of an order or of settings."""
         said = plain(words, LONGEST_ANSWER) or "done"
         self.link.say("result", {"v": contract.VERSION, "id": order_id, "ok": ok, "words": said})
+
+    def renew(self, args: dict) -> str:
+        """Take a piece of an update; return how far it came, or raise UpdateRefused."""
+        return self._renewed().take(args)
 
     def _renewed(self):
         """Return what the bin does about updates of itself: loaded when there is one."""

@@ -82,6 +82,11 @@ class Cable:
         """Put a signed calibration in force."""
         return {"number": self._app.put_in_force(jws)}
 
+    def update(self, **piece) -> dict:
+        """Take a piece of an update as the command of that name does; without any, tell what is
+        in force."""
+        return {"words": self._app.renew(piece)}
+
     def show(self, word: str) -> dict:
         """Show a word on the display."""
         self._parts.display.show(word)

@@ -3,16 +3,19 @@
 import gc
 import sys
 
-PART = 32  # of the heap: so much new memory brings the next collection
+SMALL = 512 * 1024  # bytes; a larger heap has room, and takes longer to collect
+PART = 32  # of a small heap: so much new memory brings the next collection
 
 
 def tidy() -> None:
-    """Collect garbage long before the heap is full.
+    """Collect garbage long before a small heap is full.
 
     What stays for ever then lies close together from the first import on, and there is always one
     piece large enough for a message.
     """
-    gc.threshold((gc.mem_alloc() + gc.mem_free()) // PART)
+    total = gc.mem_alloc() + gc.mem_free()
+    if total <= SMALL:
+        gc.threshold(total // PART)
 
 
 def drop(*names: str) -> None:

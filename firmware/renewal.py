@@ -24,7 +24,7 @@ class Renewal:
         self._saved = saved
         self._restart = restart
         self.slots = Slots(board.folder)
-        self._update = None
+        self._update = self._of = None
 
     async def run(self) -> None:
         """Tell of an update that failed; let one on trial prove itself."""
@@ -36,11 +36,18 @@ class Renewal:
             await self._prove()
 
     def take(self, args: dict) -> str:
-        """Take one piece of a bundle from a command; return how far it came, in words."""
+        """Take one piece of a bundle; return how far it came, in words.
+
+        args: {"at", "data", "of"?}, `of` being what the sender calls this bundle. Without any it
+        is a question for what is in force, and for the piece that a bundle goes on with.
+        """
+        if not args:
+            return self._state()
         from firmware import ota
 
         at, data = ota.pieces(args)
-        if at == 0 or self._update is None:
+        if at == 0 or self._update is None or self._of != args.get("of"):
+            self._of = args.get("of")
             floor = max(self.slots.floor, self._board.floor())
             settings, epoch = self._settings, self._journal.epoch
             keys = settings.update_keys
@@ -54,6 +61,15 @@ class Renewal:
         if done:
             self._restart()
         return "complete" if done else "next " + str(self._update.taken)
+
+    def _state(self) -> str:
+        slots, update = self.slots, self._update
+        words = "version " + str(slots.version) + " in force"
+        if slots.trial is not None:
+            words += ", " + str(slots.trial[1]) + " on trial"
+        elif update is not None and type(self._of) is str:
+            words += ", next " + str(update.taken) + " of " + self._of[:32]
+        return words
 
     async def _prove(self) -> None:
         from firmware.ota import prove
