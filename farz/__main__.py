@@ -103,6 +103,9 @@ def init(
     name: Annotated[str, typer.Argument(help="The town's name, or its file: town.toml.")],
     currency: Annotated[str, typer.Option(help="What the credit is called.")] = "qamama",
     login: Annotated[str, typer.Option(help="The first administrator's login.")] = "admin",
+    slips: Annotated[
+        Path | None, typer.Option(help="Where PIN slips of the file's people go, a new HTML file.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Found a town: its secret, its books, its first administrator.
@@ -113,7 +116,7 @@ def init(
     from farz.town import apply_file, found
 
     if name.endswith(".toml"):
-        apply_file(Path(name), as_json)
+        apply_file(Path(name), slips, as_json)
         return
     found(name, currency, login, as_json)
 

@@ -1,23 +1,20 @@
 """`farz people`: who takes part, what they agreed to, who acts for them, and who looked at them."""
 
 import json
-import os
-import sys
 import time
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from farz.errors import FarzError
 from farz.moments import moment
 from farz.telling import Json, tell
 from farz.town import open_town
 
 if TYPE_CHECKING:
-    from backend.people.enrolling import Slip
+    pass
 
 app = typer.Typer(no_args_is_help=True, help="Who takes part, and who looked at them.")
 By = Annotated[str, typer.Option(help="Who does it.")]
@@ -75,6 +72,7 @@ def enrol_list(
     Example:  farz people import people.csv --slips slips.html
     """
     from backend.people import enrolling, lists
+    from farz import paper_slips
 
     entries = lists.read(file.read_bytes(), now_s=int(time.time()))
     with open_town() as services:
@@ -85,19 +83,10 @@ def enrol_list(
                 return
             typer.echo(f"{len(entries)} people, no mistake. Nothing was changed.")
             return
-        paper = Paper(slips, services.settings.synthetic)
-        with services.read() as conn:
-            paper.name_town(conn, services.ledger_id)
-        made = enrolling.enrol_list(
-            services,
-            entries,
-            decided_by=by,
-            keep_slips=paper.keep,
-            progress=lambda done: _progress(done, len(entries)),
-        )
+        made, sheets = paper_slips.enrol(services, entries, slips, decided_by=by)
     told: dict[str, object] = {"people": made.people, "cards": made.cards, "known": made.known}
     told |= {"deposits_claimed": made.claimed, "erased": made.erased}
-    told |= {"slips": str(slips) if paper.slips else None}
+    told |= {"slips": [str(each) for each in sheets]}
     if as_json:
         typer.echo(json.dumps(told))
         return
@@ -107,35 +96,9 @@ def enrol_list(
             f"{made.erased} were erased and stay so. Who came back has a consent of a later day: "
             "write it into their line."
         )
-    if paper.slips:
-        typer.echo(f"Print {slips}, hand the slips over, and delete the file: it holds the PINs.")
-
-
-class Paper:
-    """The file of slips, for its owner alone: written anew, whole, before each page is booked."""
-
-    def __init__(self, path: Path, synthetic: bool) -> None:
-        if path.exists():
-            raise FarzError(f"{path} is there already. Name a new file, so that no PIN is lost.")
-        self._path, self._synthetic, self._town = path, synthetic, ""
-        self.slips: list[Slip] = []
-
-    def name_town(self, conn: Any, ledger_id: int) -> None:
-        from backend.towns import service as towns
-
-        self._town = towns.town(conn, ledger_id).name
-
-    def keep(self, more: "list[Slip]") -> None:
-        from dashboards.slips import sheet
-
-        self.slips += more
-        fresh = self._path.with_name(self._path.name + ".new")
-        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8") as out:
-            out.write(sheet(self._town, self.slips, synthetic=self._synthetic))
-            out.flush()
-            os.fsync(out.fileno())
-        fresh.replace(self._path)
+    if sheets:
+        files = ", ".join(map(str, sheets))
+        typer.echo(f"Print {files}, hand the slips over, and delete what holds the PINs.")
 
 
 @app.command()
@@ -245,9 +208,3 @@ def delegate(
 
 def _digits(number: str) -> str:
     return number.replace("-", "")
-
-
-def _progress(done: int, of: int) -> None:
-    """Long work says how far it is, beside what it prints."""
-    if sys.stderr.isatty() or done == of:
-        sys.stderr.write(f"{done} of {of} people\n")

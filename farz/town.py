@@ -109,14 +109,27 @@ def found(name: str, currency: str, login: str, as_json: bool = False) -> None:
     tell(told | {"secret": str(Settings().secret_path)}, words, as_json)
 
 
-def apply_file(path: Path, as_json: bool = False) -> None:
+def apply_file(path: Path, slips: Path | None = None, as_json: bool = False) -> None:
     """Bring a town to its file, and print what was done and what is shown once."""
+    from backend.people import synthetic
     from backend.towns import plan
     from backend.towns.applying import apply
+    from farz.paper_slips import enrol
 
     wanted = plan.read(path.read_text(encoding="utf-8"))
     with open_town(create=True) as services:
         applied = apply(services, wanted)
+        if wanted.people is not None:
+            folder = services.settings.data_dir
+            people = list(synthetic.entries(wanted.people.synthetic, given_s=services.now_s()))
+            made, sheets = enrol(
+                services, people, slips or folder / "slips.html", decided_by="file"
+            )
+            if made.people:
+                applied.done.append(
+                    f"{made.people} synthetic people are enrolled, {made.cards} of them with a card"
+                )
+                applied.done.append(f"their PINs are on {len(sheets)} sheets: {sheets[0]} …")
     lines = applied.done or ["Nothing to change."]
     if applied.secrets:
         lines = [*lines, "Write these down; they are shown once:"]

@@ -119,6 +119,12 @@ class Factors(_Part):
     disposal: Annotated[list[Saving], Field(min_length=1)]
 
 
+class People(_Part):
+    """So many people who do not exist, for a town that is tried out."""
+
+    synthetic: Annotated[int, Field(ge=1, le=100_000)]
+
+
 class Plan(_Part):
     """A whole town; every name that it mentions is one that it has."""
 
@@ -132,6 +138,7 @@ class Plan(_Part):
     products: list[Product] = []
     cards: Cards | None = None
     factors: list[Factors] = []
+    people: People | None = None
 
 
 @dataclass(frozen=True, slots=True)

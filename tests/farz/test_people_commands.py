@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from backend.people.enrolling import Slip
+from farz import paper_slips
+from farz.errors import FarzError
+from farz.processes import ROOT
 from tests.farz.shell import Shell
 
 LIST = """name,household,language,uid,consent_version,consent_on,consent_how
@@ -68,3 +72,43 @@ def test_a_list_with_mistakes_makes_nothing(enrolled: tuple[Shell, Path], tmp_pa
     assert ended.returncode == 1
     assert "line 2, consent" in ended.stderr
     assert not (tmp_path / "other.html").exists()
+
+
+def test_a_towns_file_brings_people_who_do_not_exist_once(tmp_path: Path) -> None:
+    farz, file = Shell(tmp_path / "town"), tmp_path / "town.toml"
+    village = (ROOT / "farz" / "towns" / "village.toml").read_text()
+    file.write_text(village + "\n[people]\nsynthetic = 12\n")
+
+    first = json.loads(farz.done("init", str(file), "--json"))
+    again = json.loads(farz.done("init", str(file), "--json"))
+    found = json.loads(farz.done("people", "find", "", "--json"))
+
+    assert "12 synthetic people are enrolled, 3 of them with a card" in first["done"]
+    assert again == {"done": [], "secrets": {}}
+    assert len(found) == 12
+    assert all("(synthetic)" in each["name"] + each["household"] for each in found)
+    assert len({each["household"] for each in found}) == 3
+    sheet = tmp_path / "town" / "slips.html"
+    assert stat.S_IMODE(sheet.stat().st_mode) == 0o600
+    assert sheet.read_text(encoding="utf-8").count(">PIN<") == 3
+
+
+def test_slips_go_on_a_new_sheet_and_none_is_written_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paper_slips, "SHEET_SLIPS", 4)
+    sheets = paper_slips.Sheets(tmp_path / "s.html", "Town", synthetic=True)
+
+    def page(first: int) -> list[Slip]:
+        return [Slip(n, f"P {n}", "H", "en", "12345674", f"9{n:05d}") for n in (first, first + 1)]
+
+    for first in (0, 2, 4):
+        sheets.keep(page(first))
+
+    assert [each.name for each in sheets.written] == ["s.html", "s-2.html"]
+    texts = [each.read_text(encoding="utf-8") for each in sheets.written]
+    pins = [[n for n in range(6) if f"9{n:05d}" in text] for text in texts]
+    assert pins == [[0, 1, 2, 3], [4, 5]]
+    with pytest.raises(FarzError, match="is there already"):
+        paper_slips.Sheets(tmp_path / "s.html", "Town", synthetic=True).keep(page(6))
+    assert (tmp_path / "s.html").read_text(encoding="utf-8") == texts[0]

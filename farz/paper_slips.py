@@ -1,0 +1,82 @@
+"""The sheets of PIN slips that enrolling writes, for their owner alone.
+
+A sheet is on disk, whole, before its people are in the books. After so many slips another sheet
+begins, so that a town of 50,000 does not write its first slip five hundred times.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from farz.errors import FarzError
+
+if TYPE_CHECKING:
+    from backend.people.enrolling import Enrolled, Slip
+    from backend.people.lists import Entry
+    from backend.services import Services
+
+SHEET_SLIPS = 500
+
+
+class Sheets:
+    """`slips.html`, then `slips-2.html` and so on; no file that is there is written over."""
+
+    def __init__(self, path: Path, town: str, *, synthetic: bool) -> None:
+        self._path, self._town, self._synthetic = path, town, synthetic
+        self._slips: list[Slip] = []
+        self.written: list[Path] = []
+
+    def keep(self, more: "list[Slip]") -> None:
+        """Put slips on the sheet in hand. Raises FarzError, OSError."""
+        from dashboards.slips import sheet
+
+        if not self.written or len(self._slips) + len(more) > SHEET_SLIPS:
+            self._begin()
+        self._slips += more
+        target = self.written[-1]
+        fresh = target.with_name(target.name + ".new")
+        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as out:
+            out.write(sheet(self._town, self._slips, synthetic=self._synthetic))
+            out.flush()
+            os.fsync(out.fileno())
+        fresh.replace(target)
+
+    def _begin(self) -> None:
+        number = len(self.written) + 1
+        name = self._path.name
+        if number > 1:
+            name = f"{self._path.stem}-{number}{self._path.suffix}"
+        target = self._path.with_name(name)
+        if target.exists():
+            raise FarzError(f"{target} is there already. Name a new file, so that no PIN is lost.")
+        self._slips = []
+        self.written.append(target)
+
+
+def enrol(
+    services: "Services", entries: "Sequence[Entry]", slips: Path, *, decided_by: str
+) -> "tuple[Enrolled, list[Path]]":
+    """Enrol a list and write its slips; return what was done and the sheets."""
+    from backend.people import enrolling
+    from backend.towns import service as towns
+
+    with services.read() as conn:
+        town = towns.town(conn, services.ledger_id).name
+    paper = Sheets(slips, town, synthetic=services.settings.synthetic)
+    made = enrolling.enrol_list(
+        services,
+        entries,
+        decided_by=decided_by,
+        keep_slips=paper.keep,
+        progress=lambda done: _progress(done, len(entries)),
+    )
+    return made, paper.written
+
+
+def _progress(done: int, of: int) -> None:
+    """Long work says how far it is, beside what it prints."""
+    if sys.stderr.isatty() or done == of:
+        sys.stderr.write(f"{done} of {of} people\n")

@@ -1,0 +1,198 @@
+"""Each of the doctor's questions about a town: what it calls wrong, and the cure it names."""
+
+import json
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from backend import db
+from backend import tables as t
+from backend.cards import caps
+from backend.ledger.tables import ledger_head
+from backend.recovery import tables as r
+from farz import backups, doctor
+from farz.checkups import gateway, town
+from farz.checkups.finding import WARNING, WELL, WRONG
+from tests.backend import village
+from tests.backend.village import START_S, Town
+
+NOW_S = int(time.time())
+
+
+@pytest.fixture
+def here(tmp_path: Path, migrated_file: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Town]:
+    """A synthetic town in the place where `farz` looks for one."""
+    folder = tmp_path / "town"
+    folder.mkdir()
+    shutil.copy(migrated_file, folder / "books.sqlite")
+    monkeypatch.setenv("FARZ_DATA_DIR", str(folder))
+    with village.town(folder, f"sqlite:///{folder}/books.sqlite") as made:
+        yield made
+
+
+def cap(made: Town) -> None:
+    with made.services.begin() as conn:
+        caps.set_cap(conn, 1, daily_g=5, daily_amount=None, decided_by="s", from_s=START_S)
+
+
+def speak(languages: str) -> Callable[[Town], None]:
+    def change(made: Town) -> None:
+        with made.services.begin() as conn:
+            conn.execute(update(t.town).values(languages=languages))
+
+    return change
+
+
+def lead(made: Town) -> None:
+    """The books were written to under a clock an hour ahead."""
+    with made.services.begin() as conn:
+        conn.execute(update(ledger_head).values(clock_us=(NOW_S + 3_600) * 1_000_000))
+
+
+def restored(made: Town) -> None:
+    with made.services.begin() as conn:
+        conn.execute(r.recovery.insert().values(ledger_id=1, id=1, taken_s=5, began_s=9))
+
+
+def nothing(_made: Town) -> None:
+    """The town as it is."""
+
+
+CASES: list[tuple[Any, Callable[[Town], None], int, str, str]] = [
+    (town.plain_cards, nothing, WARNING, "not capped", "farz card cap --grams 30000"),
+    (town.plain_cards, cap, WELL, "capped at 5 g", ""),
+    (town.languages, speak("ar,tlh"), WARNING, "no pages in tlh", "pybabel init"),
+    (town.languages, speak("ar,en"), WELL, "ar, en", ""),
+    (town.clock_of_books, lead, WRONG, "ahead of this machine's clock", "set-ntp true"),
+    (town.clock_of_books, nothing, WELL, "not ahead", ""),
+    (town.recovery, restored, WARNING, "only reads", "farz recovery"),
+    (town.recovery, nothing, WELL, "none is going on", ""),
+    (town.devices, nothing, WARNING, "bin-1 is never seen", "farz device list"),
+    (town.tariff, nothing, WELL, "1 approved", ""),
+    (town.ledger, nothing, WELL, "transfers fold", ""),
+    (town.tables, nothing, WELL, "at this version", ""),
+    (town.series, nothing, WELL, "embedded", ""),
+    (town.backup, nothing, WARNING, "FARZ_BACKUP_DIR is not set", "farz backup --every 15m"),
+]
+
+
+@pytest.mark.parametrize(
+    ("check", "change", "level", "words", "cure"),
+    CASES,
+    ids=[f"{case[0].__name__}-{case[1].__name__}" for case in CASES],
+)
+def test_a_check_sees_what_is_wrong_and_names_its_cure(
+    here: Town, check: Any, change: Callable[[Town], None], level: int, words: str, cure: str
+) -> None:
+    change(here)
+
+    found = check("asked")
+
+    assert (found.level, words in found.words) == (level, True), found
+    assert (cure in found.cure) if cure else found.cure == ""
+
+
+def test_no_backup_an_old_one_and_a_new_one_are_told_apart(
+    here: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "backups"
+    monkeypatch.setenv("FARZ_BACKUP_DIR", str(folder))
+    none = town.backup("backup")
+    made, manifest = backups.new_in(folder)
+    new = town.backup("backup")
+    old_s = manifest.taken_s - 3 * town.BACKUP_OLD_S
+    text = json.loads((made / "manifest.json").read_text()) | {"taken_s": old_s}
+    (made / "manifest.json").write_text(json.dumps(text))
+    old = town.backup("backup")
+
+    assert [each.level for each in (none, new, old)] == [WRONG, WELL, WRONG]
+    assert "there is none" in none.words
+    assert "72 hours old" in old.words
+    assert none.cure == old.cure == "farz backup --every 15m"
+
+
+def test_a_time_series_that_does_not_answer_is_wrong(
+    here: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FARZ_INFLUX_URL", "http://127.0.0.1:9")
+
+    found = town.series("time series")
+
+    assert (found.level, found.cure) == (WRONG, "systemctl status influxdb")
+
+
+def test_a_check_that_falls_ill_is_a_finding(here: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    def ill(_name: str) -> Any:
+        raise ZeroDivisionError("nobody thought of this")
+
+    monkeypatch.setattr(doctor, "TOWN", {"ill": ill})
+    found = {each.check: each for each in doctor.examine()}["ill"]
+
+    assert (found.level, "nobody thought of this" in found.words) == (WRONG, True)
+
+
+def test_whatever_is_not_well_names_a_cure(here: Town) -> None:
+    findings = doctor.examine()
+
+    assert {"plain cards", "backup", "ledger"} <= {each.check for each in findings}
+    assert [each for each in findings if each.level != WELL and not each.cure] == []
+    with db.read(here.services.engine):  # it only looked: the books are still this process's
+        assert here.outcome(here.bin.deposit())[0] == "credited"
+
+
+@pytest.fixture
+def a_gateway(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+    """What a running gateway would say of itself, at the place where it says it."""
+    said: dict[str, Any] = {"gateway": "town-hall", "ok": True, "connected": True, "lag_s": 2}
+
+    class Says(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            raw = json.dumps(said).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(raw)))
+            self.end_headers()
+            self.wfile.write(raw)
+
+        def log_message(self, *_: object) -> None:
+            """Nothing on the tests' screen."""
+
+    server = HTTPServer(("127.0.0.1", 0), Says)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("FARZ_GATEWAY_GATEWAY", "town-hall")
+    monkeypatch.setenv("FARZ_GATEWAY_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("FARZ_GATEWAY_HEALTH_PORT", str(server.server_port))
+    monkeypatch.setenv("FARZ_GATEWAY_BROKER_PASSWORD", "x")
+    monkeypatch.setenv("FARZ_GATEWAY_BACKEND_KEY", "x")
+    yield said
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_running_gateway_is_asked_how_it_is(a_gateway: dict[str, Any]) -> None:
+    well = [gateway.broker("broker"), gateway.backlog("backlog")]
+    a_gateway |= {"ok": False, "connected": False, "problems": ["400 records wait for 3 hours"]}
+    ill = [gateway.broker("broker"), gateway.backlog("backlog")]
+    a_gateway["gateway"] = "somebody-else"
+    absent = gateway.backlog("backlog")
+
+    assert [each.level for each in well] == [WELL, WELL]
+    assert [each.level for each in ill] == [WRONG, WARNING]
+    assert all("400 records wait" in each.words for each in ill)
+    assert [each.cure for each in ill] == [
+        "systemctl status mosquitto",
+        "journalctl -u farz-gateway",
+    ]
+    assert (absent.level, absent.cure) == (WARNING, "systemctl start farz-gateway")
+
+
+def test_a_gateway_without_its_key_is_told_how_to_make_one(a_gateway: dict[str, Any]) -> None:
+    found = gateway.key("key")
+
+    assert (found.level, found.cure) == (WRONG, "farz gateway init")
