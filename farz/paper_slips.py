@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from farz.errors import FarzError
 
 if TYPE_CHECKING:
+    from markupsafe import Markup
+
     from backend.people.enrolling import Enrolled, Slip
     from backend.people.lists import Entry
     from backend.services import Services
@@ -25,21 +27,21 @@ class Sheets:
 
     def __init__(self, path: Path, town: str, *, synthetic: bool) -> None:
         self._path, self._town, self._synthetic = path, town, synthetic
-        self._slips: list[Slip] = []
+        self._drawn: list[list[Markup]] = []
         self.written: list[Path] = []
 
     def keep(self, more: "list[Slip]") -> None:
         """Put slips on the sheet in hand. Raises FarzError, OSError."""
-        from dashboards.slips import sheet
+        from dashboards.slips import drawn, sheet
 
-        if not self.written or len(self._slips) + len(more) > SHEET_SLIPS:
+        if not self.written or len(self._drawn) + len(more) > SHEET_SLIPS:
             self._begin()
-        self._slips += more
+        self._drawn += [drawn(each) for each in more]
         target = self.written[-1]
         fresh = target.with_name(target.name + ".new")
         handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(handle, "w", encoding="utf-8") as out:
-            out.write(sheet(self._town, self._slips, synthetic=self._synthetic))
+            out.write(sheet(self._town, self._drawn, synthetic=self._synthetic))
             out.flush()
             os.fsync(out.fileno())
         fresh.replace(target)
@@ -52,7 +54,7 @@ class Sheets:
         target = self._path.with_name(name)
         if target.exists():
             raise FarzError(f"{target} is there already. Name a new file, so that no PIN is lost.")
-        self._slips = []
+        self._drawn = []
         self.written.append(target)
 
 

@@ -15,15 +15,19 @@ from dashboards.page import ENVIRONMENTS, HERE
 STYLE = HERE / "slips" / "print.css"
 
 
-def sheet(town: str, slips: Sequence[Slip], *, synthetic: bool = False) -> str:
-    """Return the sheet as HTML. It holds PINs: whoever writes it to a file makes that private."""
-    shown = [
+def drawn(slip: Slip) -> list[Markup]:
+    """Return one slip in every language."""
+    return [
         Markup(ENVIRONMENTS[code].get_template("slips/slip.html").render(slip=slip, language=each))
-        for slip in slips
         for code, each in LANGUAGES.items()
     ]
-    size = len(LANGUAGES)
-    pairs = [shown[at : at + size] for at in range(0, len(shown), size)]
+
+
+def sheet(town: str, slips: Sequence[list[Markup]], *, synthetic: bool = False) -> str:
+    """Return a sheet of drawn slips as HTML.
+
+    It holds PINs: whoever writes it to a file makes that private.
+    """
     template = next(iter(ENVIRONMENTS.values())).get_template("slips/sheet.html")
     style = Markup(f"<style>\n{STYLE.read_text()}</style>")
-    return template.render(town=town, slips=pairs, synthetic=synthetic, style=style)
+    return template.render(town=town, slips=slips, synthetic=synthetic, style=style)
