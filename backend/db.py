@@ -16,6 +16,8 @@ from sqlalchemy import Connection, Engine, FromClause, event, make_url
 from sqlalchemy import create_engine as sqlalchemy_engine
 from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 
+from backend.wal import MOST, WalKeeper
+
 BUSY_TIMEOUT_S = 10
 _WRITES = "farz_writes"
 
@@ -88,6 +90,8 @@ def _sqlite(url: str, path: Path, exclusive: bool) -> Engine:
         connection.isolation_level = None
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
+        connection.execute(f"PRAGMA wal_autocheckpoint={MOST}")
+        connection.execute("PRAGMA cache_size=-32768")
         if not exclusive:
             connection.execute("PRAGMA query_only=ON")
         _assert_sqlite(connection)
@@ -98,8 +102,18 @@ def _sqlite(url: str, path: Path, exclusive: bool) -> Engine:
         conn.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     if release is not None:
-        event.listen(engine, "engine_disposed", lambda _engine: release())
+        _keep(engine, release)
     return engine
+
+
+def _keep(engine: Engine, release: Callable[[], None]) -> None:
+    """Copies the log of an engine that writes, until it is disposed; then gives its lock back."""
+    keeper = WalKeeper(engine)
+
+    @event.listens_for(engine, "engine_disposed")
+    def end(_engine: Engine) -> None:
+        keeper.close()
+        release()
 
 
 def _assert_sqlite(connection: Any) -> None:

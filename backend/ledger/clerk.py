@@ -18,7 +18,6 @@ from backend import db
 from backend.ledger import booking, holds, loading, log, notices, repeats, resolve, rules, tiles
 from backend.ledger import tables as t
 from backend.ledger.accounts import ISSUER, SHORTFALL, SUSPENSE
-from backend.ledger.ahead import new_writer, writing_ahead
 from backend.ledger.booking import Books
 from backend.ledger.errors import ClockLeap, LedgerError, UnknownAccount
 from backend.ledger.holds import ExpireHolds, Settle, SettleAll, Settling, Void
@@ -61,10 +60,6 @@ class Limits:
     fold: int = 256
     # Accounts whose terms and money are kept between batches.
     accounts: int = 200_000
-    # Requests that are decided before the rows of the earlier ones begin to be written, and the
-    # rows of such a write (as many as suit the engine, if not said).
-    part: int = 64
-    block: int | None = None
     # Whether tiles of the log are written with the transfers; else at the next start.
     log: bool = True
 
@@ -107,7 +102,6 @@ class Clerk:
         self._long: set[int] = set()
         self._issuer_tail = 0
         self._driver_error = engine.dialect.loaded_dbapi.Error
-        self._writer = new_writer(ledger_id)
 
     def open(self) -> None:
         """Reads what waits to be folded, and brings the log up to date."""
@@ -117,11 +111,6 @@ class Clerk:
         self._long = {a for a, count in self._tails.items() if count > self._bound(a)}
         with suppress(UnknownAccount), db.begin(self._engine) as conn:
             self._open_log(conn, self._store.lock(conn))
-
-    def close(self) -> None:
-        """Ends the writing thread; another one begins if there is more to book."""
-        self._writer.shutdown()
-        self._writer = new_writer(self._ledger_id)
 
     def _open_log(self, conn: Connection, head: Head) -> None:
         """Writes the tiles of transfers that were booked while the log was off."""
@@ -148,14 +137,12 @@ class Clerk:
             books = self._load(conn, kept, requests)
             if self._appender is not None:
                 self._appender.begin(conn, head.next_id - 1)
-            answers = self._decide_all(conn, books, requests)
+            answers = [self._decide(conn, books, request) for request in requests]
             if books.purses.soft:
                 notices.note(books)
             if books.sheet:
                 books.tick()  # the head is another one after each batch that wrote
-                if self._appender is not None:
-                    books.sheet.tiles = self._appender.made(conn)
-                self._store.write(conn, books)
+                self._write(conn, books)
         if books.sheet:
             self._keep(kept, books)
         self._kept = kept
@@ -173,23 +160,17 @@ class Clerk:
             kept.purses = Purses()
         self._count_tails(books)
 
-    def _decide_all(self, conn: Connection, books: Books, requests: Sequence[Request]) -> list[Any]:
-        """An answer or a LedgerError for each request, in order.
-
-        Rows of the first are written while the later ones are decided: what reads the database
-        to decide is booked alone.
-        """
-        answers: list[Any] = []
-        part, hashed = self._limits.part, 0
-        with writing_ahead(self._writer, self._store, conn, self._limits.block) as ahead:
-            for first in range(0, len(requests), part):
-                for request in requests[first : first + part]:
-                    answers.append(self._decide(conn, books, request))
-                ahead.hand_over(books.sheet)
+    def _write(self, conn: Connection, books: Books) -> None:
+        """Writes a decided batch; leaves of the log are hashed while transfers are inserted."""
+        sheet = books.sheet
+        if sheet.transfers:
+            with self._store.inserting(conn, t.transfer) as insert:
+                insert(sheet.transfers)
                 if self._appender is not None:
-                    self._appender.add(books.sheet.transfers[hashed:])
-                    hashed = len(books.sheet.transfers)
-        return answers
+                    self._appender.add(sheet.transfers)
+        if self._appender is not None:
+            sheet.tiles = self._appender.made(conn)
+        self._store.write(conn, books)
 
     def _decide(self, conn: Connection, books: Books, request: Request) -> Any:
         try:

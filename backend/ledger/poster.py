@@ -89,7 +89,6 @@ class Poster:
         if self._thread is not None:
             self._thread.join()
             self._thread = None
-        self._clerk.close()
 
     def rest(self) -> None:
         """Waits until nothing is asked and no long tail waits to be folded."""

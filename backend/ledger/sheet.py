@@ -45,9 +45,6 @@ class Sheet:
     budgets: list[Budget] = field(default_factory=list)
     tiles: list[TileRow] = field(default_factory=list)
     rows: "list[tuple[Table, dict[str, Any]]]" = field(default_factory=list)
-    # How many of the transfers and records are being written already.
-    transfers_ahead: int = 0
-    records_ahead: int = 0
 
     def __bool__(self) -> bool:
         """Whether there is anything to write."""

@@ -6,7 +6,8 @@ write go through each driver's fastest route. Everything else is the same SQLAlc
 
 from abc import ABC, abstractmethod
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
 from itertools import chain
 from typing import Any, NamedTuple
@@ -54,6 +55,10 @@ _SET_BUDGET = (
 )
 
 
+Rows = Sequence[Sequence[Any]]
+Insert = Callable[[Rows], None]
+
+
 class Head(NamedTuple):
     """The lock row of a ledger."""
 
@@ -98,14 +103,22 @@ class Store(ABC):
 
     MARK: str  # of a parameter, in the driver's SQL
     FOR_UPDATE = ""
-    BLOCK: int  # rows that are worth a write of their own while others are decided
 
     def __init__(self, ledger_id: int) -> None:
         self.ledger_id = ledger_id
 
     @abstractmethod
-    def bulk(self, conn: Connection, table: Table, rows: Sequence[Sequence[Any]]) -> None:
+    def inserting(self, conn: Connection, table: Table) -> AbstractContextManager[Insert]:
+        """Gives what inserts rows, in the order of the table's columns.
+
+        They may be on their way until the context ends; nothing else may be asked meanwhile.
+        """
+
+    def bulk(self, conn: Connection, table: Table, rows: Rows) -> None:
         """Inserts rows given in the order of the table's columns."""
+        if rows:
+            with self.inserting(conn, table) as insert:
+                insert(rows)
 
     @abstractmethod
     def probe(self, conn: Connection, wanted: Sequence[Run]) -> Iterator[tuple[Any, ...]]:
@@ -185,11 +198,10 @@ class Store(ABC):
             )
 
     def write(self, conn: Connection, books: Books) -> None:
-        """Writes a decided batch: the rows in bulk, then the head."""
+        """Writes a decided batch but its transfers: the rows in bulk, then the head."""
         sheet = books.sheet
         for table, rows in _bulk_tables(sheet):
-            if rows:
-                self.bulk(conn, table, rows)
+            self.bulk(conn, table, rows)
         for table, values in _by_table(sheet.rows):
             conn.execute(insert(table), values)
         for ended in sheet.claims_ended:
@@ -235,8 +247,7 @@ def _by_table(rows: Sequence[tuple[Table, dict[str, Any]]]) -> Iterator[tuple[Ta
 def _bulk_tables(sheet: Sheet) -> tuple[tuple[Table, Sequence[Sequence[Any]]], ...]:
     """Each list of the sheet with its table, in an order that no foreign key minds."""
     return (
-        (t.transfer, sheet.transfers[sheet.transfers_ahead :]),
-        (t.record, sheet.records[sheet.records_ahead :]),
+        (t.record, sheet.records),
         (t.quarantine, sheet.quarantined),
         (t.claim, sheet.claims),
         (t.claim_open, sheet.claims_opened),
@@ -251,18 +262,23 @@ def _bulk_tables(sheet: Sheet) -> tuple[tuple[Table, Sequence[Sequence[Any]]], .
 
 
 class SqliteStore(Store):
-    """The driver's own cursor. Many rows a statement: each step of it gives the GIL away once."""
+    """The driver's own cursor, with up to BLOCK rows a statement."""
 
     MARK = "?"
     BLOCK = 64
 
-    def bulk(self, conn: Connection, table: Table, rows: Sequence[Sequence[Any]]) -> None:
+    @contextmanager
+    def inserting(self, conn: Connection, table: Table) -> Iterator[Insert]:
         cursor: Any = conn.connection.cursor()
-        first = 0
-        for count in _powers(len(rows), self.BLOCK):
-            values = list(chain.from_iterable(rows[first : first + count]))
-            cursor.execute(_insert(table, count), values)
-            first += count
+
+        def insert(rows: Rows) -> None:
+            first = 0
+            for count in _powers(len(rows), self.BLOCK):
+                values = list(chain.from_iterable(rows[first : first + count]))
+                cursor.execute(_insert(table, count), values)
+                first += count
+
+        yield insert
 
     def probe(self, conn: Connection, wanted: Sequence[Run]) -> Iterator[tuple[Any, ...]]:
         cursor: Any = conn.connection.cursor()
@@ -299,16 +315,18 @@ class PostgresStore(Store):
 
     MARK = "%s"
     FOR_UPDATE = " FOR UPDATE"
-    BLOCK = 256
 
-    def bulk(self, conn: Connection, table: Table, rows: Sequence[Sequence[Any]]) -> None:
-        names = ", ".join(f'"{column.name}"' for column in table.columns)
-        types = [_binary_type(column.type) for column in table.columns]
+    @contextmanager
+    def inserting(self, conn: Connection, table: Table) -> Iterator[Insert]:
         cursor: Any = conn.connection.cursor()
-        with cursor.copy(f"COPY {table.name} ({names}) FROM STDIN (FORMAT BINARY)") as copy:
-            copy.set_types(types)
-            for row in rows:
-                copy.write_row(row)
+        with cursor.copy(_copy(table)) as copy:
+            copy.set_types([_binary_type(column.type) for column in table.columns])
+
+            def insert(rows: Rows) -> None:
+                for row in rows:
+                    copy.write_row(row)
+
+            yield insert
 
     def probe(self, conn: Connection, wanted: Sequence[Run]) -> Iterator[tuple[Any, ...]]:
         if not wanted:
@@ -330,6 +348,12 @@ class PostgresStore(Store):
             ),
         )
         yield from cursor
+
+
+@lru_cache
+def _copy(table: Table) -> str:
+    names = ", ".join(f'"{column.name}"' for column in table.columns)
+    return f"COPY {table.name} ({names}) FROM STDIN (FORMAT BINARY)"
 
 
 def _binary_type(kind: object) -> str:

@@ -11,6 +11,7 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import count
 from typing import Any
 
@@ -31,8 +32,7 @@ from farz.drills.stores import databases
 
 # Ledgers stay small, so that each can be folded again after every failure.
 STEPS, HOLD_S = 35, 4
-# … and a batch's first rows are written before its last request is decided.
-LIMITS = Limits(tail=4, issuer_tail=8, part=2, block=2)
+LIMITS = Limits(tail=4, issuer_tail=8)
 HOWS: dict[str, tuple[How, ...]] = {
     "sqlite": ("error",) * 9 + ("kill",),
     "postgresql": ("error",) * 5 + ("cut",) * 4 + ("kill",),
@@ -249,10 +249,20 @@ class _Pair:
 def _rows(conn: Connection, ledger_id: int) -> Rows:
     """Every row of a ledger but its number and what hashes it, with the table's name."""
     found: Rows = Counter()
-    for table in t.metadata.tables.values():
-        if table.name in _DERIVED or table.c.keys()[0] != "ledger_id":
-            continue
-        columns = [c for c in table.c if c.name not in _SIGNED]
-        for row in conn.execute(select(*columns).where(table.c.ledger_id == ledger_id)):
-            found[(table.name, *row[1:])] += 1
+    cursor = conn.connection.cursor()
+    for name, query in _queries():
+        cursor.execute(query.format(ledger_id))
+        found.update((name, *row) for row in cursor.fetchall())
     return found
+
+
+@cache
+def _queries() -> list[tuple[str, str]]:
+    """What `_rows` asks of each table, after every failure: as text, or the drill is all ORM."""
+    return [
+        (table.name, f"SELECT {', '.join(columns)} FROM {table.name} WHERE ledger_id = {{}}")
+        for table in t.metadata.tables.values()
+        if table.name not in _DERIVED
+        and table.c.keys()[0] == "ledger_id"
+        and (columns := [f'"{name}"' for name in table.c.keys()[1:] if name not in _SIGNED])
+    ]

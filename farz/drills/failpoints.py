@@ -22,10 +22,7 @@ How = Literal["error", "cut", "kill"]
 
 @dataclass(slots=True)
 class Failpoint:
-    """Strikes once, at statement number `at` (from 1) since it was armed.
-
-    Counted are the statements of one thread and of those named after it: they take turns.
-    """
+    """Strikes once, at statement number `at` (from 1) of one thread since it was armed."""
 
     thread: str
     at: int = 0
@@ -41,8 +38,7 @@ class Failpoint:
         self.at = 0
 
     def _counts(self) -> bool:
-        name = threading.current_thread().name
-        return name == self.thread or name.startswith(f"{self.thread}-")
+        return threading.current_thread().name == self.thread
 
     def begin(self, error: Callable[[bool], Exception]) -> None:
         """Counts a statement that is about to be sent."""

@@ -17,7 +17,7 @@ from backend.ledger.errors import LedgerError
 from backend.ledger.poster import Limits, Poster
 
 # Short tails, so that folding is often under way when the end comes.
-LIMITS = Limits(tail=4, issuer_tail=32, part=4, block=4)
+LIMITS = Limits(tail=4, issuer_tail=32)
 
 
 def serve(url: str, ledger_id: int, socket: Path) -> None:

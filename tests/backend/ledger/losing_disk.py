@@ -131,6 +131,10 @@ class Connection:
             self.apsw = apsw.Connection(path, vfs=VFS)
             self.apsw.set_busy_timeout(int(timeout_s * 1000))
 
+    @property
+    def total_changes(self) -> int:
+        return self.apsw.total_changes()
+
     def cursor(self) -> Cursor:
         return Cursor(self)
 

@@ -88,7 +88,7 @@ class Books(RuleBasedStateMachine):
         self._opened = contextmanager(type(self).open_engine)()
         engine = self._opened.__enter__()
         self.failpoint: Failpoint = install(engine, f"poster-{TOWN}")
-        self.town = Town(engine, Limits(tail=4, issuer_tail=8, part=2, block=2))
+        self.town = Town(engine, Limits(tail=4, issuer_tail=8))
         self.model = Model(NOW_S)
         self.sent: list[Group | Settle | Void] = []
         self.armed: tuple[int, bool] | None = None

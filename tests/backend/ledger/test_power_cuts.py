@@ -13,7 +13,7 @@ import sqlalchemy
 from sqlalchemy import Engine, event, select
 from sqlalchemy.exc import DatabaseError
 
-from backend import db
+from backend import db, wal
 from backend.ledger import accounts
 from backend.ledger import tables as t
 from backend.ledger.poster import Limits
@@ -76,6 +76,9 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[LosingDisk]:
     made = LosingDisk()
     lossy = functools.partial(sqlalchemy.create_engine, module=losing_disk)
     monkeypatch.setattr(db, "sqlalchemy_engine", lossy)
+    # The log is copied into the database every few batches, so that the power also goes there:
+    # by the thread that does it beside the work, and by commits.
+    monkeypatch.setattr(wal, "TURN", 60)
     yield made
     monkeypatch.undo()
     made.unregister()
@@ -90,12 +93,11 @@ def _set(engine: Engine, pragma: str) -> None:
 def _life(folder: Path, disk: LosingDisk, seed: int, synchronous: str = "") -> Life:
     dice = random.Random(f"power {seed}")
     engine = db.create_engine(f"sqlite:///{folder}/town.db")
-    # The log is copied into the database every few batches, so that the power also goes there.
     _set(engine, "wal_autocheckpoint=100")
     if synchronous:
         _set(engine, f"synchronous={synchronous}")
     t.metadata.create_all(engine)
-    life = Life(Town(engine, Limits(tail=4, issuer_tail=16, part=2, block=2)), folder, dice)
+    life = Life(Town(engine, Limits(tail=4, issuer_tail=16)), folder, dice)
     life.members = [life.town.account(funds=100) for _ in range(MEMBERS)]
     done(life.town.poster.submit(SetBudget(NOW_S - 10, NOW_S + 10**6, 3_000, "council")))
 
