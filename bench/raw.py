@@ -45,7 +45,12 @@ class RawSqlite(Raw):
     def __init__(self, url: str, rows: int) -> None:
         self._db = sqlite3.connect(str(make_url(url).database), isolation_level=None)
         self._rows = rows
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-32768"):
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            "cache_size=-32768",
+        ):
             self._db.execute(f"PRAGMA {pragma}")
 
     def insert(self, batch: Batch) -> None:

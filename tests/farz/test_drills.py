@@ -1,7 +1,8 @@
 """The drills find nothing in the books as they are, and find the fault where one is put in."""
 
-from collections.abc import Sequence
-from typing import Any, get_args
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import get_args
 
 import pytest
 from sqlalchemy import Connection, Table
@@ -40,17 +41,17 @@ def test_a_batch_that_is_committed_in_two_parts_is_found_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The control: if this fails, the drill above proves nothing."""
-    whole = store.SqliteStore.bulk
+    whole = store.SqliteStore.inserting
 
-    def halved(
-        self: store.SqliteStore, conn: Connection, table: Table, rows: Sequence[Sequence[Any]]
-    ) -> None:
-        whole(self, conn, table, rows)
+    @contextmanager
+    def halved(self: store.SqliteStore, conn: Connection, table: Table) -> Iterator[store.Insert]:
+        with whole(self, conn, table) as insert:
+            yield insert
         if table.name == "transfer":
             conn.connection.commit()
             conn.exec_driver_sql("BEGIN IMMEDIATE")
 
-    monkeypatch.setattr(store.SqliteStore, "bulk", halved)
+    monkeypatch.setattr(store.SqliteStore, "inserting", halved)
 
     try:
         report = drill("failpoint", 130, 1)
