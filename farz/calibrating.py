@@ -17,6 +17,7 @@ from firmware.scale.limits import RECORDED_G, Range, permissible_mg, unlike_clas
 
 SPAN_G = 10_000  # a cell's span is written as counts for so many grams
 MIDDLE = "middle"
+LEAST_C = 5  # degrees between readings that tell a temperature fit
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,32 @@ class Outcome:
         return bool(self.verdicts) and all(each.passed for each in self.verdicts)
 
 
+def fitted(protocol: Protocol, others: Sequence[Protocol]) -> list[int]:
+    """[ref_c10, zero_mg_c, span_ppm_c]: how zero and span move with the temperature.
+
+    `others` are protocols of the same scale at other temperatures. By least squares over all their
+    readings, in fractions: what a calibration made at `ref_c10` says of W milligrams, dT degrees
+    away, is z + a dT + W (s + b dT); a and b are wanted, z and s are what the calibration itself
+    takes care of. FarzError if the temperatures lie too near, or a scale was never empty or loaded.
+    """
+    ref_c10 = protocol.zero.temp_c10
+    made = calibration(protocol.number, solve(protocol.zero, protocol.spans))
+    rows = []
+    for each in [protocol, *others]:
+        for reading in [each.zero, *each.spans, *each.checks]:
+            if reading.temp_c10 is None or ref_c10 is None:
+                raise FarzError("A reading has no temperature: the bin needs its sensor.")
+            away, load_mg = Fraction(reading.temp_c10 - ref_c10, 10), 1000 * reading.grams
+            said_mg = mg_of(made, reading.counts)
+            rows.append([Fraction(1), away, Fraction(load_mg), load_mg * away, Fraction(said_mg)])
+    temps = [row[1] for row in rows]
+    if max(temps) - min(temps) < LEAST_C:
+        raise FarzError(f"The temperatures lie within {LEAST_C} degrees; wait for another day.")
+    normal = [[sum((r[i] * r[j] for r in rows), Fraction(0)) for j in range(5)] for i in range(4)]
+    _, zero_mg_c, _, span_c = _eliminated(normal)
+    return [int(ref_c10 or 0), round(zero_mg_c), round(1_000_000 * span_c)]
+
+
 def places(cells: int) -> list[str]:
     """Where known weights stand: over each cell; in the middle if there is one converter."""
     return [MIDDLE] if cells == 1 else [f"corner {number}" for number in range(1, cells + 1)]
@@ -98,17 +125,17 @@ def check_plan(limits: Sequence[int]) -> list[tuple[int, str]]:
     return middle + [(most // 3, f"corner {number}") for number in range(1, 5)]
 
 
-def judge(protocol: Protocol, *, in_service: bool = False) -> Outcome:
+def judge(protocol: Protocol, *, in_service: bool = False, fit: list[int] | None = None) -> Outcome:
     """Work out the cells and weigh every check with them. FarzError if they cannot be told."""
     cells = solve(protocol.zero, protocol.spans)
-    made = calibration(protocol.number, cells)
+    made = calibration(protocol.number, cells, fit)
     interval_g = protocol.limits[0]
-    zero_mg = mg_of(made, protocol.zero.counts)
+    zero_mg = mg_of(made, protocol.zero.counts, protocol.zero.temp_c10)
     verdicts = [
         Verdict(
             check.grams,
             check.place,
-            mg_of(made, check.counts) - zero_mg - 1000 * check.grams,
+            mg_of(made, check.counts, check.temp_c10) - zero_mg - 1000 * check.grams,
             permissible_mg(1000 * check.grams, interval_g, in_service),
         )
         for check in protocol.checks

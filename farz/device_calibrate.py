@@ -15,12 +15,21 @@ from typing import Annotated, Any
 import typer
 
 from farz import device_acceptance
-from farz.calibrating import MIDDLE, Outcome, Protocol, Reading, check_plan, judge, places
+from farz.calibrating import (
+    MIDDLE,
+    Outcome,
+    Protocol,
+    Reading,
+    check_plan,
+    fitted,
+    judge,
+    places,
+)
 from farz.device_cable import Cable, connected
 from farz.errors import FarzError
 from farz.town import open_books
 from firmware import contract
-from firmware.scale import certificate
+from firmware.scale import issuing
 
 app = typer.Typer()
 Device = Annotated[str, typer.Argument(help="Device id: a-z, 0-9 and hyphens.")]
@@ -48,6 +57,10 @@ def calibrate(
         bool, typer.Option(help="Judge by the errors permissible in service.")
     ] = False,
     fit: Annotated[str, typer.Option(help="Temperature fit: ref_c10,zero_mg_c,span_ppm_c.")] = "",
+    other_temperature: Annotated[
+        list[Path] | None,
+        typer.Option(help="A protocol of this scale, warmer or colder; makes the fit. Repeatable."),
+    ] = None,
     valid_days: Annotated[int, typer.Option(min=1, help="How long it holds.")] = 730,
     reject: Annotated[
         bool, typer.Option(help="If it fails, lock crediting by a signed record.")
@@ -67,6 +80,7 @@ def calibrate(
       farz device calibrate bin-12 --port /dev/ttyUSB0 --weight 20000 --seal S-0017 --by "F. Tech"
       farz device calibrate bin-12 --port /dev/ttyUSB0 --protocol bin-12.json --by F --seal S-0017
       farz device calibrate bin-12 --from-protocol bin-12.json --out bin-12.jws --by F --seal S-0017
+      farz device calibrate bin-12 --from-protocol mild.json --other-temperature frost.json …
     """
     if not by or not seal:
         raise FarzError("A calibration names who made it and its seal: --by NAME --seal NUMBER.")
@@ -82,10 +96,14 @@ def calibrate(
             raise FarzError(f"This is {measured.device}, not {device}.")
         if protocol is not None:
             protocol.write_text(json.dumps(measured.as_dict(), indent=1) + "\n")
-        outcome = judge(measured, in_service=in_service)
+        moves = _fit(fit)
+        if other_temperature:
+            others = [Protocol.of(json.loads(each.read_text())) for each in other_temperature]
+            moves = fitted(measured, others)
+        outcome = judge(measured, in_service=in_service, fit=moves)
         jws = None
         if outcome.passed or reject:
-            body = record(measured, outcome, by=by, seal=seal, days=valid_days, fit=_fit(fit))
+            body = record(measured, outcome, by=by, seal=seal, days=valid_days, fit=moves)
             jws = signed(device, body)
             if out is not None:
                 out.write_text(jws + "\n")
@@ -182,7 +200,7 @@ def signed(device: str, body: dict[str, Any]) -> str:
         raise FarzError(f"There is no device {device}. Run: farz device provision {device}")
     key = known[max(known)]
     try:
-        return str(certificate.sign(key.down, device, key.number, body))
+        return str(issuing.sign(key.down, device, key.number, body))
     except (CalibrationRefused, contract.ContractError) as error:
         raise FarzError(f"No bin would take this calibration: {error}.") from None
 

@@ -26,6 +26,7 @@ LOOK_S = 600  # between two looks at fill and battery
 TELEMETRY_S = 900
 SYNC_S = 3600
 LONGEST_ANSWER = 120  # characters
+REFUSED = {"command": "order_refused", "settings": "settings_refused"}  # the display's words
 ALARM_AGAIN_MS = 24 * 3600 * 1000
 # The code whose hash a record carries: all that stands between the cell and the flash.
 WEIGHING = (hx711, weighing, platform, calibration, certificate, records, ring, journal, contract)
@@ -112,7 +113,7 @@ class App:
             obeys = Service(*parts, self._alone, self._leaving.set).obeys()
             obeys["calibrate"] = self.calibrate
             obeys["update"] = self.renew
-            self._orders = Orders(obeys, self._clock.at_s, self._answer)
+            self._orders = Orders(obeys, self._clock.at_s, self._answer, self._refused)
             self._called.set()
         self._orders.take(body, self.link.number)
 
@@ -120,8 +121,8 @@ class App:
         if self._retuning is None:
             from firmware.retuning import Retuning
 
-            folder, restart = self._board.folder, self._leaving.set
-            self._retuning = Retuning(folder, self.link, self._answer, restart)
+            says = (self._answer, self._refused)
+            self._retuning = Retuning(self._board.folder, self.link, *says, self._leaving.set)
         self._retuning.take(jws, body)
 
     def _answer(self, order_id: str, ok: bool, words: str) -> None:
@@ -275,19 +276,26 @@ class App:
             self.visits.put(("settled", name, facts["outcome"], facts["body"]))
         elif facts.get("state") == "up" and "session" in facts:
             self.last_words.heard()
+        elif kind == "refused":
+            self._refused(facts["channel"], facts["why"])
         elif facts.get("word"):
             self._link_trouble(facts["word"])
+
+    def _refused(self, channel: str, why: str) -> None:
+        """Show and write down that settings or an order are not obeyed, and why."""
+        self.visits.put(("trouble", REFUSED[channel]))
+        self._alarm(channel + " refused", by=plain(why, LONGEST_ANSWER))
 
     def _link_trouble(self, word: str) -> None:
         self.visits.put(("trouble", word))
         self._alarm(word)
 
-    def _alarm(self, word: str, readings: tuple = ()) -> None:
+    def _alarm(self, word: str, readings: tuple = (), by: str = "bin") -> None:
         """Write a trouble down at most once a day: a journal is small."""
-        now_ms = self._clock.up_ms()
-        if now_ms - self._alarms.get(word, -ALARM_AGAIN_MS) >= ALARM_AGAIN_MS:
-            self._alarms[word] = now_ms
-            self.visits.alarm(word, readings)
+        now_ms, trouble = self._clock.up_ms(), word + by
+        if now_ms - self._alarms.get(trouble, -ALARM_AGAIN_MS) >= ALARM_AGAIN_MS:
+            self._alarms[trouble] = now_ms
+            self.visits.alarm(word, readings, by)
 
     # --- tasks
 

@@ -269,6 +269,9 @@ class Link:
                     self.hears[channel](message.payload.decode(), number, body)
         except contract.ContractError as error:
             self._count(error.reason)
+            if message.topic[-8:] in ("/command", "settings"):
+                facts = {"channel": message.topic.rsplit("/", 1)[-1], "why": str(error)}
+                self._note("refused", facts)
         self._news.set()
 
     def _recorded(self, rows: list) -> None:

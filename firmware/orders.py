@@ -14,12 +14,14 @@ WORDS = 120  # characters of a result
 
 class Orders:
     """`obeys` maps a command's name to a function, or coroutine function, of its arguments that
-    returns what to tell; `at_s()` is Unix time or None; `answer(id, ok, words)` sends results."""
+    returns what to tell; `at_s()` is Unix time or None; `answer(id, ok, words)` sends results;
+    `alarm("command", why)` hears of orders that came at a wrong time or too often."""
 
-    def __init__(self, obeys: dict, at_s, answer) -> None:
+    def __init__(self, obeys: dict, at_s, answer, alarm) -> None:
         self._obeys = obeys
         self._at_s = at_s
         self._answer = answer
+        self._alarm = alarm
         self._session = None
         self._last = 0  # number of the last order of this session
         self._waiting = []
@@ -33,6 +35,7 @@ class Orders:
             self._check(body, session)
         except OrderRefused as refusal:
             self._answer(body["id"], False, str(refusal))
+            self._alarm("command", str(refusal))
             return
         self._last = int(body["id"])
         self._waiting.append(body)

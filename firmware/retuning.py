@@ -8,12 +8,14 @@ from firmware.tuning import Tuning
 
 
 class Retuning:
-    """`answer(number, ok, words)` tells the backend; `restart()` comes when nobody is there."""
+    """`answer(number, ok, words)` tells the backend, `alarm("settings", why)` whoever looks after
+    the bin; `restart()` comes when nobody is there."""
 
-    def __init__(self, folder: str, link, answer, restart) -> None:
+    def __init__(self, folder: str, link, answer, alarm, restart) -> None:
         self._tuning = Tuning(folder)
         self._link = link
         self._answer = answer
+        self._alarm = alarm
         self._restart = restart
         self._trying = None  # number of network settings on trial
 
@@ -35,6 +37,7 @@ class Retuning:
                 self._restart()
         except (FirmwareError, OSError) as error:
             self._answer(str(number), False, str(error))
+            self._alarm("settings", str(error))
 
     def _tried(self, online: bool, jws: str, number: int) -> None:
         """Keep settings that brought the bin online. Others are answered when they come again."""

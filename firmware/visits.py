@@ -35,6 +35,7 @@ class Visits:
         self._awake = asyncio.Event()
         self._alarm = 0  # number of the wake-up that counts; older ones are void
         self._weighing = self._ringing = None
+        self._silent = False  # the cells, as far as that is written down
         self._late = []  # records that wait until no visit is open in the journal
         self.obstacles = []  # callables: the word for why nobody can be let in, or None
         self.doubts = []  # callables: the flag that a deposit carries now, or None
@@ -200,7 +201,14 @@ class Visits:
 
     async def _weigh(self, after: bool) -> None:
         weight = await (self._scale.after() if after else self._scale.before())
+        self._hear_cells()
         self.put(("weight", weight))
+
+    def _hear_cells(self) -> None:
+        """Tell once that a cell is silent, or speaks again."""
+        if self._scale.silent != self._silent:
+            self._silent = self._scale.silent
+            self.alarm("cell silent" if self._silent else "cell speaks")
 
     async def rest(self) -> None:
         """Weigh now and then while nobody is there, for ever."""
@@ -215,6 +223,7 @@ class Visits:
             if self.alone():
                 before = self._scale.restless
                 await self._scale.rest(self.alone)
+                self._hear_cells()
                 if self._scale.restless and not before and self.alone():
                     self.alarm("scale restless")
 

@@ -190,6 +190,18 @@ WORDS = {
         "لا أحد يستقبل|اطلبوا الفني",
         "Nul n'écoute|Voir technicien",
     ),
+    "settings_refused": (
+        "tool",
+        "Settings refused|Ask technician",
+        "رُفضت إعدادات|اطلبوا الفني",
+        "Réglage refusé|Voir technicien",
+    ),
+    "order_refused": (
+        "tool",
+        "Order refused|Ask technician",
+        "رُفض أمر|اطلبوا الفني",
+        "Ordre refusé|Voir technicien",
+    ),
     "identify": ("help", "Here I am|This bin", "أنا هنا|هذه الحاوية", "Je suis ici|Ce bac"),
     "unknown_card": (
         "card",

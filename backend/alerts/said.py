@@ -17,7 +17,7 @@ from backend.errors import BadInput, NotFound
 
 RULE_CHARS = 32
 # What a bin says when all is well again, and which of its alarms that ends.
-WELL = {"calibration in force": "alarm:calibration"}
+WELL = {"calibration in force": "alarm:calibration", "cell speaks": "alarm:cell silent"}
 
 
 def hear(conn: Connection, ledger_id: int, records: Iterable[Signed | Unsigned]) -> None:

@@ -10,7 +10,7 @@ import os
 import random
 
 from firmware.boards.simcard import Field, SimCard
-from firmware.boards.simload import Load
+from firmware.boards.simload import HIGHEST, Load
 from firmware.scale.calibration import calibration
 
 DAWN_S = 20  # what a start takes before the first visit after it
@@ -39,12 +39,14 @@ class World:
         self._dice = random
         self._dice.seed(plan.get("seed", 0) * 65537 + self._progress["visits"])
         cells = calibration(1, plan.get("cells", CELLS)).cells
-        self.loads = [Load(clock, cell, 1 / len(cells)) for cell in cells]
+        self.loads: list = [Load(clock, cell, 1 / len(cells)) for cell in cells]
         for load in self.loads:
             load.noise = plan.get("noise_counts", load.noise)
             load.temp_c = plan.get("temp_c", load.temp_c)
             load.span_ppm_c = plan.get("span_ppm_c", load.span_ppm_c)
             load.grams = self._progress["load_g"]
+            if "unplugged" in plan:
+                load.look = self._plug
         self._base_ms = self._progress["now_ms"] + DAWN_S * 1000 * (self._progress["now_ms"] > 0)
         self.field = Field()
         self._secure = _secure(plan.get("secure", {}), self._progress.get("counters", {}))
@@ -75,6 +77,10 @@ class World:
         """Return what the plan's [[at_s, value], ...] of a name says of this moment."""
         passed = [row[1] for row in self._plan.get(name, []) if 1000 * row[0] <= self.now_ms()]
         return passed[-1] if passed else usual
+
+    def _plug(self, load) -> None:
+        """Let a converter whose cell is unplugged say what it says then: its end of range."""
+        load.fixed = HIGHEST if self.now("unplugged", False) else None
 
     async def live(self) -> None:
         """Let everybody come who has not been here yet."""

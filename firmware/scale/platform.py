@@ -2,9 +2,13 @@
 
 import asyncio
 
+from firmware.errors import FlashFault
 from firmware.scale.calibration import doubt, mg_of
 from firmware.scale.hx711 import HX711
 from firmware.scale.weighing import Rest, Weighing
+from firmware.twin import Twin
+
+TARE = "/tare"  # "number milligrams": the zero that somebody set, and under which calibration
 
 
 def of_board(board, settings, calibration, up_ms, at_s):
@@ -12,30 +16,41 @@ def of_board(board, settings, calibration, up_ms, at_s):
     guard = (board.lock, board.unlock, board.ticks_us, board.ticks_diff)
     converters = [HX711(dout, sck, *guard) for dout, sck in board.cells]
     limits = (settings.e_g, settings.min_g, settings.max_g)
-    return Platform(converters, calibration, limits, up_ms, at_s, board.temp_c10)
+    tare = Twin(board.folder + TARE)
+    return Platform(converters, calibration, limits, up_ms, at_s, board.temp_c10, tare)
 
 
 class Platform:
     """`converters` are read together, one for each cell of the calibration; limits are
     (e_g, min_g, max_g); `at_s()` is Unix time or None, `temp_c10()` the cells' temperature in
-    tenths of a degree or None."""
+    tenths of a degree or None; `tare` is a Twin that keeps the zero through restarts, or None."""
 
-    def __init__(self, converters: list, calibration, limits: tuple, up_ms, at_s, temp_c10) -> None:
+    def __init__(
+        self, converters: list, calibration, limits: tuple, up_ms, at_s, temp_c10, tare=None
+    ) -> None:
         self._converters = converters
         self._limits = limits
         self._up_ms = up_ms
         self._at_s = at_s
         self._temp_c10 = temp_c10
+        self._tare = tare
         self._turn = asyncio.Lock()
         self._raws = []
+        self.silent = False  # the last weighing found no cell to trust
         self.taken = 0  # readings of the last weighing
         self.raw_zero = None  # counts of all cells when the platform was last seen empty
         self.calibrate(calibration)
 
     def calibrate(self, calibration) -> None:
-        """Weigh by another calibration from now on; the tracked zero starts again."""
+        """Weigh by another calibration from now on. The tracked zero starts again, from the tare
+        that was set under this very calibration, if there is one: a calibration ends older ones."""
         self.calibration = calibration
         self._rest = Rest(self._limits[0])
+        kept = self._tare.read() if self._tare is not None and calibration is not None else None
+        if kept:
+            number, offset_mg = kept.split()
+            if int(number) == calibration.number:
+                self._rest.offset_mg = int(offset_mg)
 
     @property
     def doubt(self) -> "str | None":
@@ -64,8 +79,14 @@ class Platform:
         self._rest.begin(None, self._up_ms())
 
     def zero(self, weight) -> None:
-        """Take the weight that before() just gave for zero, until the next start."""
+        """Take the weight that before() just gave for zero, until the next calibration."""
         self._rest.zero(weight, self._up_ms())
+        try:
+            if self._tare is not None and self.calibration is not None:
+                number = str(self.calibration.number)
+                self._tare.write(number + " " + str(self._rest.offset_mg))
+        except (FlashFault, OSError):
+            pass  # then it lasts until the next start
 
     async def rest(self, alone) -> None:
         """Weigh for as long as `alone()` says that nobody is there; track zero and drift."""
@@ -83,7 +104,10 @@ class Platform:
             while wanted() and not weighing.add(await self._read()):
                 pass  # the converters' own pace
             self.taken = weighing.taken
-        return weighing.result()
+            found = weighing.result()
+            if wanted() and self.calibration is not None:
+                self.silent = found is None
+        return found
 
     async def _read(self) -> "int | None":
         raws = self._raws = await self.raws()

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from farz.calibrating import Protocol, Reading, check_plan, judge, places, solve
+from farz.calibrating import Protocol, Reading, check_plan, fitted, judge, places, solve
 from farz.errors import FarzError
 from firmware.scale.calibration import calibration, mg_of, raw_of
 
@@ -108,3 +108,49 @@ def test_protocol_survives_being_written_down() -> None:
     with pytest.raises(FarzError, match="no protocol"):
         Protocol.of({"device": "bin-01"})
     assert (places(1), places(4)[3]) == (["middle"], "corner 4")
+
+
+def at_temperature(temp_c10: int, zero_mg_c: int, span_ppm_c: int, ref_c10: int = 200) -> Protocol:
+    """What a scale says that moves by so many mg, and ppm of its load, a degree."""
+
+    def reading(grams: int, place: str) -> Reading:
+        away_c10 = temp_c10 - ref_c10
+        moved = 1000 * grams * span_ppm_c * away_c10 // 10_000_000 + zero_mg_c * away_c10 // 10
+        cell = calibration(1, CELL).cells[0]
+        return Reading(grams, place, [raw_of(cell, 1000 * grams + moved)], temp_c10)
+
+    checks = [reading(grams, place) for grams, place in check_plan(LIMITS)]
+    return Protocol("bin-01", 4, LIMITS, reading(0, "middle"), [reading(10_000, "middle")], checks)
+
+
+@settings(max_examples=40)
+@given(
+    zero_mg_c=st.integers(-3000, 3000),
+    span_ppm_c=st.integers(-300, 300),
+    ref_c10=st.integers(0, 300),
+    colder=st.integers(-100, -60),
+)
+def test_temperature_fit_is_found_again_and_weighs_right_from_frost_to_heat(
+    zero_mg_c: int, span_ppm_c: int, ref_c10: int, colder: int
+) -> None:
+    moves = (zero_mg_c, span_ppm_c, ref_c10)
+    mild = at_temperature(ref_c10, *moves)
+    others = [at_temperature(ref_c10 + each, *moves) for each in (colder, 150)]
+
+    fit = fitted(mild, others)
+
+    assert fit[0] == ref_c10
+    assert abs(fit[1] - zero_mg_c) <= 3
+    assert abs(fit[2] - span_ppm_c) <= 2
+    made = calibration(1, solve(mild.zero, mild.spans), fit)
+    for temp_c10 in (-100, 400):
+        for each in at_temperature(temp_c10, *moves).checks:
+            assert abs(mg_of(made, each.counts, temp_c10) - 1000 * each.grams) <= 5000
+
+
+def test_temperatures_too_near_and_readings_without_one_make_no_fit() -> None:
+    with pytest.raises(FarzError, match="within 5 degrees"):
+        fitted(at_temperature(200, 10, 10), [at_temperature(240, 10, 10)])
+    bare = protocol(CELL)
+    with pytest.raises(FarzError, match="no temperature"):
+        fitted(bare, [bare])

@@ -53,6 +53,12 @@ def kinds(bin_: Bin) -> list[str]:
     return [body["kind"] for body, _, _ in read_image(bin_.image())]
 
 
+def alarms(bin_: Bin, what: str) -> list[str]:
+    """Why: what the bin wrote down of a kind of trouble, in order."""
+    bodies = [body for body, _, _ in read_image(bin_.image()) if body["kind"] == "alarm"]
+    return [body["by"] for body in bodies if body["what"] == what]
+
+
 def test_orders_are_obeyed_and_answered(bin_: Bin, town: Town) -> None:
     town.command(BIN, "identify", 1)
     assert result(town, 1) == (True, "shown and sounded")
@@ -70,6 +76,27 @@ def test_orders_are_obeyed_and_answered(bin_: Bin, town: Town) -> None:
     ]
     assert "tare" in kinds(bin_)
     assert not town.faults
+
+
+def test_tare_outlives_a_restart_and_ends_with_the_next_calibration(bin_: Bin, town: Town) -> None:
+    town.command(BIN, "tare", 1)
+    assert result(town, 1)[0]
+
+    def zero_again(order_id: int) -> int:
+        """Start anew, set the tare again, and return what the scale said until then."""
+        births = len(town.births)
+        bin_.stop()
+        bin_.start()
+        await_until(lambda: len(town.births) > births, LIMIT_S, "a start")
+        await_until(lambda: bin_.shown()[-1] == "welcome", LIMIT_S, "being alone")
+        town.command(BIN, "tare", order_id)
+        ok, words = result(town, order_id)
+        assert ok, words
+        return int(words.split()[0])
+
+    assert abs(zero_again(2)) <= 1
+    bin_.calibrate(2)
+    assert abs(zero_again(3) - 1100) <= 1
 
 
 def test_replayed_expired_and_foreign_orders_are_refused_with_the_reason(
@@ -96,6 +123,21 @@ def test_replayed_expired_and_foreign_orders_are_refused_with_the_reason(
     assert "11" not in {row[0] for row in town.results}
     assert "serviced" not in bin_.shown()
     assert bin_.shown().count("identify") == shown + 1
+    assert "order_refused" in bin_.shown()
+    assert alarms(bin_, "command refused") == [
+        "it was obeyed before: an order counts once",
+        "it was given for another session",
+        "it has expired",
+        "The signature is not the device's.",
+    ]
+
+
+def test_same_refusal_is_written_down_once_a_day(bin_: Bin, town: Town) -> None:
+    for order_id in (3, 4, 5):
+        town.command(BIN, "unlock", order_id, expires_s=START_S)
+        assert result(town, order_id) == (False, "it has expired")
+
+    assert alarms(bin_, "command refused") == ["it has expired"]
 
 
 def test_records_are_sent_again_and_history_is_served(bin_: Bin, town: Town) -> None:
@@ -151,6 +193,11 @@ def test_old_wrong_and_forbidden_settings_change_nothing_and_say_why(
     town.command(BIN, "identify", 20)
     assert result(town, 20)[0]
     assert "9" not in {row[0] for row in town.results}
+    assert "settings_refused" in bin_.shown()
+    told = alarms(bin_, "settings refused")
+    assert len(told) == 2
+    assert why in told[0]
+    assert told[1] == "The signature is not the device's."
     bin_.stop()
     bin_.start()
     await_until(lambda: len(town.births) == 3, LIMIT_S, "a start")
@@ -169,6 +216,8 @@ def test_network_settings_that_never_come_online_are_rolled_back(
 
     assert result(town, 3) == (False, "given up: the bin did not come online with them")
     assert len(town.births) > births
+    assert "settings_refused" in bin_.shown()
+    assert alarms(bin_, "settings refused") == ["given up: the bin did not come online with them"]
     assert town.births[-1]["fractions"] == ["organic"]
     assert bin_.running
     town.command(BIN, "identify", 4)

@@ -1,10 +1,12 @@
 """Safe mode: a page sets network and clock and gives out the journal, which stays as it is."""
 
 import json
+import subprocess
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +14,7 @@ from farz.broker import Broker
 from farz.processes import await_until, free_port
 from firmware.rescue import door, form_of
 from tests.firmware.test_simulated_bin import WORD, MakeBin, visits
-from tests.fixtures.micropython import START_S, Bin
+from tests.fixtures.micropython import ROOT, START_S, Bin, micropython
 
 LIMIT_S = 30.0
 
@@ -41,6 +43,66 @@ def refused(url: str, **form: object) -> str:
         post(url, **form)
     assert raised.value.code == 400
     return raised.value.read().decode()
+
+
+BOARD = """
+import json, sys
+from firmware.boards.simulated import SimBoard
+from firmware.settings import checked
+
+FOLDER = {folder!r}
+
+
+class Board(SimBoard):
+    def __init__(self):
+        with open(FOLDER + "/world.json") as file:
+            plan = json.load(file)
+        with open(FOLDER + "/good.json") as file:
+            wired = checked(json.load(file))  # a real board's pins need no settings
+        super().__init__(FOLDER, plan, wired)
+
+    def rescue(self):
+        return False
+
+    def join(self, wifi):
+        pass
+
+
+class Module:
+    Esp32Board = Board
+
+
+sys.modules["firmware.boards.esp32"] = Module
+from firmware import main
+
+main.main()
+"""
+
+
+def test_settings_that_are_not_whole_lead_to_safe_mode_and_to_another_try(
+    make_bin: MakeBin, tmp_path: Path
+) -> None:
+    bin_, port = make_bin(), free_port()
+    bin_.set_up(free_port(), [], WORD, rescue_port=port, speed=60, until="stopped")
+    settings = bin_.folder / "settings.json"
+    (bin_.folder / "good.json").write_text(settings.read_text())
+    (bin_.folder / "wifi.json").write_text("{}")
+    bin_.change_settings(e_g=0)
+    script = tmp_path / "board.py"
+    script.write_text(BOARD.format(folder=str(bin_.folder)))
+    command = [micropython(), "-X", "heapsize=1M", str(script)]
+    with (bin_.folder / "console.txt").open("wb") as console:
+        bin_.process = subprocess.Popen(
+            command, env={"MICROPYPATH": f"{ROOT}:.frozen"}, stdout=console, stderr=console
+        )
+    await_until(lambda: bool(bin_.lines("safe_mode")) or not bin_.running, LIMIT_S, "safe mode")
+    assert bin_.running, bin_.console()
+
+    assert bin_.lines("safe_mode")[0]["asked"] is False
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}", timeout=10) as answer:
+        assert "SettingsFault" in answer.read().decode()
+    assert bin_.wait(LIMIT_S) == 5, "ten minutes later it tries again"
+    assert not bin_.lines("link")
 
 
 def test_journal_is_kept_and_given_out(rescued: tuple[Bin, str]) -> None:

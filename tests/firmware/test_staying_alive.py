@@ -32,6 +32,22 @@ def town(mosquitto: Broker) -> Iterator[Town]:
     made.close()
 
 
+def test_unplugged_cell_is_said_in_words_and_by_an_alarm_until_it_is_back(
+    make_bin: MakeBin, mosquitto: Broker, town: Town
+) -> None:
+    day = visits(500, 600, 700)
+    out_s, back_s = day[1]["at_s"] - 100, day[1]["at_s"] + 100
+    bin_ = make_bin()
+    bin_.set_up(mosquitto.port, day, WORD, unplugged=[[out_s, True], [back_s, False]])
+
+    assert bin_.run() == 0, bin_.console()
+
+    assert [deposit["net_g"] for deposit in town.deposits()] == [500, 700]
+    assert bin_.shown().count("scale_failed") == 1
+    told = [body["what"] for body in town.records.values() if body["kind"] == "alarm"]
+    assert told == ["cell silent", "cell speaks"]
+
+
 def patched(tmp_path: Path, folder: Path, patch: str) -> Path:
     script = tmp_path / "patched.py"
     script.write_text(

@@ -29,12 +29,15 @@ class Bin:
     """What was done and answered."""
 
     def __init__(self, at_s=NOW_S):
-        self.done, self.answers, self.at_s = [], [], at_s
+        self.done, self.answers, self.alarms, self.at_s = [], [], [], at_s
         obeys = {"identify": self._identify, "tare": self._tare, "unlock": self._unlock}
-        self.orders = Orders(obeys, lambda: self.at_s, self._answer)
+        self.orders = Orders(obeys, lambda: self.at_s, self._answer, self._alarm)
 
     def _answer(self, order_id, ok, words):
         self.answers.append((order_id, ok, words))
+
+    def _alarm(self, channel, why):
+        self.alarms.append((channel, why))
 
     def _identify(self, args):
         self.done.append(args)
@@ -95,16 +98,19 @@ def test_order_of_another_session_after_expiry_or_without_a_clock_is_refused():
         (answer,) = bin_.take(body)
         assert answer[1] is False
         assert why in answer[2], answer
+        assert bin_.alarms == [("command", answer[2])]
         assert bin_.done == []
 
 
 def test_refusals_and_wrong_arguments_are_answered_and_stop_nobody():
-    answers = Bin().take(
+    bin_ = Bin()
+    answers = bin_.take(
         order(name="unlock"), order(name="unlock", id="8", args={"x": 1}), order(id="9")
     )
     assert answers[0] == ("7", False, "somebody is at the bin")
     assert answers[1][:2] == ("8", False)
     assert answers[2] == ("9", True, "shown")
+    assert bin_.alarms == []
 
 
 def test_more_orders_than_can_wait_are_refused():
