@@ -82,9 +82,9 @@ class Platform:
         """Take the weight that before() just gave for zero, until the next calibration."""
         self._rest.zero(weight, self._up_ms())
         try:
-            if self._tare is not None and self.calibration is not None:
-                number = str(self.calibration.number)
-                self._tare.write(number + " " + str(self._rest.offset_mg))
+            if self._tare is not None:
+                number = self.calibration.number  # pyright: ignore  (weighed by one)
+                self._tare.write(str(number) + " " + str(self._rest.offset_mg))
         except (FlashFault, OSError):
             pass  # then it lasts until the next start
 
