@@ -46,11 +46,10 @@ class Platform:
         that was set under this very calibration, if there is one: a calibration ends older ones."""
         self.calibration = calibration
         self._rest = Rest(self._limits[0])
-        kept = self._tare.read() if self._tare is not None and calibration is not None else None
-        if kept:
-            number, offset_mg = kept.split()
-            if int(number) == calibration.number:
-                self._rest.offset_mg = int(offset_mg)
+        self._number = "" if calibration is None else str(calibration.number)
+        kept = (self._tare.read() or "").split() if self._tare is not None else []
+        if kept[:1] == [self._number]:
+            self._rest.offset_mg = int(kept[1])
 
     @property
     def doubt(self) -> "str | None":
@@ -83,8 +82,7 @@ class Platform:
         self._rest.zero(weight, self._up_ms())
         try:
             if self._tare is not None:
-                number = self.calibration.number  # pyright: ignore  (weighed by one)
-                self._tare.write(str(number) + " " + str(self._rest.offset_mg))
+                self._tare.write(self._number + " " + str(self._rest.offset_mg))
         except (FlashFault, OSError):
             pass  # then it lasts until the next start
 
