@@ -16,7 +16,7 @@ class Shell:
     def __call__(self, *words: str, typed: str = "") -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "farz", "--data-dir", str(self.folder), *words]
         return subprocess.run(
-            command, input=typed, cwd=ROOT, capture_output=True, text=True, timeout=60
+            command, input=typed, cwd=ROOT, capture_output=True, text=True, timeout=300
         )
 
     def done(self, *words: str, typed: str = "") -> str:

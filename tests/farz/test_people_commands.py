@@ -40,8 +40,14 @@ def test_slips_are_for_their_owner_alone_and_in_both_languages(
     assert sheet.count("الرقم السري") >= 2
     assert sheet.count(">PIN<") == 2
     assert "أمل" in sheet
-    again = farz("people", "import", str(slips.with_name("people.csv")), "--slips", str(slips))
+    people = slips.with_name("people.csv")
+    farz.done("people", "import", str(people), "--slips", str(slips))  # nobody is new
+    longer = LIST + "Dalal (synthetic),House 4,en,04A2B3C4D5E682,2026-1,2026-09-01,paper\n"
+    people.write_text(longer, encoding="utf-8")
+    again = farz("people", "import", str(people), "--slips", str(slips))
     assert (again.returncode, "is there already" in again.stderr) == (1, True)
+    assert slips.read_text(encoding="utf-8") == sheet
+    assert len(json.loads(farz.done("people", "find", "", "--json"))) == 2
 
 
 def test_a_lost_card_takes_one_command(enrolled: tuple[Shell, Path]) -> None:
