@@ -6,8 +6,10 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import DatabaseError
 
 from backend import db, migrations
+from backend.cards.tables import plain_use
 from backend.ledger import accounts
 from backend.ledger import rule_tables as r
+from backend.ledger.tables import record
 from backend.tables import APPEND_ONLY, staff
 
 
@@ -99,4 +101,26 @@ def test_staff_keep_their_work_when_roles_are_renamed(database_url: str) -> None
     with db.read(engine) as conn:
         roles = conn.scalars(select(staff.c.role).order_by(staff.c.id)).all()
     assert roles == ["counter_clerk", "municipal_officer", "field_technician", *before[3:]]
+    engine.dispose()
+
+
+def test_what_plain_cards_brought_before_still_counts_for_their_day(database_url: str) -> None:
+    engine = db.create_engine(database_url)
+    deposit = {"ledger_id": 1, "source_id": 1, "kind": "deposit", "jws": b"x", "hash": b"h" * 32}
+    deposit |= {"received_s": 5, "effective_s": 5, "recorded_us": 5, "fraction": "organic"}
+    deposit |= {"net_g": 700, "amount": 9, "account_id": 4242, "basis": "device", "reason": ""}
+    outcomes = [("credited", ""), ("queued", ""), ("held", "new_epoch"), ("held", "unstable")]
+    with db.begin(engine) as conn:
+        command.upgrade(migrations._config(conn), "0025")
+        for seq, (outcome, reason) in enumerate(outcomes):
+            row = {"epoch": 2**63 + 5, "seq": seq, "outcome": outcome, "reason": reason}
+            conn.execute(record.insert().values(**deposit | row))
+
+    migrations.upgrade_engine(engine)
+
+    with db.read(engine) as conn:
+        found = conn.execute(select(plain_use).order_by(plain_use.c.seq)).all()
+    assert [(row.epoch, row.seq, row.account_id, row.net_g, row.amount) for row in found] == [
+        (2**63 + 5, seq, 4242, 700, 9) for seq in range(3)
+    ]
     engine.dispose()
