@@ -62,6 +62,11 @@ class Life:
         assert not self.settled.intersection(names), "settled, and unsettled again"
         assert self.saved - self.settled <= set(names), "saved, and lost"
         if self.opened is not None:
+            if self.opened not in names and not journal.takes_records:
+                # Cuts while it was mended have used the room up: it waits for the next receipts.
+                release(journal, self)
+                records = unsettled(journal)
+                names = [(record.epoch, record.seq) for record in records]
             assert self.opened in names, "a visit without a record"
             self.opened = None
         for record in records:
@@ -86,6 +91,15 @@ def settle(journal, life):
             assert journal.settle(record.epoch, record.seq, record.hash8)
         finally:
             life.saved.discard(name)
+        life.settled.add(name)
+
+
+def release(journal, life):
+    """Settle all there is, which makes room."""
+    for record in unsettled(journal):
+        name = (record.epoch, record.seq)
+        life.saved.discard(name)
+        assert journal.settle(record.epoch, record.seq, record.hash8)
         life.settled.add(name)
 
 
