@@ -81,10 +81,12 @@ def enrol_list(
         for whole in _pages(entries):
             with services.read() as conn:
                 gone = _gone(conn, services, whole)
+                held = _holders(conn, services, whole)
             page = [each for each in whole if each.key not in gone]
             erased += len(gone)
             done += len(whole)
-            pins = [draw_pin() if each.uid else "" for each in page]
+            # Hashing is what takes the time: nobody who has their card waits for it again.
+            pins = [draw_pin() if each.uid and each.uid not in held else "" for each in page]
             hashes = list(hashers.map(lambda pin: hash_pin(pin) if pin else "", pins))
             with services.begin() as conn:
                 before = _known(conn, services, page)
@@ -116,7 +118,7 @@ def _enrol_page(
             person_id = _enrol(conn, services, entry, now_s)
         given = entry.consent
         consents.record(conn, ledger_id, person_id, given, taken_by=decided_by, now_s=now_s)
-        if entry.uid is None or entry.uid in holders:
+        if entry.uid is None or entry.uid in holders or not pin:
             continue
         card = cards.issue_hashed(
             conn,
