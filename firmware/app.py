@@ -55,7 +55,9 @@ class App:
             self._end_key(tuning)
         self._lid = Lid(board.lid_lock, board.lid_switch, settings.lid_safe)
         clock, current = self._clock, self._certificate.current
-        self._scale = platform.of_board(board, settings, current, clock.up_ms, clock.at_s)
+        self._scale = platform.of_board(
+            board, settings, current, clock.up_ms, clock.at_s, Twin(board.folder + platform.TARE)
+        )
         words = pictures.Pictures(pictures.path(settings.language), settings.own_digits)
         sound = Buzzer(board.buzzer)
         self.display = Display(SSD1306(board.i2c), words, settings.scale, self._say, sound)

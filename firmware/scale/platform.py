@@ -6,17 +6,15 @@ from firmware.errors import FlashFault
 from firmware.scale.calibration import doubt, mg_of
 from firmware.scale.hx711 import HX711
 from firmware.scale.weighing import Rest, Weighing
-from firmware.twin import Twin
 
 TARE = "/tare"  # "number milligrams": the zero that somebody set, and under which calibration
 
 
-def of_board(board, settings, calibration, up_ms, at_s):
+def of_board(board, settings, calibration, up_ms, at_s, tare=None):
     """Return the platform on a board's converters; `calibration` may be None until there is one."""
     guard = (board.lock, board.unlock, board.ticks_us, board.ticks_diff)
     converters = [HX711(dout, sck, *guard) for dout, sck in board.cells]
     limits = (settings.e_g, settings.min_g, settings.max_g)
-    tare = Twin(board.folder + TARE)
     return Platform(converters, calibration, limits, up_ms, at_s, board.temp_c10, tare)
 
 
