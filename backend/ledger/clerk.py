@@ -5,10 +5,11 @@ between: then the head row under the lock is the very one that this clerk wrote 
 """
 
 import logging
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, Engine
@@ -25,7 +26,7 @@ from backend.ledger.log import SignLog
 from backend.ledger.resolve import Amend, PayClaims, Resolution, SetBudget
 from backend.ledger.rules import RuleChange, Rules
 from backend.ledger.sheet import Budget
-from backend.ledger.store import Head, store_for
+from backend.ledger.store import Head, Journal, store_for
 from backend.ledger.tiles import Appender
 from backend.ledger.transfers import Credit, Entry, Group, Purses, Sale
 
@@ -73,6 +74,7 @@ class _Kept:
     budgets: list[Budget] | None = None
     no_claims: bool = False
     rules: Rules | None = None
+    marks: dict[Journal, int] = field(default_factory=dict)
 
 
 class Clerk:
@@ -158,6 +160,8 @@ class Clerk:
             kept.rules = None
         if len(kept.purses.terms) > self._limits.accounts:
             kept.purses = Purses()
+        if len(kept.marks) > self._limits.accounts:
+            kept.marks = {}
         self._count_tails(books)
 
     def _write(self, conn: Connection, books: Books) -> None:
@@ -209,14 +213,15 @@ class Clerk:
         """Everything the batch is decided by, read under the lock."""
         head = kept.head
         books = Books(self._ledger_id, head.next_id, self._clock_us(head.clock_us), head.terms_no)
-        entries = [request for request in requests if type(request) is Entry]
-        groups = [request for request in requests if type(request) is Group]
-        resolutions = [request for request in requests if type(request) is Resolution]
+        by_type: dict[type, list[Any]] = defaultdict(list)
+        for request in requests:
+            by_type[type(request)].append(request)
+        entries, groups, resolutions = (by_type[kind] for kind in (Entry, Group, Resolution))
         if entries:
-            books.known = self._store.known(conn, [entry.key[:3] for entry in entries])
+            books.known = self._store.known(conn, [entry.key[:3] for entry in entries], kept.marks)
             if books.known:
                 self._load_quarantined(conn, books, entries)
-        settling = [request for request in requests if isinstance(request, Settling)]
+        settling = [*by_type[Settle], *by_type[SettleAll], *by_type[Void]]
         if groups or settling:
             books.replays = loading.replays(conn, self._ledger_id, [*groups, *settling])
             named = {leg.corrects_id for g in groups for leg in g.legs if leg.corrects_id}
@@ -228,7 +233,7 @@ class Clerk:
             books.holds = loading.holds(
                 conn, self._ledger_id, {h for r in settling for h in r.hold_ids}
             )
-        if any(isinstance(request, ExpireHolds) for request in requests):
+        if by_type[ExpireHolds]:
             now_s = books.clock_us // 1_000_000
             books.holds = loading.holds_due(conn, self._ledger_id, now_s)
         if resolutions:
@@ -314,8 +319,8 @@ class Clerk:
         self._clocks = now
 
     def _count_tails(self, books: Books) -> None:
-        touched: Counter[int] = Counter(row[2] for row in books.sheet.transfers)
-        touched.update([row[3] for row in books.sheet.transfers])
+        touched = Counter(map(itemgetter(2), books.sheet.transfers))
+        touched.update(map(itemgetter(3), books.sheet.transfers))
         for account_id, count in touched.items():
             self._tails[account_id] += count
             if self._tails[account_id] >= self._bound(account_id):

@@ -10,6 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from itertools import islice
 from typing import Any, NamedTuple, overload
 
 from sqlalchemy import Engine
@@ -185,7 +186,7 @@ class Poster:
         with self._ready:
             self._in_progress.difference_update([key for r in requests if (key := _key(r))])
         for asked in batch:
-            own = [next(answers) for _ in asked.requests]
+            own = list(islice(answers, len(asked.requests)))
             if not asked.future.set_running_or_notify_cancel():
                 continue
             if asked.many:
@@ -237,6 +238,8 @@ def _parts(requests: Sequence[Request]) -> Iterator[Sequence[Request]]:
 
 def _key(request: Request) -> tuple[str, str] | None:
     """The idempotency key that a request claims while it is worked on."""
+    if type(request) is Entry:
+        return None  # most requests are records, which have a name of their own
     if isinstance(request, Group | Settling) and request.idempotency is not None:
         return request.idempotency.client, request.idempotency.key
     return None

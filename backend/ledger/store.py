@@ -56,6 +56,7 @@ _SET_BUDGET = (
 
 
 Rows = Sequence[Sequence[Any]]
+Journal = tuple[int, int]  # source and epoch
 Insert = Callable[[Rows], None]
 
 
@@ -137,10 +138,30 @@ class Store(ABC):
         cursor.execute(statement.replace("?", self.MARK), values)
         return cursor
 
-    def known(self, conn: Connection, names: Collection[RecordName]) -> dict[RecordName, Known]:
-        """The records among `names` that the books hold."""
+    @abstractmethod
+    def highest(self, conn: Connection, journals: Collection[Journal]) -> dict[Journal, int]:
+        """The highest seq that is recorded of each journal that has any."""
+
+    def known(
+        self, conn: Connection, names: Collection[RecordName], marks: dict[Journal, int]
+    ) -> dict[RecordName, Known]:
+        """The records among `names` that the books hold.
+
+        `marks` has no less than the highest seq of each journal that is in it; nothing beyond is
+        looked up. It is kept up to date, as if all of `names` were recorded next.
+        """
+        journals = {name[:2] for name in names} - marks.keys()
+        if journals:
+            marks.update(dict.fromkeys(journals, -1) | self.highest(conn, journals))
+        asked: list[RecordName] = []
+        for name in names:
+            journal, seq = name[:2], name[2]
+            if seq > marks[journal]:
+                marks[journal] = seq
+            else:
+                asked.append(name)
         found: dict[RecordName, Known] = {}
-        for source_id, epoch, seq, digest, *rest in self.probe(conn, list(runs(names))):
+        for source_id, epoch, seq, digest, *rest in self.probe(conn, list(runs(asked))):
             outcome, reason, amount, transfer_id = rest
             found[source_id, unsigned64(epoch), seq] = Known(
                 bytes(digest), Outcome(outcome, reason, amount, None, transfer_id, True)
@@ -293,6 +314,19 @@ class SqliteStore(Store):
             for row in cursor:
                 yield (run.source_id, *row)
 
+    def highest(self, conn: Connection, journals: Collection[Journal]) -> dict[Journal, int]:
+        cursor: Any = conn.connection.cursor()
+        found: dict[Journal, int] = {}
+        for source_id, epoch in journals:
+            cursor.execute(
+                "SELECT max(seq) FROM record WHERE ledger_id = ? AND source_id = ? AND epoch = ?",
+                (self.ledger_id, source_id, signed64(epoch)),
+            )
+            (seq,) = cursor.fetchone()
+            if seq is not None:
+                found[source_id, epoch] = seq
+        return found
+
 
 def _powers(count: int, largest: int) -> Iterator[int]:
     """Powers of two that sum up to `count`: few statements, and few kinds of them to prepare."""
@@ -348,6 +382,18 @@ class PostgresStore(Store):
             ),
         )
         yield from cursor
+
+    def highest(self, conn: Connection, journals: Collection[Journal]) -> dict[Journal, int]:
+        sources, epochs = zip(*journals, strict=True)
+        cursor: Any = conn.connection.cursor()
+        cursor.execute(
+            "SELECT p.source, p.epoch_of, r.seq FROM unnest(%s::int[], %s::bigint[]) "
+            "AS p(source, epoch_of) CROSS JOIN LATERAL (SELECT seq FROM record "
+            "WHERE ledger_id = %s AND source_id = p.source AND epoch = p.epoch_of "
+            "ORDER BY seq DESC LIMIT 1) AS r",
+            (list(sources), [signed64(epoch) for epoch in epochs], self.ledger_id),
+        )
+        return {(source_id, unsigned64(epoch)): seq for source_id, epoch, seq in cursor}
 
 
 @lru_cache
