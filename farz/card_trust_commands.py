@@ -163,6 +163,13 @@ def cap(
         return
     for each in found:
         day = time.strftime("%Y-%m-%d %H:%M", time.localtime(each.from_s))
-        typer.echo(f"since {day}  grams {each.daily_g}  minor units {each.daily_amount}")
+        since = f"since {day}" if each.from_s else "from the beginning"
+        typer.echo(
+            f"{since}: {_a_day(each.daily_g, 'g')}, {_a_day(each.daily_amount, 'minor units')}"
+        )
     if not found:
         typer.echo("plain cards are not capped; set one: farz card cap --grams 30000")
+
+
+def _a_day(most: int | None, unit: str) -> str:
+    return f"any number of {unit} a day" if most is None else f"at most {most} {unit} a day"

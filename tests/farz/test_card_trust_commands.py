@@ -32,9 +32,12 @@ def test_a_service_card_gets_entries_for_its_bins(founded: Shell) -> None:
 
 
 def test_plain_cards_are_capped_and_uncapped(founded: Shell) -> None:
-    assert "not capped" in founded.done("card", "cap")
+    first = "from the beginning: at most 30000 g a day, any number of minor units a day"
+    assert first in founded.done("card", "cap")
 
-    told = json.loads(founded.done("card", "cap", "--grams", "30000", "--json"))
+    told = json.loads(founded.done("card", "cap", "--grams", "20000", "--json"))
+    free = founded.done("card", "cap", "--none")
 
-    assert [(each["daily_g"], each["daily_amount"]) for each in told] == [(30_000, None)]
+    assert [(each["daily_g"], each["daily_amount"]) for each in told][-1] == (20_000, None)
+    assert "any number of g a day, any number of minor units a day" in free
     assert "whole number" in founded("card", "cap", "--grams", "-1").stderr
