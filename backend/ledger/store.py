@@ -1,25 +1,17 @@
 """The poster's SQL: loading what a batch needs under the lock, and writing its rows in bulk.
 
-The two engines differ here and nowhere above: the look-up of many record names and the bulk
-write go through each driver's fastest route. Everything else is the same SQLAlchemy Core.
+The two engines differ in store_sqlite.py and store_postgresql.py alone: the look-up of many record
+names and the bulk write go through each driver's fastest route. All else is the same SQL.
 """
 
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from functools import lru_cache
-from itertools import chain
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
-    BigInteger,
-    Boolean,
     Connection,
-    Engine,
-    Integer,
-    LargeBinary,
-    SmallInteger,
     Table,
     bindparam,
     delete,
@@ -40,13 +32,12 @@ from backend.ledger.loading import chunks
 from backend.ledger.sheet import Sheet
 from backend.ledger.transfers import (
     Outcome,
-    signed64,
     unsigned64,
 )
 
 # Rows between two wanted seqs that are cheaper to read than a second look-up.
 _GAP = 32
-_PROBED = "epoch, seq, hash, outcome, reason, amount, transfer_id"
+PROBED = "epoch, seq, hash, outcome, reason, amount, transfer_id"
 _LOCK = "SELECT next_id, clock_us, terms_no FROM ledger_head WHERE ledger_id = ?"
 _MOVE_ON = "UPDATE ledger_head SET next_id = ?, clock_us = ?, terms_no = ? WHERE ledger_id = ?"
 _SET_BUDGET = (
@@ -75,12 +66,6 @@ class Run(NamedTuple):
     epoch: int
     first: int
     last: int
-
-
-def store_for(engine: Engine, ledger_id: int) -> "Store":
-    """The store that speaks to this engine's driver."""
-    kinds = {"sqlite": SqliteStore, "postgresql": PostgresStore}
-    return kinds[engine.dialect.name](ledger_id)
 
 
 def runs(names: Iterable[RecordName]) -> Iterator[Run]:
@@ -123,7 +108,7 @@ class Store(ABC):
 
     @abstractmethod
     def probe(self, conn: Connection, wanted: Sequence[Run]) -> Iterator[tuple[Any, ...]]:
-        """Yields (source_id, *_PROBED) of every record in the runs."""
+        """Yields (source_id, *PROBED) of every record in the runs."""
 
     def lock(self, conn: Connection) -> Head:
         """Takes the ledger's head row, in a statement of its own. Raises UnknownAccount."""
@@ -280,136 +265,3 @@ def _bulk_tables(sheet: Sheet) -> tuple[tuple[Table, Sequence[Sequence[Any]]], .
         (t.hold_open, sheet.holds_opened),
         (t.log_tile, sheet.tiles),
     )
-
-
-class SqliteStore(Store):
-    """The driver's own cursor, with up to BLOCK rows a statement."""
-
-    MARK = "?"
-    BLOCK = 64
-
-    @contextmanager
-    def inserting(self, conn: Connection, table: Table) -> Iterator[Insert]:
-        cursor: Any = conn.connection.cursor()
-
-        def insert(rows: Rows) -> None:
-            first = 0
-            for count in _powers(len(rows), self.BLOCK):
-                values = list(chain.from_iterable(rows[first : first + count]))
-                cursor.execute(_insert(table, count), values)
-                first += count
-
-        yield insert
-
-    def probe(self, conn: Connection, wanted: Sequence[Run]) -> Iterator[tuple[Any, ...]]:
-        cursor: Any = conn.connection.cursor()
-        query = (
-            f"SELECT {_PROBED} FROM record "
-            "WHERE ledger_id = ? AND source_id = ? AND epoch = ? AND seq BETWEEN ? AND ?"
-        )
-        for run in wanted:
-            cursor.execute(
-                query, (self.ledger_id, run.source_id, signed64(run.epoch), run.first, run.last)
-            )
-            for row in cursor:
-                yield (run.source_id, *row)
-
-    def highest(self, conn: Connection, journals: Collection[Journal]) -> dict[Journal, int]:
-        cursor: Any = conn.connection.cursor()
-        found: dict[Journal, int] = {}
-        for source_id, epoch in journals:
-            cursor.execute(
-                "SELECT max(seq) FROM record WHERE ledger_id = ? AND source_id = ? AND epoch = ?",
-                (self.ledger_id, source_id, signed64(epoch)),
-            )
-            (seq,) = cursor.fetchone()
-            if seq is not None:
-                found[source_id, epoch] = seq
-        return found
-
-
-def _powers(count: int, largest: int) -> Iterator[int]:
-    """Powers of two that sum up to `count`: few statements, and few kinds of them to prepare."""
-    size = largest
-    while count:
-        while size > count:
-            size //= 2
-        yield size
-        count -= size
-
-
-@lru_cache
-def _insert(table: Table, rows: int) -> str:
-    one = f"({', '.join('?' * len(table.columns))})"
-    return f"INSERT INTO {table.name} VALUES {', '.join([one] * rows)}"
-
-
-class PostgresStore(Store):
-    """COPY in binary, and one round trip for all look-ups of a batch."""
-
-    MARK = "%s"
-    FOR_UPDATE = " FOR UPDATE"
-
-    @contextmanager
-    def inserting(self, conn: Connection, table: Table) -> Iterator[Insert]:
-        cursor: Any = conn.connection.cursor()
-        with cursor.copy(_copy(table)) as copy:
-            copy.set_types([_binary_type(column.type) for column in table.columns])
-
-            def insert(rows: Rows) -> None:
-                for row in rows:
-                    copy.write_row(row)
-
-            yield insert
-
-    def probe(self, conn: Connection, wanted: Sequence[Run]) -> Iterator[tuple[Any, ...]]:
-        if not wanted:
-            return
-        sources, epochs, firsts, lasts = zip(*wanted, strict=True)
-        cursor: Any = conn.connection.cursor()
-        cursor.execute(
-            # OFFSET 0 keeps the planner from joining with all records of the ledger instead.
-            f"SELECT p.source, r.* FROM unnest(%s::int[], %s::bigint[], %s::bigint[], "
-            "%s::bigint[]) AS p(source, epoch_of, first, last) CROSS JOIN LATERAL "
-            f"(SELECT {_PROBED} FROM record WHERE ledger_id = %s AND source_id = p.source "
-            "AND epoch = p.epoch_of AND seq BETWEEN p.first AND p.last OFFSET 0) AS r",
-            (
-                list(sources),
-                [signed64(epoch) for epoch in epochs],
-                list(firsts),
-                list(lasts),
-                self.ledger_id,
-            ),
-        )
-        yield from cursor
-
-    def highest(self, conn: Connection, journals: Collection[Journal]) -> dict[Journal, int]:
-        sources, epochs = zip(*journals, strict=True)
-        cursor: Any = conn.connection.cursor()
-        cursor.execute(
-            "SELECT p.source, p.epoch_of, r.seq FROM unnest(%s::int[], %s::bigint[]) "
-            "AS p(source, epoch_of) CROSS JOIN LATERAL (SELECT seq FROM record "
-            "WHERE ledger_id = %s AND source_id = p.source AND epoch = p.epoch_of "
-            "ORDER BY seq DESC LIMIT 1) AS r",
-            (list(sources), [signed64(epoch) for epoch in epochs], self.ledger_id),
-        )
-        return {(source_id, unsigned64(epoch)): seq for source_id, epoch, seq in cursor}
-
-
-@lru_cache
-def _copy(table: Table) -> str:
-    names = ", ".join(f'"{column.name}"' for column in table.columns)
-    return f"COPY {table.name} ({names}) FROM STDIN (FORMAT BINARY)"
-
-
-def _binary_type(kind: object) -> str:
-    """PostgreSQL's name of a column's type, which a binary COPY must be told."""
-    if isinstance(kind, t.Unsigned64 | BigInteger):
-        return "int8"
-    if isinstance(kind, SmallInteger):
-        return "int2"
-    if isinstance(kind, Integer):
-        return "int4"
-    if isinstance(kind, LargeBinary):
-        return "bytea"
-    return "bool" if isinstance(kind, Boolean) else "text"

@@ -7,7 +7,8 @@ from typing import get_args
 import pytest
 from sqlalchemy import Connection, Table
 
-from backend.ledger import store
+from backend.ledger.store import Insert
+from backend.ledger.store_sqlite import SqliteStore
 from farz.drills import DRILLS, Engine, drill
 from farz.errors import FarzError
 
@@ -41,17 +42,17 @@ def test_a_batch_that_is_committed_in_two_parts_is_found_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The control: if this fails, the drill above proves nothing."""
-    whole = store.SqliteStore.inserting
+    whole = SqliteStore.inserting
 
     @contextmanager
-    def halved(self: store.SqliteStore, conn: Connection, table: Table) -> Iterator[store.Insert]:
+    def halved(self: SqliteStore, conn: Connection, table: Table) -> Iterator[Insert]:
         with whole(self, conn, table) as insert:
             yield insert
         if table.name == "transfer":
             conn.connection.commit()
             conn.exec_driver_sql("BEGIN IMMEDIATE")
 
-    monkeypatch.setattr(store.SqliteStore, "inserting", halved)
+    monkeypatch.setattr(SqliteStore, "inserting", halved)
 
     try:
         report = drill("failpoint", 130, 1)

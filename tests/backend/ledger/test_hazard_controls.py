@@ -14,7 +14,8 @@ from backend.ledger import accounts, errors, loading
 from backend.ledger import tables as t
 from backend.ledger.balances import balance_query
 from backend.ledger.poster import Poster
-from backend.ledger.store import Head, PostgresStore
+from backend.ledger.store import Head
+from backend.ledger.store_postgresql import PostgresStore
 from backend.ledger.transfers import Code, Posted, Purse, TransferRow
 from tests.backend.ledger.test_hazards import _until_waiting
 from tests.backend.ledger.town import NOW_S, TOWN, Town, done, pay, settled

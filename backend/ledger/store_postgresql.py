@@ -1,0 +1,91 @@
+"""The poster's SQL in PostgreSQL: COPY in binary, and one round trip for a batch's look-ups."""
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Connection,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    Table,
+)
+
+from backend.ledger import tables as t
+from backend.ledger.store import PROBED, Insert, Journal, Rows, Run, Store
+from backend.ledger.transfers import signed64, unsigned64
+
+
+class PostgresStore(Store):
+    """COPY in binary, and one round trip for all look-ups of a batch."""
+
+    MARK = "%s"
+    FOR_UPDATE = " FOR UPDATE"
+
+    @contextmanager
+    def inserting(self, conn: Connection, table: Table) -> Iterator[Insert]:
+        cursor: Any = conn.connection.cursor()
+        with cursor.copy(_copy(table)) as copy:
+            copy.set_types([_binary_type(column.type) for column in table.columns])
+
+            def insert(rows: Rows) -> None:
+                for row in rows:
+                    copy.write_row(row)
+
+            yield insert
+
+    def probe(self, conn: Connection, wanted: Sequence[Run]) -> Iterator[tuple[Any, ...]]:
+        if not wanted:
+            return
+        sources, epochs, firsts, lasts = zip(*wanted, strict=True)
+        cursor: Any = conn.connection.cursor()
+        cursor.execute(
+            # OFFSET 0 keeps the planner from joining with all records of the ledger instead.
+            f"SELECT p.source, r.* FROM unnest(%s::int[], %s::bigint[], %s::bigint[], "
+            "%s::bigint[]) AS p(source, epoch_of, first, last) CROSS JOIN LATERAL "
+            f"(SELECT {PROBED} FROM record WHERE ledger_id = %s AND source_id = p.source "
+            "AND epoch = p.epoch_of AND seq BETWEEN p.first AND p.last OFFSET 0) AS r",
+            (
+                list(sources),
+                [signed64(epoch) for epoch in epochs],
+                list(firsts),
+                list(lasts),
+                self.ledger_id,
+            ),
+        )
+        yield from cursor
+
+    def highest(self, conn: Connection, journals: Collection[Journal]) -> dict[Journal, int]:
+        sources, epochs = zip(*journals, strict=True)
+        cursor: Any = conn.connection.cursor()
+        cursor.execute(
+            "SELECT p.source, p.epoch_of, r.seq FROM unnest(%s::int[], %s::bigint[]) "
+            "AS p(source, epoch_of) CROSS JOIN LATERAL (SELECT seq FROM record "
+            "WHERE ledger_id = %s AND source_id = p.source AND epoch = p.epoch_of "
+            "ORDER BY seq DESC LIMIT 1) AS r",
+            (list(sources), [signed64(epoch) for epoch in epochs], self.ledger_id),
+        )
+        return {(source_id, unsigned64(epoch)): seq for source_id, epoch, seq in cursor}
+
+
+@lru_cache
+def _copy(table: Table) -> str:
+    names = ", ".join(f'"{column.name}"' for column in table.columns)
+    return f"COPY {table.name} ({names}) FROM STDIN (FORMAT BINARY)"
+
+
+def _binary_type(kind: object) -> str:
+    """PostgreSQL's name of a column's type, which a binary COPY must be told."""
+    if isinstance(kind, t.Unsigned64 | BigInteger):
+        return "int8"
+    if isinstance(kind, SmallInteger):
+        return "int2"
+    if isinstance(kind, Integer):
+        return "int4"
+    if isinstance(kind, LargeBinary):
+        return "bytea"
+    return "bool" if isinstance(kind, Boolean) else "text"
