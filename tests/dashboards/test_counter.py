@@ -39,14 +39,14 @@ def test_a_card_number_leads_to_the_balance(town: Town) -> None:
     assert "2.00" in answer.text
 
 
-def test_pages_say_that_a_plain_cards_number_can_be_copied(small_town: Town) -> None:
-    clerk, amal = stocked(small_town), small_town.browser("amal")
+def test_pages_say_that_a_plain_cards_number_can_be_copied(town: Town) -> None:
+    clerk, amal = stocked(town), town.browser("amal")
     amal.cookies.set("farz_language", "en")
 
-    pages = [clerk.get(f"/counter/people/{small_town.amal.id}"), amal.get("/me")]
+    pages = [clerk.get(f"/counter/people/{town.amal.id}"), amal.get("/me")]
 
     for page in pages:
-        assert small_town.numbers["amal"] in page.text
+        assert town.numbers["amal"] in page.text
         assert "Plain card: its number can be copied" in page.text
 
 
