@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -101,7 +102,7 @@ def update(
     if not path.is_file():
         raise FarzError(f"There is no {path}. Make one: farz device bundle --help")
     bundle = device_update.read(path.read_bytes())
-    say = lambda words: typer.echo(words, err=True)  # noqa: E731  (progress is not the answer)
+    say = partial(typer.echo, err=True)  # progress is not the answer
     if port:
         with connected(port) as cable:
             by_cable = device_update.ByCable(cable)
