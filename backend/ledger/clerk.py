@@ -25,8 +25,8 @@ from backend.ledger.holds import ExpireHolds, Settle, SettleAll, Settling, Void
 from backend.ledger.log import SignLog
 from backend.ledger.resolve import Amend, PayClaims, Resolution, SetBudget
 from backend.ledger.rules import RuleChange, Rules
-from backend.ledger.sheet import Budget
-from backend.ledger.store import Head, Journal
+from backend.ledger.sheet import Budget, Sheet
+from backend.ledger.store import Head, Insert, Journal
 from backend.ledger.store_postgresql import PostgresStore
 from backend.ledger.store_sqlite import SqliteStore
 from backend.ledger.tiles import Appender
@@ -142,7 +142,13 @@ class Clerk:
             books = self._load(conn, kept, requests)
             if self._appender is not None:
                 self._appender.begin(conn, head.next_id - 1)
-            answers = [self._decide(conn, books, request) for request in requests]
+            with self._store.inserting(conn) as insert:
+                answers = []
+                size = self._store.PART or len(requests)
+                for first in range(0, len(requests), size):
+                    for request in requests[first : first + size]:
+                        answers.append(self._decide(conn, books, request))
+                    self._send(insert, books.sheet)
             if books.purses.soft:
                 notices.note(books)
             if books.sheet:
@@ -167,16 +173,21 @@ class Clerk:
             kept.marks = {}
         self._count_tails(books)
 
-    def _write(self, conn: Connection, books: Books) -> None:
-        """Writes a decided batch; leaves of the log are hashed while transfers are inserted."""
-        sheet = books.sheet
-        if sheet.transfers:
-            with self._store.inserting(conn, t.transfer) as insert:
-                insert(sheet.transfers)
-                if self._appender is not None:
-                    self._appender.add(sheet.transfers)
+    def _send(self, insert: Insert, sheet: Sheet) -> None:
+        """Sends what was decided last; leaves of the log are hashed while it is inserted."""
+        transfers = sheet.transfers[sheet.transfers_sent :]
+        insert(t.transfer, transfers)
+        sheet.transfers_sent += len(transfers)
         if self._appender is not None:
-            sheet.tiles = self._appender.made(conn)
+            self._appender.add(transfers)
+        records = sheet.records[sheet.records_sent :]
+        insert(t.record, records)
+        sheet.records_sent += len(records)
+
+    def _write(self, conn: Connection, books: Books) -> None:
+        """Writes all else of a decided batch."""
+        if self._appender is not None:
+            books.sheet.tiles = self._appender.made(conn)
         self._store.write(conn, books)
 
     def _decide(self, conn: Connection, books: Books, request: Request) -> Any:

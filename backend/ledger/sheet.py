@@ -45,6 +45,9 @@ class Sheet:
     budgets: list[Budget] = field(default_factory=list)
     tiles: list[TileRow] = field(default_factory=list)
     rows: "list[tuple[Table, dict[str, Any]]]" = field(default_factory=list)
+    # How many of the first transfers and records have been sent to the database.
+    transfers_sent: int = 0
+    records_sent: int = 0
 
     def __bool__(self) -> bool:
         """Whether there is anything to write."""

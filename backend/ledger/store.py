@@ -7,7 +7,8 @@ names and the bulk write go through each driver's fastest route. All else is the
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
+from functools import partial
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -48,7 +49,7 @@ _SET_BUDGET = (
 
 Rows = Sequence[Sequence[Any]]
 Journal = tuple[int, int]  # source and epoch
-Insert = Callable[[Rows], None]
+Insert = Callable[[Table, Rows], None]
 
 
 class Head(NamedTuple):
@@ -89,22 +90,22 @@ class Store(ABC):
 
     MARK: str  # of a parameter, in the driver's SQL
     FOR_UPDATE = ""
+    PART: int | None = None  # requests whose rows are sent off while the next are decided
 
     def __init__(self, ledger_id: int) -> None:
         self.ledger_id = ledger_id
 
     @abstractmethod
-    def inserting(self, conn: Connection, table: Table) -> AbstractContextManager[Insert]:
-        """Gives what inserts rows, in the order of the table's columns.
-
-        They may be on their way until the context ends; nothing else may be asked meanwhile.
-        """
-
     def bulk(self, conn: Connection, table: Table, rows: Rows) -> None:
         """Inserts rows given in the order of the table's columns."""
-        if rows:
-            with self.inserting(conn, table) as insert:
-                insert(rows)
+
+    @contextmanager
+    def inserting(self, conn: Connection) -> Iterator[Insert]:
+        """Gives what inserts rows as `bulk` does, but may leave them on their way.
+
+        All are there when the context ends; nothing else may be asked meanwhile.
+        """
+        yield partial(self.bulk, conn)
 
     @abstractmethod
     def probe(self, conn: Connection, wanted: Sequence[Run]) -> Iterator[tuple[Any, ...]]:
@@ -204,7 +205,7 @@ class Store(ABC):
             )
 
     def write(self, conn: Connection, books: Books) -> None:
-        """Writes a decided batch but its transfers: the rows in bulk, then the head."""
+        """Writes a decided batch but its transfers and records: rows in bulk, then the head."""
         sheet = books.sheet
         for table, rows in _bulk_tables(sheet):
             self.bulk(conn, table, rows)
@@ -253,7 +254,6 @@ def _by_table(rows: Sequence[tuple[Table, dict[str, Any]]]) -> Iterator[tuple[Ta
 def _bulk_tables(sheet: Sheet) -> tuple[tuple[Table, Sequence[Sequence[Any]]], ...]:
     """Each list of the sheet with its table, in an order that no foreign key minds."""
     return (
-        (t.record, sheet.records),
         (t.quarantine, sheet.quarantined),
         (t.claim, sheet.claims),
         (t.claim_open, sheet.claims_opened),

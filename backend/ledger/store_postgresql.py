@@ -2,20 +2,11 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    Connection,
-    Integer,
-    LargeBinary,
-    SmallInteger,
-    Table,
-)
+from sqlalchemy import Connection, Table
 
-from backend.ledger import tables as t
+from backend.ledger.copying import Copying
 from backend.ledger.store import PROBED, Insert, Journal, Rows, Run, Store
 from backend.ledger.transfers import signed64, unsigned64
 
@@ -25,18 +16,22 @@ class PostgresStore(Store):
 
     MARK = "%s"
     FOR_UPDATE = " FOR UPDATE"
+    PART = 256
+
+    def bulk(self, conn: Connection, table: Table, rows: Rows) -> None:
+        with self.inserting(conn) as insert:
+            insert(table, rows)
 
     @contextmanager
-    def inserting(self, conn: Connection, table: Table) -> Iterator[Insert]:
-        cursor: Any = conn.connection.cursor()
-        with cursor.copy(_copy(table)) as copy:
-            copy.set_types([_binary_type(column.type) for column in table.columns])
-
-            def insert(rows: Rows) -> None:
-                for row in rows:
-                    copy.write_row(row)
-
-            yield insert
+    def inserting(self, conn: Connection) -> Iterator[Insert]:
+        connection: Any = conn.connection.driver_connection
+        copying = Copying(connection)
+        try:
+            yield copying.insert
+        except BaseException:
+            copying.abandon()
+            raise
+        copying.finish()
 
     def probe(self, conn: Connection, wanted: Sequence[Run]) -> Iterator[tuple[Any, ...]]:
         if not wanted:
@@ -70,22 +65,3 @@ class PostgresStore(Store):
             (list(sources), [signed64(epoch) for epoch in epochs], self.ledger_id),
         )
         return {(source_id, unsigned64(epoch)): seq for source_id, epoch, seq in cursor}
-
-
-@lru_cache
-def _copy(table: Table) -> str:
-    names = ", ".join(f'"{column.name}"' for column in table.columns)
-    return f"COPY {table.name} ({names}) FROM STDIN (FORMAT BINARY)"
-
-
-def _binary_type(kind: object) -> str:
-    """PostgreSQL's name of a column's type, which a binary COPY must be told."""
-    if isinstance(kind, t.Unsigned64 | BigInteger):
-        return "int8"
-    if isinstance(kind, SmallInteger):
-        return "int2"
-    if isinstance(kind, Integer):
-        return "int4"
-    if isinstance(kind, LargeBinary):
-        return "bytea"
-    return "bool" if isinstance(kind, Boolean) else "text"

@@ -1,14 +1,13 @@
 """The poster's SQL in SQLite: the driver's own cursor, with many rows a statement."""
 
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
 from functools import lru_cache
 from itertools import chain
 from typing import Any
 
 from sqlalchemy import Connection, Table
 
-from backend.ledger.store import PROBED, Insert, Journal, Rows, Run, Store
+from backend.ledger.store import PROBED, Journal, Rows, Run, Store
 from backend.ledger.transfers import signed64
 
 
@@ -18,18 +17,13 @@ class SqliteStore(Store):
     MARK = "?"
     BLOCK = 64
 
-    @contextmanager
-    def inserting(self, conn: Connection, table: Table) -> Iterator[Insert]:
+    def bulk(self, conn: Connection, table: Table, rows: Rows) -> None:
         cursor: Any = conn.connection.cursor()
-
-        def insert(rows: Rows) -> None:
-            first = 0
-            for count in _powers(len(rows), self.BLOCK):
-                values = list(chain.from_iterable(rows[first : first + count]))
-                cursor.execute(_insert(table, count), values)
-                first += count
-
-        yield insert
+        first = 0
+        for count in _powers(len(rows), self.BLOCK):
+            values = list(chain.from_iterable(rows[first : first + count]))
+            cursor.execute(_insert(table, count), values)
+            first += count
 
     def probe(self, conn: Connection, wanted: Sequence[Run]) -> Iterator[tuple[Any, ...]]:
         cursor: Any = conn.connection.cursor()

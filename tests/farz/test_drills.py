@@ -1,13 +1,11 @@
 """The drills find nothing in the books as they are, and find the fault where one is put in."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import get_args
 
 import pytest
 from sqlalchemy import Connection, Table
 
-from backend.ledger.store import Insert
+from backend.ledger.store import Rows
 from backend.ledger.store_sqlite import SqliteStore
 from farz.drills import DRILLS, Engine, drill
 from farz.errors import FarzError
@@ -42,17 +40,15 @@ def test_a_batch_that_is_committed_in_two_parts_is_found_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The control: if this fails, the drill above proves nothing."""
-    whole = SqliteStore.inserting
+    whole = SqliteStore.bulk
 
-    @contextmanager
-    def halved(self: SqliteStore, conn: Connection, table: Table) -> Iterator[Insert]:
-        with whole(self, conn, table) as insert:
-            yield insert
-        if table.name == "transfer":
+    def halved(self: SqliteStore, conn: Connection, table: Table, rows: Rows) -> None:
+        whole(self, conn, table, rows)
+        if rows and table.name == "transfer":
             conn.connection.commit()
             conn.exec_driver_sql("BEGIN IMMEDIATE")
 
-    monkeypatch.setattr(SqliteStore, "inserting", halved)
+    monkeypatch.setattr(SqliteStore, "bulk", halved)
 
     try:
         report = drill("failpoint", 130, 1)

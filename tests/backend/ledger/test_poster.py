@@ -1,6 +1,7 @@
 """Laws of the poster, on both engines: exactly once, whole groups, and no poisoned neighbours."""
 
 import threading
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -293,6 +294,19 @@ def test_a_request_that_cannot_be_written_fails_alone(town: Town) -> None:
 
     assert isinstance(answers[1], Exception)
     assert town.balance(payee) == 20
+
+
+def test_a_row_that_the_database_refuses_fails_alone_in_a_batch_of_many(town: Town) -> None:
+    """Rows are on their way to the server while the later ones are decided: nothing of it shows."""
+    member = town.account()
+    requests = [entry(seq, Credit(member, 1)) for seq in range(600)]
+    requests[300] = replace(requests[300], kind=None)  # type: ignore[arg-type]
+
+    answers = done(town.poster.submit_all(requests))
+
+    assert [n for n, each in enumerate(answers) if isinstance(each, Exception)] == [300]
+    assert isinstance(answers[300], errors.RowRefused)
+    assert town.balance(member) == 599
 
 
 receipt = Table(

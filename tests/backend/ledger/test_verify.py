@@ -1,5 +1,7 @@
 """The verifier names what was altered, whoever altered it."""
 
+from typing import Any
+
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import text
@@ -7,10 +9,11 @@ from sqlalchemy import text
 from backend import db
 from backend.ledger import tables as t
 from backend.ledger.append_only import append_only_ddl
+from backend.ledger.laws import LAWS
 from backend.ledger.log import SignLog
 from backend.ledger.resolve import Resolution, SetBudget
 from backend.ledger.transfers import Credit, Hold, Suspend
-from backend.ledger.verify import Report, verify
+from backend.ledger.verify import Report, by_sets, verify
 from tests.backend.ledger.town import EPOCH, NOW_S, TOWN, Town, done, entry, pay
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
@@ -130,3 +133,26 @@ def test_an_altered_tile_is_named(town: Town, statement: str, named: str) -> Non
     report = alter(town, statement)
 
     assert any(p.invariant == "I10" and named in p.words for p in report.problems)
+
+
+def test_no_law_compares_every_record_with_every_transfer(postgres_url: str) -> None:
+    """PostgreSQL knows nothing of tables that were filled just now: its plan must not matter."""
+    records = 1_000
+    engine = db.create_engine(postgres_url)
+    t.metadata.create_all(engine)
+    town = Town(engine)
+    member = town.account()
+    done(town.poster.submit_all([entry(seq, Credit(member, 1)) for seq in range(records)]))
+    town.close()
+
+    with db.read(town.engine) as conn, by_sets(conn):
+        for law in LAWS:
+            plan = conn.execute(text(f"EXPLAIN (ANALYZE, FORMAT JSON) {law.query}"), {"l": TOWN})
+            assert _looked_at(plan.scalar_one()[0]["Plan"]) < 20 * records, law.words
+    town.engine.dispose()
+
+
+def _looked_at(node: dict[str, Any]) -> float:
+    """The rows that a plan's nodes gave each other."""
+    own = node["Actual Rows"] * node["Actual Loops"]
+    return float(own + sum(_looked_at(child) for child in node.get("Plans", ())))
