@@ -1,7 +1,8 @@
 # Two commands for a newcomer: `make demo` and `make test`. Everything is idempotent.
 SHELL := /bin/bash
 VENV := .venv
-RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
+# The tests start hundreds of Pythons: none of them should compile every module anew.
+RUN := PYTHONDONTWRITEBYTECODE= PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 STAMP := $(VENV)/.farz-$(shell cat pyproject.toml constraints.txt deploy/setup.sh | cksum | cut -d' ' -f1)
 
 .PHONY: help setup demo test check format bench screenshots hardware clean

@@ -1,4 +1,4 @@
-"""What a running backend is made of: built once by `app.create_app`, handed to every route.
+"""What a running backend is made of: built once by `opening.build_services`, handed to every route.
 
 Service functions take a connection where they only touch rows, and `Services` where money
 moves or a clock, a vault or a sign-in is needed. None of them commits.

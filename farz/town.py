@@ -27,7 +27,7 @@ def open_town(*, create: bool = False) -> Iterator["Services"]:
 
     `create` makes the data directory and the town's secret first.
     """
-    from backend.app import build_services, close_services
+    from backend.opening import build_services, close_services
     from backend.settings import Settings
 
     settings = Settings()

@@ -19,11 +19,11 @@ from sqlalchemy import Connection, select
 
 from backend import db
 from backend import tables as programme
-from backend.app import build_services, close_services
 from backend.ledger import balances
 from backend.ledger import tables as t
 from backend.ledger.transfers import Credit
 from backend.ledger.verify import verify
+from backend.opening import build_services, close_services
 from backend.settings import Settings
 from edge_gateway import attest
 from farz.demo import say

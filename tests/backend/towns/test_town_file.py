@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from backend.app import build_services, close_services
 from backend.budgets import coverage
 from backend.cards import caps
 from backend.errors import BadTownFile, Conflict
+from backend.opening import build_services, close_services
 from backend.settings import Settings
 from backend.tariffs import service as tariffs
 from backend.towns import plan, service
