@@ -5,8 +5,11 @@ name people by number alone, so that they outlive an erasure; names are looked u
 read. Each town's lines are numbered without gaps, so that one that was taken out is missed.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -73,11 +76,24 @@ class Line:
     person_id: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Lines that somebody waits for."""
+
+    actor: Actor
+    action: str
+    people: list[int | None]
+    at_s: int
+    done: "Future[None]" = field(default_factory=Future)
+
+
 class Audit:
     """The log of one town, on an engine of its own; `exclusive` as with `db.create_engine`."""
 
     def __init__(self, engine: Engine, ledger_id: int) -> None:
         self._engine, self._ledger_id = engine, ledger_id
+        self._gate, self._turn = Lock(), Lock()
+        self._waiting: list[_Asked] = []
         with db.begin(engine) as conn:
             if engine.dialect.name == "postgresql":
                 conn.execute(text(_MAKING))
@@ -92,27 +108,60 @@ class Audit:
     def add(
         self, actor: Actor, action: str, people: Iterable[int | None] = (None,), *, at_s: int
     ) -> None:
-        """Write a line for each person that something is about; one without, for nobody's."""
-        whom = list(people)
+        """Write a line for each person that something is about; one without, for nobody's.
+
+        It returns when they are on disk. Those who ask while others write are written together.
+        """
+        asked = _Asked(actor, action, list(people), at_s)
+        if not asked.people:
+            return
+        with self._gate:
+            self._waiting.append(asked)
+        with self._turn:
+            if not asked.done.done():
+                self._write_waiting()
+        asked.done.result()
+
+    def _write_waiting(self) -> None:
+        """Write all that was asked for so far, in one transaction."""
+        with self._gate:
+            batch, self._waiting = self._waiting, []
+        try:
+            self._write(batch)
+        except BaseException as error:
+            for each in batch:
+                each.done.set_exception(error)
+        else:
+            for each in batch:
+                each.done.set_result(None)
+
+    def _write(self, batch: Sequence["_Asked"]) -> None:
         for left in range(_TRIES - 1, -1, -1):
             try:
                 with db.begin(self._engine) as conn:
-                    self._write(conn, actor, action, whom, at_s)
+                    conn.execute(insert(line), self._rows(conn, batch))
                 return
             except IntegrityError:  # another process took the number
                 if not left:
                     raise
 
-    def _write(
-        self, conn: Connection, actor: Actor, action: str, whom: list[int | None], at_s: int
-    ) -> None:
+    def _rows(self, conn: Connection, batch: Sequence["_Asked"]) -> list[dict[str, Any]]:
         last = select(func.coalesce(func.max(line.c.id), 0))
-        first = conn.scalars(last.where(line.c.ledger_id == self._ledger_id)).one() + 1
-        common = {"ledger_id": self._ledger_id, "at_s": at_s, "action": action}
-        common |= {"kind": actor.kind, "actor_id": actor.id, "role": actor.role}
-        rows = [common | {"id": first + i, "person_id": each} for i, each in enumerate(whom)]
-        if rows:
-            conn.execute(insert(line), rows)
+        number = conn.scalars(last.where(line.c.ledger_id == self._ledger_id)).one()
+        return [
+            {
+                "ledger_id": self._ledger_id,
+                "id": (number := number + 1),
+                "at_s": each.at_s,
+                "kind": each.actor.kind,
+                "actor_id": each.actor.id,
+                "role": each.actor.role,
+                "action": each.action,
+                "person_id": person_id,
+            }
+            for each in batch
+            for person_id in each.people
+        ]
 
     def lines(
         self, *, person_id: int | None = None, before_id: int | None = None, limit: int = 50

@@ -1,6 +1,8 @@
 """The audit log: on disk before anything is shown, about whom, by whom, and for ever."""
 
 import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +49,40 @@ def test_lines_are_numbered_without_gaps_whoever_writes(audit: Audit) -> None:
         thread.join()
 
     assert [line.id for line in audit.lines(limit=100)] == list(range(60, 0, -1))
+
+
+def test_those_who_wait_while_others_write_are_written_together_or_all_told(audit: Audit) -> None:
+    write, began, go_on, batches = audit._write, threading.Event(), threading.Event(), []
+
+    def slow(batch: Any) -> None:
+        batches.append(len(batch))
+        began.set()
+        assert go_on.wait(10)
+        if len(batches) == 3:
+            raise OSError("the disk is full")
+        write(batch)
+
+    audit._write = slow  # type: ignore[method-assign]
+    with ThreadPoolExecutor(9) as pool:
+
+        def ask(count: int) -> "list[Future[None]]":
+            waiting = len(audit._waiting) + count
+            asked = [
+                pool.submit(audit.add, CLERK, "people:find", [n], at_s=5) for n in range(count)
+            ]
+            while len(audit._waiting) < waiting and not go_on.is_set():
+                time.sleep(0.001)
+            return asked
+
+        first = pool.submit(audit.add, CLERK, "people:find", [99], at_s=5)
+        assert began.wait(10)
+        together = ask(4)
+        go_on.set()
+        assert [each.exception(10) for each in [first, *together]] == [None] * 5
+        assert pool.submit(audit.add, CLERK, "people:find", [98], at_s=5).exception(10) is not None
+
+    assert batches == [1, 4, 1]
+    assert len(audit.lines()) == 5
 
 
 def test_opening_it_again_keeps_what_is_there(audit: Audit) -> None:
