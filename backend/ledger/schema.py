@@ -1,6 +1,8 @@
 """What all of the ledger's tables are made with: names, a town's column, append-only triggers."""
 
-from sqlalchemy import BigInteger, Column, Connection, Dialect, Integer, MetaData, Table, event
+from collections.abc import Sequence
+
+from sqlalchemy import DDL, BigInteger, Column, Connection, Dialect, Integer, MetaData, Table, event
 from sqlalchemy.types import TypeDecorator
 
 from backend.ledger.append_only import append_only_ddl
@@ -43,3 +45,22 @@ def make_append_only(table: Table) -> None:
 def _refuse_change(target: Table, connection: Connection, **_: object) -> None:
     for statement in append_only_ddl(connection.dialect.name, (target.name,)):
         connection.exec_driver_sql(statement)
+
+
+def plan_by_account(table: Table, *columns: str) -> None:
+    """Where `metadata.create_all` makes the table, PostgreSQL reads an account's rows by index.
+
+    It plans for the share of rows that an account has on average. Where one issuer pays
+    everybody that is all rows, and a quiet account's balance would be found by reading every
+    transfer since its fold. From its next ANALYZE on it believes in 50 rows an account, whatever
+    it counts.
+    """
+    event.listen(
+        table, "after_create", DDL(spread_ddl(table.name, columns)).execute_if(dialect="postgresql")
+    )
+
+
+def spread_ddl(table: str, columns: Sequence[str]) -> str:
+    """The statement for PostgreSQL; a migration executes it after it has made the table."""
+    spread = ", ".join(f"ALTER COLUMN {column} SET (n_distinct = -0.02)" for column in columns)
+    return f"ALTER TABLE {table} {spread}"

@@ -34,7 +34,7 @@ from backend.ledger.read_tables import journal_run as journal_run
 from backend.ledger.rule_tables import APPEND_ONLY as _RULES
 from backend.ledger.schema import Unsigned64 as Unsigned64
 from backend.ledger.schema import ledger_column as _ledger
-from backend.ledger.schema import make_append_only
+from backend.ledger.schema import make_append_only, plan_by_account
 from backend.ledger.schema import metadata as metadata
 
 
@@ -396,3 +396,5 @@ APPEND_ONLY = (
 
 for _name in APPEND_ONLY:
     make_append_only(metadata.tables[_name])
+
+plan_by_account(transfer, "debit", "credit")

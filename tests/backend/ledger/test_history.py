@@ -7,12 +7,12 @@ from itertools import pairwise
 import pytest
 from sqlalchemy import Connection, Engine, select, text
 
-from backend import db
+from backend import db, migrations
 from backend.ledger import accounts, balances, history
 from backend.ledger import tables as t
 from backend.ledger.poster import Limits
 from backend.ledger.verify import verify
-from tests.backend.ledger.town import TOWN, Town, pay, settled
+from tests.backend.ledger.town import TOWN, Town, done, pay, settled
 from tests.backend.ledger.work import work
 
 TAIL = 16
@@ -175,3 +175,35 @@ def test_a_snapshot_that_was_altered_is_named(town: Town) -> None:
 
     assert {problem.invariant for problem in report.problems} == {"I2"}
     assert "snapshot" in report.problems[0].words
+
+
+@pytest.mark.parametrize("made", ["by its tables", "by migrations"])
+def test_postgresql_plans_for_few_rows_an_account_though_one_pays_all(
+    postgres_url: str, made: str
+) -> None:
+    """Else a quiet account's balance may be found by reading all transfers since its fold."""
+    engine = db.create_engine(postgres_url)
+    if made == "by migrations":
+        migrations.upgrade_engine(engine)
+    else:
+        t.metadata.create_all(engine)
+    town = Town(engine)
+    payer, payee = town.account(funds=1_000), town.account()
+    done(town.poster.submit_all([pay(payer, payee, 1) for _ in range(500)]))
+    town.close()
+
+    with db.begin(engine) as conn:
+        conn.exec_driver_sql("ANALYZE transfer")
+        counted = conn.execute(
+            text(
+                "SELECT attname, n_distinct FROM pg_stats WHERE tablename = 'transfer' "
+                "AND attname IN ('debit', 'credit', 'code') ORDER BY attname"
+            )
+        ).all()
+
+    assert [tuple(each) for each in counted] == [
+        ("code", 2),
+        ("credit", pytest.approx(-0.02)),
+        ("debit", pytest.approx(-0.02)),
+    ]
+    engine.dispose()
