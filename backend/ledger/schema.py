@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import DDL, BigInteger, Column, Connection, Dialect, Integer, MetaData, Table, event
+from sqlalchemy import BigInteger, Column, Connection, Dialect, Integer, MetaData, Table, event
 from sqlalchemy.types import TypeDecorator
 
 from backend.ledger.append_only import append_only_ddl
@@ -55,9 +55,12 @@ def plan_by_account(table: Table, *columns: str) -> None:
     transfer since its fold. From its next ANALYZE on it believes in 50 rows an account, whatever
     it counts.
     """
-    event.listen(
-        table, "after_create", DDL(spread_ddl(table.name, columns)).execute_if(dialect="postgresql")
-    )
+
+    def spread(target: Table, connection: Connection, **_: object) -> None:
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql(spread_ddl(target.name, columns))
+
+    event.listen(table, "after_create", spread)
 
 
 def spread_ddl(table: str, columns: Sequence[str]) -> str:
