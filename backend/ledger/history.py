@@ -3,13 +3,12 @@
 Ids are dense and recorded time grows with them, so a moment is found by halving.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert, literal, select
 
 from backend.ledger import tables as t
-from backend.ledger.balances import moves_between
+from backend.ledger.balances import balance_query, moves_between
 
 # Transfers between two snapshots of a tail that was not folded for long.
 EVERY = 256
@@ -37,15 +36,18 @@ def id_at(conn: Connection, ledger_id: int, recorded_us: int) -> int:
     return low
 
 
-def keep(
-    conn: Connection, ledger_id: int, upto_id: int, folded: Sequence[Mapping[str, Any]]
-) -> None:
-    """Keep the counters of accounts that are being folded up to and with `upto_id`."""
-    _insert(
-        conn,
-        ledger_id,
-        [(f["of_account"], upto_id, f["debits_posted"], f["credits_posted"]) for f in folded],
+def keep(conn: Connection, ledger_id: int, upto_id: int, account_ids: Sequence[int]) -> None:
+    """Keep the counters up to and with `upto_id` of accounts that are folded less far."""
+    folded = t.account_balance.c
+    now = (
+        balance_query(ledger_id)
+        .where(folded.account_id.in_(account_ids), folded.folded_id < upto_id)
+        .subquery()
     )
+    counters = select(
+        literal(ledger_id), now.c.account_id, literal(upto_id), now.c.debits, now.c.credits
+    )
+    conn.execute(insert(t.balance_snapshot).from_select([*t.balance_snapshot.c], counters))
 
 
 def keep_between(conn: Connection, ledger_id: int, account_id: int, upto_id: int) -> None:

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 from sqlalchemy import (
     Connection,
     Table,
-    bindparam,
     delete,
     insert,
     select,
@@ -26,7 +25,6 @@ from backend.ledger import history
 from backend.ledger import rule_tables as r
 from backend.ledger import tables as t
 from backend.ledger.accounts import ISSUER
-from backend.ledger.balances import balance_query
 from backend.ledger.booking import Books, Known, RecordName
 from backend.ledger.errors import UnknownAccount
 from backend.ledger.loading import chunks
@@ -175,33 +173,23 @@ class Store(ABC):
 
         Nothing may be posted meanwhile.
         """
-        table = t.account_balance.c
         for account_id, length in tails.items():
             if length >= 2 * history.EVERY and account_id != ISSUER:
                 history.keep_between(conn, self.ledger_id, account_id, upto_id)
+        counters, kept = t.account_balance.c, t.balance_snapshot.c
         for chunk in chunks(tails):
-            asked = balance_query(self.ledger_id).where(
-                table.account_id.in_(chunk), table.folded_id < upto_id
-            )
-            folded = [
-                {
-                    "of_account": row.account_id,
-                    "debits_posted": row.debits,
-                    "credits_posted": row.credits,
-                }
-                for row in conn.execute(asked)
-            ]
-            if not folded:
-                continue
-            history.keep(conn, self.ledger_id, upto_id, folded)
+            history.keep(conn, self.ledger_id, upto_id, chunk)
             conn.execute(
                 update(t.account_balance)
                 .where(
-                    table.ledger_id == self.ledger_id,
-                    table.account_id == bindparam("of_account"),
+                    counters.ledger_id == self.ledger_id,
+                    counters.account_id.in_(chunk),
+                    counters.folded_id < upto_id,
+                    kept.ledger_id == self.ledger_id,
+                    kept.account_id == counters.account_id,
+                    kept.upto_id == upto_id,
                 )
-                .values(folded_id=upto_id),
-                folded,
+                .values(folded_id=upto_id, debits_posted=kept.debits, credits_posted=kept.credits)
             )
 
     def write(self, conn: Connection, books: Books) -> None:
