@@ -21,7 +21,7 @@ demo: setup  ## a synthetic village, live, until Ctrl-C
 
 test: setup  ## every test
 	@bash deploy/setup.sh --servers
-	@$(RUN) pytest -n 2 --dist loadfile -q
+	@$(RUN) pytest -n 2 --dist loadfile --no-loadscope-reorder -q
 
 check: setup  ## format, lint, types, architecture; seconds
 	@$(RUN) ruff format --check .

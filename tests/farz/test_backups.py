@@ -1,6 +1,7 @@
 """A backup is whole or not there; a restore looks at everything before it replaces anything."""
 
 import json
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,13 +15,27 @@ from farz.processes import await_until
 from tests.farz.shell import Shell
 
 
+@pytest.fixture(scope="module")
+def a_town_and_its_backup(
+    a_founded_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Path]:
+    """A town that has a bin, and a backup of it: made once, to copy from."""
+    folder = tmp_path_factory.mktemp("taken")
+    town = Shell(folder / "town")
+    shutil.copytree(a_founded_folder, town.folder)
+    town.done("device", "provision", "bin-1", "--point", "School")
+    town.done("backup", str(folder / "first"))
+    return town.folder, folder / "first"
+
+
 @pytest.fixture
-def taken(founded: Shell, tmp_path: Path) -> Path:
-    """A backup of a town that has a bin."""
-    founded.done("device", "provision", "bin-1", "--point", "School")
-    target = tmp_path / "elsewhere" / "first"
-    founded.done("backup", str(target))
-    return target
+def taken(founded: Shell, tmp_path: Path, a_town_and_its_backup: tuple[Path, Path]) -> Path:
+    """A backup of a town that has a bin; the town is that one."""
+    town, backup = a_town_and_its_backup
+    shutil.rmtree(founded.folder)
+    shutil.copytree(town, founded.folder)
+    shutil.copytree(backup, tmp_path / "elsewhere" / "first")
+    return tmp_path / "elsewhere" / "first"
 
 
 def test_a_backup_tells_what_it_is_of_and_keeps_secrets_out(founded: Shell, taken: Path) -> None:

@@ -22,7 +22,7 @@ def test_no_fault_of_cell_or_converter_makes_a_wrong_weight_without_a_flag() -> 
 
 def test_one_calm_window_would_not_be_enough(run_micropython: Callable, tmp_path: Path) -> None:
     patch = "weighing.Weighing._wanted = lambda me: 8"
-    assert wrong(run_micropython, tmp_path, patch, "leaning", 150) > 0
+    assert wrong(run_micropython, tmp_path, patch, "leaning", 20) > 0
 
 
 def test_weights_at_rest_must_agree(run_micropython: Callable, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from sqlalchemy import URL, Engine, func, select
+from sqlalchemy import Engine, func, select
 
 from backend import db
 from backend.ledger import accounts, balances, errors, kinds
@@ -47,10 +47,10 @@ from backend.ledger.transfers import (
     Suspend,
 )
 from backend.ledger.verify import verify
-from farz import postgres
 from farz.drills.failpoints import Failpoint, install
 from tests.backend.ledger.model import Account, Model
 from tests.backend.ledger.town import EPOCH, NOW_S, TOWN, Town, done, entry
+from tests.fixtures.recycled import Recycled
 
 DAY_S = 86_400
 SEED = int(os.environ.get("FARZ_MODEL_SEED", "4"))
@@ -376,9 +376,9 @@ def test_sqlite_books_are_a_dictionary() -> None:
     _run(OnSqlite)
 
 
-def test_postgresql_books_are_a_dictionary(postgres_server: URL, ledger_template: str) -> None:
+def test_postgresql_books_are_a_dictionary(ledger_database: Recycled) -> None:
     def opened() -> Iterator[Engine]:
-        with postgres.database(postgres_server, ledger_template) as url:
+        with ledger_database.lent() as url:
             engine = db.create_engine(url)
             yield engine
             engine.dispose()
