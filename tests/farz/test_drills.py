@@ -13,7 +13,7 @@ from farz.errors import FarzError
 ENGINES = get_args(Engine)
 
 
-@pytest.mark.parametrize(("engine", "runs"), [("sqlite", 150), ("postgresql", 70)])
+@pytest.mark.parametrize(("engine", "runs"), [("sqlite", 150), ("postgresql", 40)])
 def test_a_poster_that_fails_at_any_statement_loses_and_doubles_nothing(
     engine: Engine, runs: int
 ) -> None:

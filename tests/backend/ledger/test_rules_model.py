@@ -236,5 +236,5 @@ def test_kinds_of_money_are_a_dictionary(engine: Engine) -> None:
         pass
 
     OnThisEngine.engine = engine
-    limits = settings(LIMITS, max_examples=30, stateful_step_count=50)
+    limits = settings(LIMITS, max_examples=15, stateful_step_count=50)
     run_state_machine_as_test(OnThisEngine, settings=limits)
