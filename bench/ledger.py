@@ -9,7 +9,7 @@ import gc
 import random
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -253,7 +253,7 @@ class Lane:
         if transfers:
             self._last_id, self._last_us = transfers[-1].id, transfers[-1].recorded_us
         self._last_us = max([self._last_us, *(row.recorded_us for row in records[-1:])])
-        return _plain(transfers, 11), _plain(records, 2)
+        return plain(transfers, 11), plain(records, 2)
 
     def booked(self, count: int) -> Batch:
         """The last `count` transfers and records as one batch."""
@@ -286,7 +286,7 @@ def _unlimited(conn: Any) -> int:
     return accounts.open_account(conn, LEDGER, accounts.CREDIT, None, None, None)
 
 
-def _plain(rows: Sequence[Any], epoch: int) -> list[tuple[Any, ...]]:
+def plain(rows: Iterable[Any], epoch: int) -> list[tuple[Any, ...]]:
     """Rows as tuples, their epoch as the database keeps it."""
     return [
         (*row[:epoch], None if row[epoch] is None else signed64(row[epoch]), *row[epoch + 1 :])

@@ -19,12 +19,15 @@ import venv
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL
+from sqlalchemy import URL, select
 
 from backend import db
+from backend.ledger import tables as t
 from backend.ledger.poster import Poster
 from backend.ledger.verify import verify
 from bench.figures import Figures, not_measured, of_rounds, report
+from bench.ledger import plain
+from bench.raw import Batch, RawPostgres
 from bench.town import LEDGER, deposits, found, now_us
 from farz import postgres
 from farz.demo import say
@@ -83,10 +86,19 @@ def _rounds(
     names = {peer: f"peer_{peer}" for peer in pythons}
     for name in names.values():
         postgres.administer(server, f"CREATE DATABASE {name}")
-    with postgres.database(server) as url, Ours(url) as ours:
+    with (
+        postgres.database(server) as url,
+        postgres.database(server) as raw_url,
+        Ours(url) as ours,
+        RawInsert(raw_url) as limit,
+    ):
         for number in range(rounds):
             rates["ours"].append(ours.rate(max(BATCH, int(OURS * scale))))
-            say(f"round {number + 1} of {rounds}: we book {rates['ours'][-1]:,.0f} events a second")
+            rates.setdefault("raw", []).append(limit.rate(ours.booked()))
+            say(
+                f"round {number + 1} of {rounds}: we book {rates['ours'][-1]:,.0f} events a second, "
+                f"a raw insert of the same rows {rates['raw'][-1]:,.0f}"
+            )
             for (peer, how), (events, batch) in ROUTES.items():
                 if peer in missing or peer not in pythons:
                     continue
@@ -119,6 +131,10 @@ def _figures(rates: dict[str, list[float]], missing: dict[str, str]) -> Figures:
         for route in routes:
             over = [a / b for a, b in zip(rates["ours"], rates[route], strict=True)]
             figures[f"over_{route}"] = of_rounds(over, unit, digits=1)
+    if "hordak_bulk" in rates:
+        # No ledger on this server could be more times faster than inserting its rows is.
+        limit = [a / b for a, b in zip(rates["raw"], rates["hordak_bulk"], strict=True)]
+        figures["raw_insert_over_hordak"] = of_rounds(limit, unit, digits=1)
     for name, each in rates.items():
         figures[f"{name}_events_per_s"] = of_rounds(each, "1/s", digits=1)
     return figures
@@ -130,7 +146,7 @@ class Ours:
     def __init__(self, url: str) -> None:
         self._engine = db.create_engine(url)
         self._members = found(self._engine, MEMBERS)
-        self._booked = 0
+        self._booked = self._last = 0
 
     def __enter__(self) -> "Ours":
         return self
@@ -141,7 +157,7 @@ class Ours:
     def rate(self, events: int) -> float:
         """Events a second, until the last is booked and every touched account is folded."""
         entries = deposits(self._members, self._booked, events)
-        self._booked += events
+        self._booked, self._last = self._booked + events, events
         poster = Poster(self._engine, LEDGER, now_us)
         poster.start()
         start_s = time.perf_counter()
@@ -151,12 +167,47 @@ class Ours:
         poster.close()  # what waits to be folded is folded first
         return events / (time.perf_counter() - start_s)
 
+    def booked(self) -> list[Batch]:
+        """The rows of the last round, in batches."""
+        with db.read(self._engine) as conn:
+            transfers, records = (
+                plain(conn.execute(select(table).order_by(key.desc()).limit(self._last)), epoch)
+                for table, key, epoch in (
+                    (t.transfer, t.transfer.c.id, 11),
+                    (t.record, t.record.c.recorded_us, 2),
+                )
+            )
+        return [
+            (transfers[::-1][at : at + BATCH], records[::-1][at : at + BATCH])
+            for at in range(0, self._last, BATCH)
+        ]
+
     def check(self) -> None:
         """FarzError if the books do not hold what was booked."""
         with db.read(self._engine) as conn:
             found_ = verify(conn, LEDGER)
         if not found_.ok or found_.transfers != self._booked:
             raise FarzError(f"The books do not fit: {found_.transfers} {found_.problems[:3]}")
+
+
+class RawInsert:
+    """What bounds any ledger here: the rows that we booked, inserted by COPY and not checked."""
+
+    def __init__(self, url: str) -> None:
+        engine = db.create_engine(url)
+        found(engine, 1)
+        engine.dispose()
+        self._raw = RawPostgres(url)
+
+    def __enter__(self) -> "RawInsert":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._raw.close()
+
+    def rate(self, batches: list[Batch]) -> float:
+        """Events a second."""
+        return sum(len(transfers) for transfers, _ in batches) / self._raw.seconds(batches)
 
 
 def environment(peer: str) -> Path:
