@@ -91,8 +91,9 @@ def day_passes(folder: Path, tree: Path, heap_k: int, visits: int) -> bool:
         town = Town(broker.port, KEY, WORD)
         day = Bin(folder / "bin", DEVICE)
         day.set_up(broker.port, plan, WORD, give_up_s=10)
+        day.shrink(tree, heap_k)
         try:
-            code: int | None = day.run(DAY_LIMIT_S, heapsize=f"{heap_k}k", path=str(tree))
+            code: int | None = day.run(DAY_LIMIT_S)
         except subprocess.TimeoutExpired:
             code = None
         finally:

@@ -110,7 +110,6 @@ class App:
             from firmware.orders import Orders
             from firmware.service import Service
 
-            _let_technicians_in()
             parts = (self._keys, self.link, self.visits, self._scale, self.journal)
             obeys = Service(*parts, self._alone, self._leaving.set).obeys()
             obeys["calibrate"] = self.calibrate
@@ -126,6 +125,9 @@ class App:
             says = (self._answer, self._refused)
             self._retuning = Retuning(self._board.folder, self.link, *says, self._leaving.set)
         self._retuning.take(jws, body)
+        if not self._retuning.busy:
+            self._retuning = None
+            passing.drop("retuning", "tuning", "settings")
 
     def _answer(self, order_id: str, ok: bool, words: str) -> None:
         """Send the result of an order or of settings."""
@@ -146,9 +148,10 @@ class App:
         return self._renewal
 
     def _staff(self):
+        from firmware.fitting import let_technicians_in
         from firmware.reader.staff import FILE, Staff  # most bins have no service card yet
 
-        _let_technicians_in()
+        let_technicians_in()
         settings = self._settings
         seen = Twin(self._board.folder + FILE)
         return Staff(settings.device, settings.service, seen, decrypt, encrypt).judge
@@ -382,13 +385,6 @@ class App:
                 await self.link.telemetry(body)
             except LinkFault:
                 pass  # telemetry is what may be lost
-
-
-def _let_technicians_in() -> None:
-    """Add the rules of the technician's mode to those of a visit."""
-    from firmware import station, technician
-
-    station.RULES.update(technician.RULES)
 
 
 def _told(visits):

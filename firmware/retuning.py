@@ -1,6 +1,6 @@
 """Settings that the backend sends: tried if they are the network's, in force after a restart.
 
-The restart waits until nobody is there. Loaded when the first of them comes, as tuning.py is.
+The restart waits until nobody is there. Loaded when some come, as tuning.py is, and given back.
 """
 
 from firmware.errors import FirmwareError
@@ -18,6 +18,11 @@ class Retuning:
         self._alarm = alarm
         self._restart = restart
         self._trying = None  # number of network settings on trial
+
+    @property
+    def busy(self) -> bool:
+        """Tell whether settings are on trial; else nothing is kept here."""
+        return self._trying is not None
 
     def take(self, jws: str, body: dict) -> None:
         """Apply settings whole or not at all, and answer under their number."""

@@ -3,7 +3,7 @@
 A service card opens a menu that turns by itself; the same card, shown again, takes what is shown:
 menu -service-> full -weight-> emptying -lid-> emptied -weight-> idle, or taring, or checking. An
 order from afar opens the lid for somebody: idle -serve-> serviced -lid-> idle. Loaded where there
-are service cards, or when the first order comes.
+are service cards, or when an order opens the lid.
 
 Inputs beside station's: ("serve",) ("service", card)
 Actions: ("zero", card, weight) ("emptied", card, before, after)

@@ -3,6 +3,7 @@ town, which is a client with the device's key."""
 
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -29,9 +30,10 @@ def town(mosquitto: Broker) -> Iterator[Town]:
 
 
 @pytest.fixture
-def bin_(make_bin: MakeBin, mosquitto: Broker, town: Town) -> Bin:
-    """A bin that has had two visits and stays; nothing of it is unsettled."""
+def bin_(make_bin: MakeBin, mosquitto: Broker, town: Town, shipped: Path) -> Bin:
+    """A bin that has had two visits and stays; nothing of it is unsettled. Its heap is small."""
     made = make_bin(BIN)
+    made.shrink(shipped)
     made.set_up(mosquitto.port, visits(500, 600), WORD, until="stopped")
     made.start()
     await_until(lambda: len(made.lines("settled")) >= 3, LIMIT_S, "settling")

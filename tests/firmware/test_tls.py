@@ -8,9 +8,7 @@ import pytest
 
 from backend.devices import certificates
 from backend.devices.certificates import Authority, Identity
-from farz import device_bundles
 from farz.broker import Broker
-from farz.device_bundles import UNIX
 from farz.processes import await_until
 from firmware.journal import read_image
 from tests.firmware.test_simulated_bin import assert_weighed, assert_whole, visits
@@ -32,12 +30,6 @@ def town(tls_mosquitto: Broker, authority: Authority, tmp_path: Path) -> Iterato
     made = Town(tls_mosquitto.port, KEY, papers=tmp_path)
     yield made
     made.close()
-
-
-@pytest.fixture
-def shipped(tmp_path: Path) -> Path:
-    """The firmware compiled as a board gets it, with the simulated board's."""
-    return device_bundles.unpack(device_bundles.compiled(UNIX, left_out=()), tmp_path / "mpy")
 
 
 def now_s() -> int:
@@ -72,7 +64,9 @@ def test_bin_with_its_certificate_is_let_in_under_its_own_name(
     papers = {**certificates.identity(authority, "bin-01", now_s()).settings(), "host": host}
     bin_.set_up(tls_mosquitto.port, visits(500, 600), papers=papers)
 
-    assert bin_.run(heapsize="256k", path=str(shipped)) == 0, bin_.console()
+    bin_.shrink(shipped)
+
+    assert bin_.run() == 0, bin_.console()
 
     assert_weighed(town, [500, 600])
     assert_whole(bin_, town)
