@@ -20,13 +20,16 @@ if TYPE_CHECKING:
     from backend.services import Services
 
 SHEET_SLIPS = 500
+SAID_EVERY = 5_000  # people, where nobody watches
 
 
 class Sheets:
     """`slips.html`, then `slips-2.html` and so on; no file that is there is written over."""
 
-    def __init__(self, path: Path, town: str, *, synthetic: bool) -> None:
-        self._path, self._town, self._synthetic = path, town, synthetic
+    def __init__(self, path: Path, town: str, *, synthetic: bool, beside: bool = False) -> None:
+        """`beside`: leave sheets that are there as they are, and take the next name."""
+        self._path, self._town, self._synthetic, self._beside = path, town, synthetic, beside
+        self._number = 0
         self._drawn: list[list[Markup]] = []
         self.written: list[Path] = []
 
@@ -47,19 +50,29 @@ class Sheets:
         fresh.replace(target)
 
     def _begin(self) -> None:
-        number = len(self.written) + 1
-        name = self._path.name
-        if number > 1:
-            name = f"{self._path.stem}-{number}{self._path.suffix}"
-        target = self._path.with_name(name)
+        target = self._next()
+        while target.exists() and self._beside:
+            target = self._next()
         if target.exists():
             raise FarzError(f"{target} is there already. Name a new file, so that no PIN is lost.")
         self._drawn = []
         self.written.append(target)
 
+    def _next(self) -> Path:
+        self._number += 1
+        name = self._path.name
+        if self._number > 1:
+            name = f"{self._path.stem}-{self._number}{self._path.suffix}"
+        return self._path.with_name(name)
+
 
 def enrol(
-    services: "Services", entries: "Sequence[Entry]", slips: Path, *, decided_by: str
+    services: "Services",
+    entries: "Sequence[Entry]",
+    slips: Path,
+    *,
+    decided_by: str,
+    beside: bool = False,
 ) -> "tuple[Enrolled, list[Path]]":
     """Enrol a list and write its slips; return what was done and the sheets."""
     from backend.people import enrolling
@@ -67,7 +80,7 @@ def enrol(
 
     with services.read() as conn:
         town = towns.town(conn, services.ledger_id).name
-    paper = Sheets(slips, town, synthetic=services.settings.synthetic)
+    paper = Sheets(slips, town, synthetic=services.settings.synthetic, beside=beside)
     made = enrolling.enrol_list(
         services,
         entries,
@@ -80,5 +93,5 @@ def enrol(
 
 def _progress(done: int, of: int) -> None:
     """Long work says how far it is, beside what it prints."""
-    if sys.stderr.isatty() or done == of:
+    if sys.stderr.isatty() or done == of or done % SAID_EVERY == 0:
         sys.stderr.write(f"{done} of {of} people\n")

@@ -121,10 +121,9 @@ def apply_file(path: Path, slips: Path | None = None, as_json: bool = False) -> 
         applied = apply(services, wanted)
         if wanted.people is not None:
             folder = services.settings.data_dir
-            people = list(synthetic.entries(wanted.people.synthetic, given_s=services.now_s()))
-            made, sheets = enrol(
-                services, people, slips or folder / "slips.html", decided_by="file"
-            )
+            people = list(synthetic.entries(wanted.people.synthetic))
+            path = slips or folder / "slips.html"
+            made, sheets = enrol(services, people, path, decided_by="file", beside=slips is None)
             if made.people:
                 applied.done.append(
                     f"{made.people} synthetic people are enrolled, {made.cards} of them with a card"

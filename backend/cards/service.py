@@ -4,24 +4,25 @@ A card is the keyed hash of its UID. What was deposited with a card before it wa
 in suspense under that hash, and is claimed when the card gets its holder.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Row, insert, select
+from sqlalchemy import Column, ColumnElement, Connection, Row, insert, select
 
 from backend import rows
 from backend import tables as t
 from backend.access.passwords import hash_pin
 from backend.cards import numbers
 from backend.cards.tables import secure_card
-from backend.errors import BadInput, NotFound
+from backend.errors import BadInput, NotFound, Taken
 from backend.people import service as people
 from backend.vault import Vault
 
 UID_BYTES = (4, 7, 10)  # ISO/IEC 14443-3: single, double and triple size
 ACTIVE, BLOCKED = "active", "blocked"
 PLAIN, SECURE = "plain", "secure"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,14 @@ class Card:
     person_id: int
     state: str
     tier: str
+
+
+class NewCard(NamedTuple):
+    """A card for somebody, with a PIN that was hashed before the transaction: that takes long."""
+
+    person_id: int
+    uid: bytes
+    pin_hash: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,53 +78,47 @@ def issue(
     from_s: int,
 ) -> Card:
     """Give a card to a person from a moment on. Raises BadInput, BadPin, NotFound, Taken."""
-    return issue_hashed(
-        conn,
-        vault,
-        ledger_id,
-        person_id=person_id,
-        uid=uid,
-        pin_hash=hash_pin(pin),
-        decided_by=decided_by,
-        from_s=from_s,
-    )
+    new = NewCard(person_id, uid, hash_pin(pin))
+    return issue_all(conn, vault, ledger_id, [new], decided_by=decided_by, from_s=from_s)[0]
 
 
-def issue_hashed(
+def issue_all(
     conn: Connection,
     vault: Vault,
     ledger_id: int,
+    new: Sequence[NewCard],
     *,
-    person_id: int,
-    uid: bytes,
-    pin_hash: str,
     decided_by: str,
     from_s: int,
-) -> Card:
-    """The same with a PIN that was hashed before the transaction: hashing takes its time."""
-    if len(uid) not in UID_BYTES:
+) -> list[Card]:
+    """The same for many, in a few statements. Raises BadInput, NotFound, Taken."""
+    if not new:
+        return []
+    if any(len(each.uid) not in UID_BYTES for each in new):
         raise BadInput("A card's UID has 4, 7 or 10 bytes.")
-    people.person(conn, ledger_id, person_id)
-    uid_hash = vault.card_hash(uid)
-    rows.require_free(
-        conn, t.card, "This card was issued before.", ledger_id=ledger_id, uid_hash=uid_hash
-    )
-    card_id, number = rows.random_id(), _free_number(conn, ledger_id)
-    last4 = uid.hex()[-4:].upper()
-    conn.execute(
-        insert(t.card).values(
-            ledger_id=ledger_id,
-            id=card_id,
-            uid_hash=uid_hash,
-            last4=last4,
-            number=number,
-            pin_hash=pin_hash,
-            person_id=person_id,
-            issued_s=from_s,
+    for person_id in {each.person_id for each in new}:
+        people.person(conn, ledger_id, person_id)
+    hashes = [vault.card_hash(each.uid) for each in new]
+    if len(set(hashes)) < len(hashes) or _among(conn, t.card.c.uid_hash, ledger_id, hashes):
+        raise Taken("This card was issued before.")
+    proving = _among(conn, secure_card.c.uid_hash, ledger_id, hashes)
+    made = [
+        Card(rows.random_id(), number, each.uid.hex()[-4:].upper(), each.person_id, ACTIVE,
+             SECURE if uid_hash in proving else PLAIN)
+        for each, uid_hash, number in zip(
+            new, hashes, _free_numbers(conn, ledger_id, len(new)), strict=True
         )
-    )
-    _set_state(conn, ledger_id, card_id, ACTIVE, decided_by, from_s)
-    return Card(card_id, number, last4, person_id, ACTIVE, _tier(conn, ledger_id, uid_hash))
+    ]  # fmt: skip
+    town = {"ledger_id": ledger_id}
+    issued = [
+        {"id": card.id, "number": card.number, "last4": card.last4, "person_id": card.person_id}
+        | {"uid_hash": uid_hash, "pin_hash": each.pin_hash, "issued_s": from_s}
+        for each, uid_hash, card in zip(new, hashes, made, strict=True)
+    ]
+    conn.execute(insert(t.card), [town | each for each in issued])
+    state = town | {"from_s": from_s, "state": ACTIVE, "decided_by": decided_by}
+    conn.execute(insert(t.card_state), [state | {"card_id": card.id} for card in made])
+    return made
 
 
 def block(conn: Connection, ledger_id: int, number: str, *, decided_by: str, from_s: int) -> Card:
@@ -175,11 +178,18 @@ def holders(conn: Connection, ledger_id: int, uid_hashes: Iterable[bytes]) -> di
     return found
 
 
-def _free_number(conn: Connection, ledger_id: int) -> str:
-    while True:
-        number = numbers.draw()
-        if not rows.exists(conn, t.card, ledger_id=ledger_id, number=number):
-            return number
+def _free_numbers(conn: Connection, ledger_id: int, count: int) -> list[str]:
+    free: list[str] = []
+    while len(free) < count:
+        drawn = {numbers.draw() for _ in range(count - len(free))}
+        free += drawn.difference(free, _among(conn, t.card.c.number, ledger_id, drawn))
+    return free
+
+
+def _among(conn: Connection, column: Column[T], ledger_id: int, asked: Iterable[T]) -> set[T]:
+    """Which of these values the town has in a column."""
+    query = select(column).where(column.table.c.ledger_id == ledger_id, column.in_(asked))
+    return set(conn.scalars(query))
 
 
 def _set_state(

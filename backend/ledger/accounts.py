@@ -5,7 +5,7 @@ so that an id says nothing of who opened it or when.
 """
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 from sqlalchemy import Connection, func, insert, select
 
@@ -87,7 +87,7 @@ def open_ledger(
     )
     kinds.found(conn, ledger_id)
     for account_id, currency_id, min_balance in _SYSTEM:
-        _insert(conn, ledger_id, account_id, currency_id, None, min_balance, None)
+        _insert(conn, ledger_id, {account_id: None}, currency_id, min_balance, None)
 
 
 def open_currency(conn: Connection, ledger_id: int, code: str, scale: int, *, closed: bool) -> int:
@@ -98,7 +98,7 @@ def open_currency(conn: Connection, ledger_id: int, code: str, scale: int, *, cl
     row = t.currency.c
     newest = conn.scalar(select(func.max(row.id)).where(row.ledger_id == ledger_id))
     currency_id = (newest or 0) + 1
-    issuer = _draw(conn, ledger_id, secrets.randbelow)
+    issuer = _draw(conn, ledger_id, secrets.randbelow)[0]
     conn.execute(
         insert(t.currency).values(
             ledger_id=ledger_id,
@@ -109,7 +109,7 @@ def open_currency(conn: Connection, ledger_id: int, code: str, scale: int, *, cl
         )
     )
     bound = 0 if closed else None
-    _insert(conn, ledger_id, issuer, currency_id, None, bound, bound, closed=closed)
+    _insert(conn, ledger_id, {issuer: None}, currency_id, bound, bound, closed=closed)
     return currency_id
 
 
@@ -124,57 +124,68 @@ def open_account(
     draw: Callable[[int], int] = secrets.randbelow,
 ) -> int:
     """Opens an account and returns its id. `None` as a limit means that there is none."""
-    account_id = _draw(conn, ledger_id, draw)
-    _insert(conn, ledger_id, account_id, currency_id, owner_ref, min_balance, max_balance)
-    return account_id
+    owners = [owner_ref]
+    return open_accounts(conn, ledger_id, currency_id, owners, min_balance, max_balance, draw=draw)[
+        0
+    ]
 
 
-def _draw(conn: Connection, ledger_id: int, draw: Callable[[int], int]) -> int:
-    """An id that no account has."""
+def open_accounts(
+    conn: Connection,
+    ledger_id: int,
+    currency_id: int,
+    owner_refs: Sequence[str | None],
+    min_balance: int | None = 0,
+    max_balance: int | None = None,
+    *,
+    draw: Callable[[int], int] = secrets.randbelow,
+) -> list[int]:
+    """Opens an account for each owner, in a few statements; returns their ids in that order."""
+    ids = _draw(conn, ledger_id, draw, len(owner_refs))
+    owners = dict(zip(ids, owner_refs, strict=True))
+    _insert(conn, ledger_id, owners, currency_id, min_balance, max_balance)
+    return ids
+
+
+def _draw(
+    conn: Connection, ledger_id: int, draw: Callable[[int], int], count: int = 1
+) -> list[int]:
+    """So many ids that no account has."""
     row = t.account.c
-    while True:
-        account_id = FIRST_DRAWN + draw(_IDS - FIRST_DRAWN)
-        if conn.scalar(select(row.id).where(row.ledger_id == ledger_id, row.id == account_id)):
-            continue
-        return account_id
+    fresh: list[int] = []
+    while len(fresh) < count:
+        drawn = {FIRST_DRAWN + draw(_IDS - FIRST_DRAWN) for _ in range(count - len(fresh))}
+        taken = select(row.id).where(row.ledger_id == ledger_id, row.id.in_(drawn))
+        fresh += drawn.difference(fresh, conn.scalars(taken))
+    return fresh
 
 
 def _insert(
     conn: Connection,
     ledger_id: int,
-    account_id: int,
+    owners: Mapping[int, str | None],
     currency_id: int,
-    owner_ref: str | None,
     min_balance: int | None,
     max_balance: int | None,
     *,
     closed: bool = False,
 ) -> None:
+    """Insert accounts, given by id with their owners, under the same terms."""
+    terms: dict[str, object] = {
+        "number": 0,
+        "from_id": 1,
+        "min_balance": min_balance,
+        "max_balance": max_balance,
+    }
+    terms |= {"closed": closed}
+    nothing: dict[str, object] = {"debits_posted": 0, "credits_posted": 0, "folded_id": 0}
+    town: dict[str, object] = {"ledger_id": ledger_id}
+    opened = [
+        town | {"id": each, "currency_id": currency_id, "owner_ref": owner}
+        for each, owner in owners.items()
+    ]
+    conn.execute(insert(t.account), opened)
+    conn.execute(insert(t.account_terms), [town | terms | {"account_id": each} for each in owners])
     conn.execute(
-        insert(t.account).values(
-            ledger_id=ledger_id,
-            id=account_id,
-            currency_id=currency_id,
-            owner_ref=owner_ref,
-        )
-    )
-    conn.execute(
-        insert(t.account_terms).values(
-            ledger_id=ledger_id,
-            account_id=account_id,
-            number=0,
-            from_id=1,
-            min_balance=min_balance,
-            max_balance=max_balance,
-            closed=closed,
-        )
-    )
-    conn.execute(
-        insert(t.account_balance).values(
-            ledger_id=ledger_id,
-            account_id=account_id,
-            debits_posted=0,
-            credits_posted=0,
-            folded_id=0,
-        )
+        insert(t.account_balance), [town | nothing | {"account_id": each} for each in owners]
     )

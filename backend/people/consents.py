@@ -1,10 +1,10 @@
 """What people have agreed to: which version of the town's words, when, and how. Added to only."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 
 from sqlalchemy import Connection, insert, select
 
-from backend import rows
 from backend.errors import BadInput
 from backend.people import tables as t
 from backend.people.tables import HOW
@@ -35,11 +35,26 @@ def record(
     conn: Connection, ledger_id: int, person_id: int, given: Consent, *, taken_by: str, now_s: int
 ) -> None:
     """Note a consent, once however often it is told. Raises BadInput."""
-    check(given, now_s=now_s)
-    row: dict[str, int | str] = {"ledger_id": ledger_id, "person_id": person_id}
-    row |= {"given_s": given.given_s, "version": given.version}
-    if not rows.exists(conn, t.consent, **row):
-        conn.execute(insert(t.consent).values(**row, how=given.how, taken_by=taken_by))
+    record_all(conn, ledger_id, {person_id: given}, taken_by=taken_by, now_s=now_s)
+
+
+def record_all(
+    conn: Connection, ledger_id: int, given: Mapping[int, Consent], *, taken_by: str, now_s: int
+) -> None:
+    """The same for many people, by their ids, in two statements. Raises BadInput."""
+    for each in given.values():
+        check(each, now_s=now_s)
+    row = t.consent.c
+    query = select(row.person_id, row.given_s, row.version)
+    query = query.where(row.ledger_id == ledger_id, row.person_id.in_(given))
+    told = {tuple(each) for each in conn.execute(query)}
+    more = [
+        {"ledger_id": ledger_id, "person_id": person_id, "taken_by": taken_by} | asdict(each)
+        for person_id, each in given.items()
+        if (person_id, each.given_s, each.version) not in told
+    ]
+    if more:
+        conn.execute(insert(t.consent), more)
 
 
 def of_person(conn: Connection, ledger_id: int, person_id: int) -> list[Consent]:

@@ -18,11 +18,13 @@ from sqlalchemy import Connection, delete, insert, select
 from backend import tables as t
 from backend.access.passwords import draw_pin, hash_pin
 from backend.cards import service as cards
+from backend.cards.service import NewCard
 from backend.deposits import resolving
 from backend.people import consents, lists
 from backend.people import service as people
 from backend.people import tables as own
 from backend.people.lists import Entry, Mistake
+from backend.people.service import Newcomer
 from backend.privacy.tables import erasure
 from backend.services import Services
 
@@ -90,7 +92,7 @@ def enrol_list(
             hashes = list(hashers.map(lambda pin: hash_pin(pin) if pin else "", pins))
             with services.begin() as conn:
                 before = _known(conn, services, page)
-                slips = list(_enrol_page(conn, services, page, pins, hashes, decided_by))
+                slips = _enrol_page(conn, services, page, pins, hashes, decided_by)
                 if slips:
                     keep_slips(slips)
             people_new += len({each.key for each in page} - set(before))
@@ -109,47 +111,51 @@ def _enrol_page(
     pins: Sequence[str],
     hashes: Sequence[str],
     decided_by: str,
-) -> Iterator[Slip]:
+) -> list[Slip]:
     known, holders = _known(conn, services, page), _holders(conn, services, page)
     ledger_id, now_s = services.ledger_id, services.now_s()
-    for entry, pin, pin_hash in zip(page, pins, hashes, strict=True):
-        person_id = known.get(entry.key)
-        if person_id is None:
-            person_id = _enrol(conn, services, entry, now_s)
-        given = entry.consent
-        consents.record(conn, ledger_id, person_id, given, taken_by=decided_by, now_s=now_s)
-        if entry.uid is None or entry.uid in holders or not pin:
-            continue
-        card = cards.issue_hashed(
-            conn,
-            services.vault,
-            ledger_id,
-            person_id=person_id,
-            uid=entry.uid,
-            pin_hash=pin_hash,
-            decided_by=decided_by,
-            from_s=now_s,
-        )
-        yield Slip(person_id, entry.name, entry.household, entry.language, card.number, pin)
+    known |= _enrol(conn, services, [each for each in page if each.key not in known], now_s)
+    given = {known[each.key]: each.consent for each in page}
+    consents.record_all(conn, ledger_id, given, taken_by=decided_by, now_s=now_s)
+    todo = [
+        (each, pin, NewCard(known[each.key], each.uid, pin_hash))
+        for each, pin, pin_hash in zip(page, pins, hashes, strict=True)
+        if each.uid is not None and each.uid not in holders and pin
+    ]
+    new = [card for _each, _pin, card in todo]
+    made = cards.issue_all(
+        conn, services.vault, ledger_id, new, decided_by=decided_by, from_s=now_s
+    )
+    return [
+        Slip(card.person_id, each.name, each.household, each.language, card.number, pin)
+        for (each, pin, _new), card in zip(todo, made, strict=True)
+    ]
 
 
-def _enrol(conn: Connection, services: Services, entry: Entry, now_s: int) -> int:
+def _enrol(
+    conn: Connection, services: Services, new: Sequence[Entry], now_s: int
+) -> dict[str, int]:
+    """Enrol people and note that a list has brought them; return their ids by entry's key."""
+    if not new:
+        return {}
     ledger_id = services.ledger_id
-    made = people.enrol(
-        conn,
-        ledger_id,
-        entry.name,
-        household=entry.household,
-        language=entry.language,
-        now_s=now_s,
-    )
-    digest = lists.row_hash(services.vault, ledger_id, entry.key)
+    newcomers = [Newcomer(each.name, each.household, each.language) for each in new]
+    made = people.enrol_all(conn, ledger_id, newcomers, now_s=now_s)
+    brought = {
+        lists.row_hash(services.vault, ledger_id, each.key): person.id
+        for each, person in zip(new, made, strict=True)
+    }
     row = own.enrolled_row.c
-    conn.execute(delete(own.enrolled_row).where(row.ledger_id == ledger_id, row.row_hash == digest))
+    before = (row.ledger_id == ledger_id, row.row_hash.in_(brought))
+    conn.execute(delete(own.enrolled_row).where(*before))
     conn.execute(
-        insert(own.enrolled_row).values(ledger_id=ledger_id, row_hash=digest, person_id=made.id)
+        insert(own.enrolled_row),
+        [
+            {"ledger_id": ledger_id, "row_hash": digest, "person_id": person_id}
+            for digest, person_id in brought.items()
+        ],
     )
-    return made.id
+    return {each.key: person.id for each, person in zip(new, made, strict=True)}
 
 
 def _known(conn: Connection, services: Services, page: Sequence[Entry]) -> dict[str, int]:

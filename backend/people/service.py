@@ -1,7 +1,8 @@
 """Enrolling people and reading the registry. A person's account is opened with them."""
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, insert, select, true, update
 
@@ -22,6 +23,14 @@ class Person:
     household: str
     language: str
     account_id: int
+
+
+class Newcomer(NamedTuple):
+    """Whom to enrol; without a household they are one of their own."""
+
+    name: str
+    household: str
+    language: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,21 +65,25 @@ def enrol(
     now_s: int,
 ) -> Person:
     """Register a person and open their account; without a household they are one of their own."""
-    person_id = rows.random_id()
-    account_id = accounts.open_account(conn, ledger_id, accounts.CREDIT, f"person:{person_id}")
-    person = Person(person_id, name, household or str(person_id), language, account_id)
-    conn.execute(
-        insert(t.person).values(
-            ledger_id=ledger_id,
-            id=person_id,
-            name=name,
-            household=person.household,
-            language=language,
-            account_id=account_id,
-            enrolled_s=now_s,
-        )
-    )
-    return person
+    return enrol_all(conn, ledger_id, [Newcomer(name, household, language)], now_s=now_s)[0]
+
+
+def enrol_all(
+    conn: Connection, ledger_id: int, newcomers: Sequence[Newcomer], *, now_s: int
+) -> list[Person]:
+    """The same for many in a few statements, in their order; for nobody, nothing."""
+    if not newcomers:
+        return []
+    ids = [rows.random_id() for _ in newcomers]
+    owners = [f"person:{each}" for each in ids]
+    opened = accounts.open_accounts(conn, ledger_id, accounts.CREDIT, owners)
+    made = [
+        Person(each, who.name, who.household or str(each), who.language, account_id)
+        for each, who, account_id in zip(ids, newcomers, opened, strict=True)
+    ]
+    town = {"ledger_id": ledger_id, "enrolled_s": now_s}
+    conn.execute(insert(t.person), [town | asdict(each) for each in made])
+    return made
 
 
 def person(conn: Connection, ledger_id: int, person_id: int) -> Person:

@@ -11,10 +11,12 @@ from backend.people.lists import Entry
 
 IN_HOUSEHOLD = 5
 LABEL = "(synthetic)"
+# Their consents have a day of their own: who is applied again has agreed to nothing new.
+GIVEN_S = 1_767_225_600  # 2026-01-01
 _UID_PREFIX = b"\xfa\xf2"  # no manufacturer's of ISO/IEC 7816-6: these chips do not exist
 
 
-def entries(count: int, *, given_s: int) -> Iterator[Entry]:
+def entries(count: int) -> Iterator[Entry]:
     """Lines of a list, as if somebody had written it; their consents are as synthetic as they."""
     for number in range(count):
         household, place = divmod(number, IN_HOUSEHOLD)
@@ -24,5 +26,5 @@ def entries(count: int, *, given_s: int) -> Iterator[Entry]:
             f"Household {household + 1} {LABEL}",
             "ar" if household % 2 else "en",
             None if place else _UID_PREFIX + household.to_bytes(5, "big"),
-            Consent("synthetic", given_s, "paper"),
+            Consent("synthetic", GIVEN_S, "paper"),
         )

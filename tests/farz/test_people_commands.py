@@ -1,7 +1,9 @@
 """`farz people` and `farz card` as the office types them."""
 
 import json
+import sqlite3
 import stat
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -97,6 +99,31 @@ def test_a_towns_file_brings_people_who_do_not_exist_once(tmp_path: Path) -> Non
     sheet = tmp_path / "town" / "slips.html"
     assert stat.S_IMODE(sheet.stat().st_mode) == 0o600
     assert sheet.read_text(encoding="utf-8").count(">PIN<") == 3
+
+
+def test_a_towns_file_applied_again_goes_on_beside_the_sheets_that_are_there(
+    tmp_path: Path,
+) -> None:
+    farz, file = Shell(tmp_path / "town"), tmp_path / "town.toml"
+    village = (ROOT / "farz" / "towns" / "village.toml").read_text()
+    file.write_text(village + "\n[people]\nsynthetic = 5\n")
+    farz.done("init", str(file))
+    first = (tmp_path / "town" / "slips.html").read_bytes()
+    file.write_text(village + "\n[people]\nsynthetic = 12\n")
+
+    rest = farz("init", str(file), "--json")
+
+    assert "7 synthetic people are enrolled, 2 of them with a card" in rest.stdout, rest.stderr
+    assert "12 of 12 people" in rest.stderr
+    assert (tmp_path / "town" / "slips.html").read_bytes() == first
+    more = (tmp_path / "town" / "slips-2.html").read_text(encoding="utf-8")
+    assert more.count(">PIN<") == 2
+    with closing(sqlite3.connect(tmp_path / "town" / "books.sqlite")) as books:
+        counted = [
+            books.execute(f"SELECT count(*), count(DISTINCT {column}) FROM {table}").fetchone()
+            for table, column in (("person", "name"), ("consent", "person_id"))
+        ]
+    assert counted == [(12, 12), (12, 12)]
 
 
 def test_slips_go_on_a_new_sheet_and_none_is_written_over(
