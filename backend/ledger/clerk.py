@@ -26,9 +26,7 @@ from backend.ledger.log import SignLog
 from backend.ledger.resolve import Amend, PayClaims, Resolution, SetBudget
 from backend.ledger.rules import RuleChange, Rules
 from backend.ledger.sheet import Budget, Sheet
-from backend.ledger.store import Head, Insert, Journal
-from backend.ledger.store_postgresql import PostgresStore
-from backend.ledger.store_sqlite import SqliteStore
+from backend.ledger.store import Head, Insert, Journal, store_for
 from backend.ledger.tiles import Appender
 from backend.ledger.transfers import Credit, Entry, Group, Purses, Sale
 
@@ -38,7 +36,6 @@ Request = (
     Entry | Group | Settling | ExpireHolds | Resolution | SetBudget | PayClaims | Amend
     | SignLog | RuleChange
 )  # fmt: skip
-STORES = {"sqlite": SqliteStore, "postgresql": PostgresStore}
 # More than the microseconds that the largest batch takes of recorded time.
 _EDGE_US = 200_000
 # Transfers that the log catches up with in one go, after it was switched off.
@@ -95,7 +92,7 @@ class Clerk:
         steady_us: Callable[[], int] | None = None,
     ) -> None:
         self._engine = engine
-        self._store = STORES[engine.dialect.name](ledger_id)
+        self._store = store_for(engine.dialect.name)(ledger_id)
         self._ledger_id = ledger_id
         self._now_us = now_us
         self._steady_us = steady_us

@@ -230,6 +230,17 @@ class Store(ABC):
                 self.bulk(conn, t.budget, [(*period, *values)])
 
 
+def store_for(dialect: str) -> type[Store]:
+    """The store of an engine; the other one's driver is not even loaded."""
+    if dialect == "sqlite":
+        from backend.ledger.store_sqlite import SqliteStore
+
+        return SqliteStore
+    from backend.ledger.store_postgresql import PostgresStore
+
+    return PostgresStore
+
+
 def _by_table(rows: Sequence[tuple[Table, dict[str, Any]]]) -> Iterator[tuple[Table, list[Any]]]:
     """The rows that callers added, those together that fill the same columns of a table."""
     together: dict[tuple[Table, frozenset[str]], list[dict[str, Any]]] = {}
