@@ -8,7 +8,7 @@ lost too, and the bins' flash is all there is. Then flash and books are compared
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +33,7 @@ from farz.town import open_books
 from farz.village import build
 
 BINS, DEPOSITS = 2, 60
+BACKED_UP_AT = 4  # one deposit of so many: most of the run is still to come
 DAY_S = 86_400
 CAUGHT_UP_S = 120.0
 
@@ -91,7 +92,7 @@ def agree(done: Lost) -> bool:
 def lose_a_day(
     seed: int, engine: Engine, deposits: int = DEPOSITS, *, gateway_too: bool = False
 ) -> Lost:
-    """One village: half a run, a backup, the other half, the loss, the way back."""
+    """One village: a part of a run, a backup, the rest, the loss, the way back."""
     village = build(seed, BINS, deposits)
     # Bins that are asked for their history have to be there still.
     pace = Pace(start_s=int(time.time()) - DAY_S, until="stopped" if gateway_too else "settled")
@@ -121,18 +122,20 @@ def lose_a_day(
 
 def _live(stage: Stage, deposits: int, done: Lost) -> None:
     """Until every deposit is in the books; bins that go on for ever are not waited for."""
-    meanwhile = _back_up_at(deposits // 2, done)
-    if stage.pace.until == "settled":
-        await_bins(stage, deposits, meanwhile)
-        return
 
-    def all_there() -> bool:
+    def there(least: int) -> bool:
+        stage.start_anew()
         raise_for(stage.fallen())
-        so_far = _records()
-        meanwhile(stage, so_far)
-        return so_far >= deposits
+        return _records() >= least
 
-    await_until(all_there, SETTLE_S, "the last deposit")
+    # Early, and in a wait of its own: bins that are done must not end the wait before it.
+    await_until(lambda: there(deposits // BACKED_UP_AT), SETTLE_S, "the first deposits")
+    made = backups.backup(done.backup)
+    say(f"backed up: {made.transfers} transfers")
+    if stage.pace.until == "settled":
+        await_bins(stage, deposits)
+        return
+    await_until(lambda: there(deposits), SETTLE_S, "the last deposit")
 
 
 @contextmanager
@@ -142,15 +145,6 @@ def _database(engine: Engine) -> Iterator[str]:
         return
     with postgres.server() as server, postgres.database(server) as url:
         yield url
-
-
-def _back_up_at(deposits: int, done: Lost) -> Callable[[Stage, int], None]:
-    def meanwhile(_stage: Stage, so_far: int) -> None:
-        if so_far >= deposits and not done.backup.exists():
-            made = backups.backup(done.backup)
-            say(f"backed up after {so_far} deposits: {made.transfers} transfers")
-
-    return meanwhile
 
 
 def _records() -> int:
