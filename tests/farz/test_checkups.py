@@ -1,10 +1,14 @@
 """Each of the doctor's questions about a town: what it calls wrong, and the cure it names."""
 
 import json
+import os
 import shutil
+import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -15,14 +19,17 @@ from sqlalchemy import update
 from backend import db
 from backend import tables as t
 from backend.cards import caps
+from backend.devices import certificates
 from backend.ledger.tables import ledger_head
 from backend.recovery import tables as r
+from edge_gateway import attest
 from farz import backups, doctor
 from farz.checkups import gateway, town
 from farz.checkups.finding import WARNING, WELL, WRONG
 from tests.backend import village
 from tests.backend.village import START_S, Town
 
+DAY_S = 86_400
 NOW_S = int(time.time())
 
 
@@ -196,3 +203,57 @@ def test_a_gateway_without_its_key_is_told_how_to_make_one(a_gateway: dict[str, 
     found = gateway.key("key")
 
     assert (found.level, found.cure) == (WRONG, "farz gateway init")
+
+
+def shows_itself(folder: Path, days: int) -> Iterator[int]:
+    """A port where a broker's certificate is shown that runs out in so many days."""
+    authority = certificates.found("A village (synthetic)", NOW_S)
+    before_s = NOW_S - 10 * DAY_S
+    mine = certificates.broker_identity(authority, ["127.0.0.1"], before_s, 10 + days)
+    (folder / "ca.crt").write_text(certificates.pem(mine.authority_der))
+    (folder / "broker.crt").write_text(certificates.pem(mine.certificate_der))
+    (folder / "broker.key").write_text(certificates.pem(mine.key_der, "EC PRIVATE KEY"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "broker.crt", folder / "broker.key")
+    with socket.create_server(("127.0.0.1", 0)) as plain:
+
+        def show() -> None:
+            with suppress(OSError):
+                context.wrap_socket(plain.accept()[0], server_side=True).close()
+
+        showing = threading.Thread(target=show)
+        showing.start()
+        yield plain.getsockname()[1]
+        showing.join(5)
+
+
+@pytest.mark.parametrize(("days", "level"), [(200, WELL), (5, WARNING), (-2, WRONG)])
+def test_a_brokers_certificate_is_told_before_it_runs_out(
+    a_gateway: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    days: int,
+    level: int,
+) -> None:
+    shown = shows_itself(tmp_path, days)
+    monkeypatch.setenv("FARZ_GATEWAY_BROKER_PORT", str(next(shown)))
+    monkeypatch.setenv("FARZ_GATEWAY_BROKER_CA", str(tmp_path / "ca.crt"))
+
+    found = gateway.certificate("certificate")
+
+    assert (found.level, bool(found.cure)) == (level, level != WELL), found
+    assert next(shown, None) is None
+
+
+def test_a_gateway_whose_backend_is_away_or_says_no_is_told(
+    a_gateway: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    attest.init(tmp_path)
+    monkeypatch.setenv("FARZ_GATEWAY_BACKEND_URL", "http://127.0.0.1:9")
+    away = gateway.uplink("uplink")
+    port = os.environ["FARZ_GATEWAY_HEALTH_PORT"]
+    monkeypatch.setenv("FARZ_GATEWAY_BACKEND_URL", f"http://127.0.0.1:{port}")
+    other = gateway.uplink("uplink")  # something else answers there, and takes no POST
+
+    assert [each.level for each in (away, other)] == [WRONG, WRONG]
+    assert [each.cure for each in (away, other)] == ["farz device gateway --help"] * 2
