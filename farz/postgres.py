@@ -21,9 +21,10 @@ from pathlib import Path
 import psycopg
 from sqlalchemy import URL, make_url
 
-from farz.errors import NotInstalled
+from farz.errors import FarzError, NotInstalled
 
 _numbers = count(1)
+_STARTS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +116,16 @@ def _embedded(folder: Path) -> Server:
     with (Path(tempfile.gettempdir()) / "farz-tests-postgres.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         made = get_server(folder, cleanup_mode="delete")
-    return Server(
-        make_url(made.get_uri()),
-        made.ensure_postgres_running,
-        made.cleanup,
-        folder / "postmaster.pid",
-    )
+
+    def start() -> None:
+        # The package waits ten seconds for a server, which may have more than that to recover.
+        for _ in range(_STARTS):
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                made.ensure_postgres_running()
+                return
+        raise FarzError("PostgreSQL did not come back in a minute after it was killed.")
+
+    return Server(make_url(made.get_uri()), start, made.cleanup, folder / "postmaster.pid")
 
 
 def _distribution(folder: Path) -> Server:
