@@ -3,7 +3,8 @@
 The bin is the firmware that ships in a real MicroPython on simulated time; broker, gateway and
 backend are real. Its millisecond ticks wrap within the first day after each start and every 12.4
 days; the broker dies for what are days to the bin; the power fails at flash operations drawn from
-the seed, and the network's time lies by ten years for a day, in either direction.
+the seed, and the network's time lies by ten years for a day, in either direction. Every visit is accounted
+for; one that a cut ended before its first entry was on the flash is `unborn`: it was not let in.
 """
 
 import json
@@ -35,7 +36,8 @@ CUTS, OUTAGES, JUMPS = 6, 4, 3
 HOUR_S, DAY_S, LIE_S = 3600, 86_400, 10 * 365 * 86_400
 OUT_S = (0.5, 3.0)  # real seconds without a broker; to the bin they are hours or days
 LIMIT_S = 3600.0
-COUNTS = ("deposits", "cuts", "outages", "clock_lies", "wraps", "lost", "doubled", "resurrected")
+LOSSES = ("lost", "doubled", "resurrected")
+COUNTS = ("deposits", "unborn", "turned_away", "cuts", "outages", "clock_lies", "wraps", *LOSSES)
 
 
 def run(runs: int, seed: int) -> dict[str, Any]:
@@ -126,6 +128,43 @@ def _start_again(part: Part, struck: Counter[str]) -> None:
         raise_for([part])
 
 
+def visits_of(rows: list[dict[str, Any]], records: int) -> Counter[str]:
+    """What became of each visit: a record, turned away in words, or unborn.
+
+    `rows` are what the simulated bin told, `records` the deposits and interrupted visits on its
+    flash at the end. Unborn is a visit that a cut ended before its first entry was whole on the
+    flash: no record, and the lid neither unlocked nor anything said to be saved. What was let in
+    and left no record is lost.
+    """
+    found: Counter[str] = Counter()
+    silent = 0
+    for told in _by_visit(rows):
+        events = {row["event"] for row in told}
+        let_in = any(row.get("word") == "open_lid" for row in told) or "dropped" in events
+        if "turned_away" in events and not let_in:
+            found["turned_away"] += 1
+        elif "cut" in events and not let_in:
+            silent += 1  # it may have come as far as the flash all the same
+        else:
+            found["let_in"] += 1
+    found["unborn"] = max(0, found["let_in"] + silent - records)
+    found["lost"] = max(0, found["let_in"] - records)
+    found["unborn"] -= found["lost"]
+    found["doubled"] = max(0, records - found["let_in"] - silent)
+    return found
+
+
+def _by_visit(rows: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """What was told from the moment each visitor came until the next one did."""
+    visits: list[list[dict[str, Any]]] = []
+    for row in rows:
+        if row["event"] == "came":
+            visits.append([])
+        elif visits:
+            visits[-1].append(row)
+    return visits
+
+
 def _judge(done: Run, struck: Counter[str], folder: Path) -> dict[str, Any]:
     truth, books = done.truth, done.books
     rows = [json.loads(text) for text in (folder / "out.jsonl").read_text().splitlines()]
@@ -137,13 +176,16 @@ def _judge(done: Run, struck: Counter[str], folder: Path) -> dict[str, Any]:
     alarms = [body.get("what") for body, _ in body_of.values() if body["kind"] == "alarm"]
     paid = books.outcomes["credited"] + books.outcomes["suspended"]
     starts = 1 + struck["cuts"]
+    visits = visits_of(rows, truth.made)
     return {
         "deposits": books.recorded,
+        "unborn": visits["unborn"],
+        "turned_away": visits["turned_away"],
         **struck,
         "clock_lies": alarms.count("clock refused"),
         "wraps": _wraps([body for body, _ in body_of.values()]),
-        "lost": len(truth.names - books.names) + truth.unrecorded,
-        "doubled": len(books.names - truth.names) + max(0, books.mints - paid),
+        "lost": len(truth.names - books.names) + max(truth.unrecorded, visits["lost"]),
+        "doubled": len(books.names - truth.names) + max(0, books.mints - paid) + visits["doubled"],
         "resurrected": sum(body_of[name][1] == "unsettled" for name in settled & body_of.keys()),
         "conserved": agree(done) and _in_order([body for body, _ in body_of.values()]),
         "struck": struck["cuts"] == CUTS

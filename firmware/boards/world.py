@@ -100,6 +100,7 @@ class World:
             await self._pass(2000)
         self._progress["visits"] += 1
         self._save()
+        self._note("came", {"number": self._progress["visits"]})
         if visit.get("lid") == "forced":
             await self._force()
         if "service" in visit:
