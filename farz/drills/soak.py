@@ -3,8 +3,9 @@
 The bin is the firmware that ships in a real MicroPython on simulated time; broker, gateway and
 backend are real. Its millisecond ticks wrap within the first day after each start and every 12.4
 days; the broker dies for what are days to the bin; the power fails at flash operations drawn from
-the seed, and the network's time lies by ten years for a day, in either direction. Every visit is accounted
-for; one that a cut ended before its first entry was on the flash is `unborn`: it was not let in.
+the seed, and the network's time lies by ten years for a day, in either direction. Every visit is
+accounted for; one that a cut ended before its first entry was on the flash is `unborn`: it was not
+let in.
 """
 
 import json
