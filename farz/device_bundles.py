@@ -94,6 +94,11 @@ def compiled(
     return files
 
 
+def simulated() -> dict[str, bytes]:
+    """What a simulated bin carries: the same and its board, for this processor."""
+    return compiled(UNIX, left_out=())
+
+
 def _compiled(compiler: str, options: list[str], path: Path, name: str) -> bytes:
     with tempfile.NamedTemporaryFile("w", suffix=".py") as short:
         short.write(shortened(path.read_text()))

@@ -47,17 +47,22 @@ def bundle(
         int, typer.Option(min=0, help="Once in force, nothing below may come any more.")
     ] = 0,
     model: Annotated[str, typer.Option(help="Boards that may take it.")] = MODEL,
+    simulated: Annotated[
+        bool, typer.Option("--simulated", help="For bins of `farz device simulate`, not the ESP32.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Compile the firmware with mpy-cross for the ESP32 and sign it as an update.
 
-    Example:  farz device bundle --version 7 --key firmware-2027.pem --out farz-7.bundle
+    Examples:
+      farz device bundle --version 7 --key firmware-2027.pem --out farz-7.bundle
+      farz device bundle --version 7 --key trial.pem --out trial.bundle --simulated
     """
     from farz import device_bundles
     from farz.device_bundles import About
 
     private = device_bundles.read_key(key)
-    files = device_bundles.compiled()
+    files = device_bundles.simulated() if simulated else device_bundles.compiled()
     raw = device_bundles.pack(files, About(version, min_version, model), private)
     out.write_bytes(raw)
     signer = device_bundles.key_name(device_bundles.public_hex(private))

@@ -1,13 +1,16 @@
 """A bin is let in with key and certificate, its board is swapped, and it is shut out."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from cryptography import x509
 
+from firmware.scale.calibration import mg_of
 from firmware.scale.certificate import read
 from firmware.settings import checked
 from tests.farz.shell import Shell
+from tests.farz.test_calibrating import at_temperature
 
 EPOCH = "00112233445566ff"
 CELLS = [
@@ -98,3 +101,31 @@ def test_protocol_is_signed_by_the_town_for_that_bin(founded: Shell, tmp_path: P
     rejected = founded(*sign, "--out", str(out), "--reject")
     assert rejected.returncode == 1
     assert not read(out.read_text().strip(), bytes.fromhex(str(values["key"])), "bin-12", 1).passed
+
+
+def test_protocols_of_two_temperatures_are_signed_with_their_fit(
+    founded: Shell, tmp_path: Path
+) -> None:
+    values = provisioned(founded, tmp_path / "bin-12")
+    mild, frost = (
+        replace(at_temperature(temp_c10, 900, 120), device="bin-12") for temp_c10 in (200, -80)
+    )
+    for name, each in (("mild", mild), ("frost", frost)):
+        (tmp_path / f"{name}.json").write_text(json.dumps(each.as_dict()))
+    out = tmp_path / "bin-12.jws"
+    files = [str(tmp_path / f"{name}.json") for name in ("mild", "frost")]
+
+    told = founded.done(
+        *("device", "calibrate", "bin-12", "--by", "F", "--seal", "S", "--out", str(out), "--json"),
+        *("--from-protocol", files[0], "--other-temperature", files[1]),
+    )
+
+    assert json.loads(told)["passed"]
+    found = read(out.read_text().strip(), bytes.fromhex(str(values["key"])), "bin-12", 1)
+    warm = at_temperature(350, 900, 120).checks[-1]
+    assert abs(mg_of(found, warm.counts, 350) - 1000 * warm.grams) <= 5_000
+    near = founded(
+        *("device", "calibrate", "bin-12", "--by", "F", "--seal", "S"),
+        *("--from-protocol", files[0], "--other-temperature", files[0]),
+    )
+    assert (near.returncode, "within 5 degrees" in near.stderr) == (1, True)

@@ -11,11 +11,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from farz import device_update
 from farz.broker import Broker
-from farz.device_bundles import About, compiled, key_name, pack, public_hex
+from farz.device_bundles import About, key_name, pack, public_hex, simulated
 from farz.device_cable import connected
 from farz.device_simulate import bin_process, on_cable
 from farz.device_update import Bundle, ByCable, OverAir, Refused, Silent, State, read, send, state
-from farz.processes import ROOT, await_until
+from farz.processes import await_until
 from firmware.journal import read_image
 from firmware.slots import Slots
 from tests.backend import village
@@ -37,7 +37,7 @@ MakeBin = Callable[..., Bin]
 def bundle(version: int = 7, key: Ed25519PrivateKey = SIGNER, few: bool = True) -> Bundle:
     """The firmware with the simulated board's, for this processor; `few`: no more than two files
     of it, for what never gets as far as a start."""
-    files = {n: raw for n, raw in compiled("", ROOT / "firmware", ()).items() if "r.bin" not in n}
+    files = {name: raw for name, raw in simulated().items() if not name.endswith("r.bin")}
     if few:
         files = {name: files[name] for name in ("firmware/app.mpy", "firmware/cbor.mpy")}
     return read(pack(files, About(version, 1, "bin-a"), key))

@@ -65,6 +65,8 @@ def test_bundle_from_the_command_line_is_one_that_a_bin_takes(tmp_path: Path) ->
     assert update.feed(0, out.read_bytes())
     assert (tmp_path / "a/firmware/app.mpy").read_bytes() == compiled()["firmware/app.mpy"]
     assert not list(tmp_path.glob("a/firmware/boards/sim*"))
+    run(*command, "--out", str(out), "--simulated")
+    assert b"firmware/boards/simulated.mpy" in out.read_bytes().split(b"\n", 2)[1]
 
 
 def test_mistakes_in_signing_are_said_in_words(tmp_path: Path) -> None:
