@@ -14,7 +14,7 @@ from hashlib import sha256
 from itertools import count
 from typing import Any
 
-import backend.app
+import backend.opening
 from backend.access import service as access
 from backend.access.dependencies import COOKIE
 from backend.compost import service as compost
@@ -106,7 +106,7 @@ def main(how: str, port: int) -> None:
         order = found(services)
     (settings.data_dir / "order.json").write_text(json.dumps(order))
     if how == "storeless":
-        backend.app.Poster = Storeless  # type: ignore[attr-defined]  # where it is made
+        backend.opening.Poster = Storeless  # type: ignore[attr-defined]  # where it is made
     serve(port)
 
 
