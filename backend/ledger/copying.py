@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg
 from psycopg.copy import LibpqWriter, Writer
-from psycopg.pq import ExecStatus
+from psycopg.pq import ConnStatus, ExecStatus
 from psycopg.pq.abc import PGconn
 from psycopg.waiting import Ready, Wait
 from sqlalchemy import BigInteger, Boolean, Integer, LargeBinary, SmallInteger, Table
@@ -47,7 +47,10 @@ class Copying:
         return gathered.data
 
     def finish(self) -> None:
-        """Waits until the server has inserted what was sent. Raises its error."""
+        """Waits until the server has inserted what was sent.
+
+        Raises its error; OperationalError if the connection was lost meanwhile.
+        """
         if not self._under_way:
             return
         self._under_way = False
@@ -55,6 +58,8 @@ class Copying:
         while (result := self._pgconn.get_result()) is not None:
             if result.status != ExecStatus.COMMAND_OK:
                 error = psycopg.errors.error_from_result(result)
+        if self._pgconn.status != ConnStatus.OK:
+            raise psycopg.OperationalError("the connection was lost while rows were inserted")
         if error is not None:
             raise error
 

@@ -1,14 +1,30 @@
 """The hazards that the design answers: several writers, the order of commits, lost answers."""
 
+import os
+import socket
 import threading
 import time
+from contextlib import closing
 
-from sqlalchemy import Connection, event, select, update
+import psycopg
+import pytest
+from sqlalchemy import (
+    Column,
+    Connection,
+    Integer,
+    MetaData,
+    Table,
+    event,
+    make_url,
+    select,
+    update,
+)
 from sqlalchemy.exc import OperationalError
 
 from backend import db
 from backend.ledger import errors, rules, verify
 from backend.ledger import tables as t
+from backend.ledger.copying import Copying
 from backend.ledger.poster import Poster
 from backend.ledger.resolve import Amend
 from backend.ledger.rules import AllowSpending, NameMerchant, OpenCurrency
@@ -290,3 +306,23 @@ def test_a_lost_connection_is_made_again(postgres_url: str) -> None:
     assert (again.outcome, again.known) == ("credited", False)
     town.close()
     engine.dispose()
+
+
+def test_a_connection_that_is_lost_while_rows_are_inserted_is_an_outage(postgres_url: str) -> None:
+    """Else every request of the batch would be tried alone, in vain."""
+    plain = make_url(postgres_url).set(drivername="postgresql").render_as_string(False)
+    with closing(psycopg.connect(plain)) as conn:
+        lines = Table("lines", MetaData(), Column("n", Integer))
+        conn.execute("CREATE TABLE lines (n int)")
+        conn.execute(
+            "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN PERFORM pg_sleep(60); RETURN NULL; END $$"
+        )
+        conn.execute("CREATE TRIGGER dawdle AFTER INSERT ON lines EXECUTE FUNCTION dawdle()")
+        copying = Copying(conn)
+        copying.insert(lines, [(1,)])
+        with socket.socket(fileno=os.dup(conn.fileno())) as wire:
+            wire.shutdown(socket.SHUT_RDWR)
+
+        with pytest.raises(psycopg.OperationalError):
+            copying.finish()
