@@ -112,11 +112,11 @@ def found(name: str, currency: str, login: str, as_json: bool = False) -> None:
 def apply_file(path: Path, slips: Path | None = None, as_json: bool = False) -> None:
     """Bring a town to its file, and print what was done and what is shown once."""
     from backend.people import synthetic
-    from backend.towns import plan
+    from backend.towns import reading
     from backend.towns.applying import apply
     from farz.paper_slips import enrol
 
-    wanted = plan.read(path.read_text(encoding="utf-8"))
+    wanted = reading.read_file(path.read_bytes())
     with open_town(create=True) as services:
         applied = apply(services, wanted)
         if wanted.people is not None:

@@ -1,5 +1,6 @@
 """A town from one file: checked whole with line and cure, applied once however often."""
 
+import re
 from itertools import count
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from backend.errors import BadTownFile, Conflict
 from backend.opening import build_services, close_services
 from backend.settings import Settings
 from backend.tariffs import service as tariffs
-from backend.towns import plan, service
+from backend.towns import reading, service
 from backend.towns.applying import apply
 
 FILES = Path(__file__).parents[3] / "farz" / "towns"
@@ -25,7 +26,7 @@ rates = [{ fraction = "organic", amount_per_kg = 30 }]
 MISTAKES = [
     ('currency = "QMM"', 'currency = "Q 1"', "town.currency"),
     ('timezone = "Asia/Hebron"', 'timezone = "Asia/Nowhere"', "Write it like Asia/Hebron"),
-    ('"ar", "en"', '"Arabic"', "is no language"),
+    ('"ar", "en"', '"Arabic"', "Use two or three small letters"),
     ("scale = 2", "colour = 2", "Nothing is called town.colour"),
     ('waste_code = "20 01 08"', 'waste_code = "20 01 99"', "Write 20 01 08"),
     ('name = "glass"', 'name = "gold"', "No fraction is called gold"),
@@ -131,17 +132,17 @@ def test_every_kind_of_mistake_is_told_with_its_line(right: str, wrong: str, wor
     at = next(n for n, line in enumerate(VILLAGE.splitlines(), 1) if right in line)
 
     with pytest.raises(BadTownFile) as told:
-        plan.read(VILLAGE.replace(right, wrong, 1))
+        reading.read(VILLAGE.replace(right, wrong, 1))
 
     line = int(str(told.value).split("line ")[1].split(":")[0])
     assert words in str(told.value)
-    assert at - 12 <= line <= at  # a part of a list is told at the list's first line
+    assert at - 12 <= line <= at + 1  # what is missing is told at its table, a second at its line
 
 
 @pytest.mark.parametrize(("added", "words"), ADDED, ids=lambda text: text[:24])
 def test_what_does_not_fit_the_rest_is_told_where_it_was_added(added: str, words: str) -> None:
     with pytest.raises(BadTownFile, match="1 to mend") as told:
-        plan.read(f"{VILLAGE}\n{added}\n")
+        reading.read(f"{VILLAGE}\n{added}\n")
 
     line = int(str(told.value).split("line ")[1].split(":")[0])
     assert words in str(told.value)
@@ -153,16 +154,68 @@ def test_all_mistakes_are_told_at_once_and_overlaps_too() -> None:
     bad = doubled.replace("20 01 08", "20 01 09")
 
     with pytest.raises(BadTownFile, match="2 to mend") as told:
-        plan.read(bad)
+        reading.read(bad)
 
     assert "Two tariffs start at this moment" in str(told.value)
     with pytest.raises(BadTownFile, match="not TOML"):
-        plan.read("[town")
+        reading.read("[town")
+
+
+WORTHLESS = """
+[[budgets]]
+since = 2030-01-01T00:00:00+02:00
+until = 2029-01-01T00:00:00+02:00
+amount = 1
+"""
+
+
+@pytest.mark.parametrize(("right", "wrong", "words"), MISTAKES)
+def test_no_mistake_hides_another(right: str, wrong: str, words: str) -> None:
+    bad = VILLAGE.replace(right, wrong, 1)
+    with pytest.raises(BadTownFile) as told:
+        reading.read(bad + WORTHLESS)
+
+    assert words in str(told.value)
+    assert f"line {len(bad.splitlines()) + 4}: This ends before it starts." in str(told.value)
+
+
+def test_a_value_of_the_wrong_type_is_one_mistake_at_its_line_wherever_it_is() -> None:
+    values = list(re.finditer(r'\w+ = ("[^"\n]*"|\[".*\]|[^\s,}\[\]"]+)', VILLAGE))
+
+    assert len(values) > 80
+    for each in values:
+        start, end = each.span(1)
+        line = VILLAGE[:start].count("\n") + 1
+        with pytest.raises(BadTownFile, match="1 to mend") as told:
+            reading.read(VILLAGE[:start] + "{ x = 1 }" + VILLAGE[end:])
+        assert f"\nline {line}: " in str(told.value), each
+        assert "Write another value here" not in str(told.value), each
+
+
+def test_what_is_missing_or_of_another_kind_is_one_mistake_too() -> None:
+    tables = ["[town]", "[cards]", *(f"[[{each}]]" for each in ("points", "staff", "products"))]
+    for header in tables:
+        start = VILLAGE.index(header)
+        end = VILLAGE.find("\n\n", start) + 1
+        name = header.strip("[]")
+        bad = f"{name} = 3\n" + VILLAGE[:start] + VILLAGE[end:]
+        while header in bad:
+            start = bad.index(header)
+            bad = bad[:start] + bad[bad.find("\n\n", start) + 1 :]
+        with pytest.raises(BadTownFile, match="1 to mend"):
+            reading.read(bad)
+
+
+def test_a_file_in_another_encoding_is_told_and_a_mark_before_it_is_no_mistake() -> None:
+    assert reading.read_file(b"\xef\xbb\xbf" + VILLAGE.encode()) == reading.read(VILLAGE)
+
+    with pytest.raises(BadTownFile, match="line 3: This is not UTF-8"):
+        reading.read_file(b"[town]\n\nname = '\xe1'\n")
 
 
 @pytest.mark.parametrize("name", ["village.toml", "city.toml"])
 def test_the_towns_that_come_with_it_are_right_and_labelled(name: str) -> None:
-    found = plan.read((FILES / name).read_text(encoding="utf-8"))
+    found = reading.read((FILES / name).read_text(encoding="utf-8"))
 
     assert "synthetic" in found.town.name
 
@@ -176,9 +229,9 @@ def test_applying_twice_changes_nothing_and_later_tariffs_are_drafts(
     services = build_services(settings, lambda: next(seconds) * 1_000_000)
     services.poster.start()
     try:
-        first = apply(services, plan.read(VILLAGE))
-        again = apply(services, plan.read(VILLAGE))
-        later = apply(services, plan.read(VILLAGE + LATER))
+        first = apply(services, reading.read(VILLAGE))
+        again = apply(services, reading.read(VILLAGE))
+        later = apply(services, reading.read(VILLAGE + LATER))
 
         assert len(first.secrets) == 5 + 5
         assert (again.done, again.secrets) == ([], [])
@@ -191,11 +244,11 @@ def test_applying_twice_changes_nothing_and_later_tariffs_are_drafts(
             assert [(c.from_s, c.daily_g) for c in caps.caps(conn, 1)] == [(0, 30_000)]
         dearer = VILLAGE.replace("amount_per_tonne = 3000", "amount_per_tonne = 3100")
         with pytest.raises(Conflict, match="later `since`"):
-            apply(services, plan.read(dearer))
-        other = plan.read(VILLAGE.replace('backed_by = "compost', 'backed_by = "Compost'))
+            apply(services, reading.read(dearer))
+        other = reading.read(VILLAGE.replace('backed_by = "compost', 'backed_by = "Compost'))
         assert apply(services, other).done[0].startswith("its credit is backed by: Compost")
         with pytest.raises(Conflict, match="stays"):
-            apply(services, plan.read(VILLAGE.replace('"QMM"', '"XYZ"')))
+            apply(services, reading.read(VILLAGE.replace('"QMM"', '"XYZ"')))
     finally:
         close_services(services)
 
@@ -209,10 +262,10 @@ def test_a_file_that_says_nothing_of_plain_cards_has_them_capped(
     services = build_services(settings)
     services.poster.start()
     try:
-        silent = apply(services, plan.read(VILLAGE.replace(cards, "")))
-        again = apply(services, plan.read(VILLAGE.replace(cards, "")))
+        silent = apply(services, reading.read(VILLAGE.replace(cards, "")))
+        again = apply(services, reading.read(VILLAGE.replace(cards, "")))
         uncapped = VILLAGE.replace(cards, "[cards]\nplain_uncapped = true\n")
-        free = apply(services, plan.read(uncapped))
+        free = apply(services, reading.read(uncapped))
         with services.read() as conn:
             dated = caps.caps(conn, 1)
     finally:
