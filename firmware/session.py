@@ -181,7 +181,8 @@ class Session:
         async with self._sending:
             try:
                 self._stream.write(packet)
-                await self._stream.drain()
+                # The first packet shakes hands over TLS, and a broker may take nothing for ever.
+                await self._timed(self._stream.drain())
             except (OSError, ValueError) as error:
                 raise _fault(error)
 

@@ -1,5 +1,6 @@
 """TLS between a bin under real MicroPython and a real Mosquitto: who is let in, and who is told."""
 
+import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -202,3 +203,38 @@ def test_certificate_of_another_key_is_rolled_back(
     await_until(lambda: bool(town.results), 3 * LIMIT_S, "the result")
     assert town.results[0][:2] == ("4", False)
     assert bin_.running
+
+
+SILENT = """
+import asyncio
+from firmware import session
+from firmware.errors import LinkFault
+from firmware.trust import Papers
+
+session.REPLY_MS = 500
+
+
+async def main():
+    papers = Papers(*[bytes.fromhex(part) for part in ({ca!r}, {certificate!r}, {private_key!r})])
+    will = ("t", b"lost")
+    try:
+        await session.connect(("127.0.0.1", {port}), papers, print, ("bin-01", None, None), will)
+    except LinkFault as fault:
+        print(str(fault) + "|" + fault.word)
+
+
+asyncio.run(asyncio.wait_for(main(), 30))
+"""
+
+
+def test_broker_that_takes_the_call_and_says_nothing_is_given_up(
+    authority: Authority, tmp_path: Path, run_micropython: Callable
+) -> None:
+    papers = certificates.identity(authority, "bin-01", now_s()).settings()
+    script = tmp_path / "silent.py"
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        script.write_text(SILENT.format(port=deaf.getsockname()[1], **papers))
+
+        done = run_micropython(script)
+
+    assert done.stdout == "no answer from the broker|\n", done.stderr
