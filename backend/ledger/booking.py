@@ -108,6 +108,7 @@ class Books:
     due: list[ClaimDue] = field(default_factory=list)
     corrected: dict[int, Left] = field(default_factory=dict)
     due_more: bool = False
+    due_passed: bool = False
     claims_wait: bool = False
     minted: int = 0
     paid: int = 0

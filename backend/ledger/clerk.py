@@ -6,7 +6,7 @@ between: then the head row under the lock is the very one that this clerk wrote 
 
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from operator import itemgetter
@@ -18,8 +18,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from backend import db
 from backend.ledger import booking, holds, loading, log, notices, repeats, resolve, rules, tiles
 from backend.ledger import tables as t
-from backend.ledger.accounts import ISSUER, SHORTFALL, SUSPENSE
-from backend.ledger.booking import Books
+from backend.ledger.accounts import ISSUER, SUSPENSE
+from backend.ledger.booking import Books, ClaimDue
 from backend.ledger.errors import ClockLeap, LedgerError, UnknownAccount
 from backend.ledger.holds import ExpireHolds, Settle, SettleAll, Settling, Void
 from backend.ledger.log import SignLog
@@ -28,7 +28,7 @@ from backend.ledger.rules import RuleChange, Rules
 from backend.ledger.sheet import Budget, Sheet
 from backend.ledger.store import Head, Insert, Journal, store_for
 from backend.ledger.tiles import Appender
-from backend.ledger.transfers import Credit, Entry, Group, Purses, Sale
+from backend.ledger.transfers import Entry, Group, Purses
 
 logger = logging.getLogger(__name__)
 
@@ -251,8 +251,20 @@ class Clerk:
             books.waiting = loading.waiting(conn, self._ledger_id, {r.name for r in resolutions})
         self._load_budget(conn, kept, books, requests)
         self._load_money(conn, kept, books, requests)
-        books.paid = resolve.pay_claims(books) if books.due else 0
+        self._pay_claims(conn, kept, books)
         return books
+
+    def _pay_claims(self, conn: Connection, kept: _Kept, books: Books) -> None:
+        """Pays what is due, and looks further where full accounts alone keep claims waiting."""
+        books.paid = resolve.pay_claims(books) if books.due else 0
+        while books.due_passed and books.due_more and not books.paid:
+            self._set_due(books, loading.due(conn, self._ledger_id, books.due[-1]))
+            self._learn(conn, kept, set(), {claim.account_id for claim in books.due})
+            books.paid = resolve.pay_claims(books)
+
+    def _set_due(self, books: Books, due: list[ClaimDue]) -> None:
+        books.due, books.due_more = due[: loading.CLAIMS], len(due) > loading.CLAIMS
+        books.claims_wait = bool(due)
 
     def _load_quarantined(self, conn: Connection, books: Books, entries: Sequence[Entry]) -> None:
         other = {
@@ -281,8 +293,7 @@ class Clerk:
         if books.budgeted and not kept.no_claims:
             due = loading.due(conn, self._ledger_id)
             kept.no_claims = not due
-            books.due, books.due_more = due[: loading.CLAIMS], len(due) > loading.CLAIMS
-            books.claims_wait = bool(due)
+            self._set_due(books, due)
         for request in requests:
             if type(request) is SetBudget:
                 books.minted = loading.minted_since(conn, self._ledger_id, request.from_s)
@@ -290,10 +301,13 @@ class Clerk:
     def _load_money(
         self, conn: Connection, kept: _Kept, books: Books, requests: Sequence[Request]
     ) -> None:
-        debits, credits = _sides(books, requests)
+        debits, credits = loading.sides(books, requests)
         held = holds.sides(books.holds.values())
-        debits, credits = debits | held, credits | held
         books.purses = kept.purses
+        self._learn(conn, kept, debits | held, credits | held)
+
+    def _learn(self, conn: Connection, kept: _Kept, debits: set[int], credits: set[int]) -> None:
+        """Reads the terms and the money that are not known yet."""
         terms, money = kept.purses.terms, kept.purses.money
         missing = (debits | credits | {ISSUER, SUSPENSE}) - terms.keys()
         if missing:
@@ -371,27 +385,3 @@ class Clerk:
 def _still(kept: _Kept | None, head: Head) -> Rules | None:
     """The rules that were kept, if nobody has decided anything since, whatever was posted."""
     return kept.rules if kept is not None and kept.head.terms_no == head.terms_no else None
-
-
-def _sides(books: Books, requests: Iterable[Request]) -> tuple[set[int], set[int]]:
-    """The accounts that a batch may debit and credit."""
-    debits: set[int] = set()
-    credits = {claim.account_id for claim in books.due}
-    for request in requests:
-        if type(request) is Entry:
-            wanted = request.wanted
-            if type(wanted) is Credit:
-                credits.add(wanted.account_id)
-            elif type(wanted) is Sale:
-                debits.update((wanted.payer_id, SHORTFALL))
-                credits.add(wanted.payee_id)
-        elif type(request) is Group:
-            debits.update([leg.debit for leg in request.legs])
-            credits.update([leg.credit for leg in request.legs])
-        elif type(request) is Resolution:
-            debits.add(SUSPENSE)
-            if request.account_id is not None:
-                credits.add(request.account_id)
-        elif type(request) is Amend:
-            credits.add(request.account_id)
-    return debits, credits

@@ -2,26 +2,30 @@
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Select, and_, func, select, tuple_
 
 from backend.ledger import tables as t
-from backend.ledger.accounts import ISSUER
+from backend.ledger.accounts import ISSUER, SHORTFALL, SUSPENSE
 from backend.ledger.balances import MOVES, NOT_MINTED, balance_query, by_side
-from backend.ledger.booking import ClaimDue, RecordName, Waiting
+from backend.ledger.booking import Books, ClaimDue, RecordName, Waiting
 from backend.ledger.corrections import Left
 from backend.ledger.errors import Refused, restored
 from backend.ledger.holds import DUE, OpenHold, Settling
 from backend.ledger.repeats import Replay
+from backend.ledger.resolve import Amend, Resolution
 from backend.ledger.sheet import Budget
 from backend.ledger.transfers import (
     MAX_LEGS,
     Code,
+    Credit,
+    Entry,
     Group,
     Posted,
     Purse,
+    Sale,
     Terms,
     TransferRow,
     signed64,
@@ -38,6 +42,30 @@ def chunks(items: Collection[_T]) -> Iterator[list[_T]]:
     ordered = list(items)
     for start in range(0, len(ordered), _CHUNK):
         yield ordered[start : start + _CHUNK]
+
+
+def sides(books: Books, requests: Iterable[Any]) -> tuple[set[int], set[int]]:
+    """The accounts that a batch may debit and credit."""
+    debits: set[int] = set()
+    credits = {claim.account_id for claim in books.due}
+    for request in requests:
+        if type(request) is Entry:
+            wanted = request.wanted
+            if type(wanted) is Credit:
+                credits.add(wanted.account_id)
+            elif type(wanted) is Sale:
+                debits.update((wanted.payer_id, SHORTFALL))
+                credits.add(wanted.payee_id)
+        elif type(request) is Group:
+            debits.update([leg.debit for leg in request.legs])
+            credits.update([leg.credit for leg in request.legs])
+        elif type(request) is Resolution:
+            debits.add(SUSPENSE)
+            if request.account_id is not None:
+                credits.add(request.account_id)
+        elif type(request) is Amend:
+            credits.add(request.account_id)
+    return debits, credits
 
 
 def terms(conn: Connection, ledger_id: int, account_ids: Collection[int]) -> dict[int, Terms]:
@@ -253,9 +281,14 @@ def budgets(conn: Connection, ledger_id: int) -> list[Budget]:
     return [Budget(*row) for row in rows]
 
 
-def due(conn: Connection, ledger_id: int) -> list[ClaimDue]:
-    """The first claims in the order of payment, and one more than a batch will pay."""
+def due(conn: Connection, ledger_id: int, after: ClaimDue | None = None) -> list[ClaimDue]:
+    """The first claims in the order of payment, and one more than a batch will pay.
+
+    `after` a claim, those that follow it.
+    """
     open_, claim, record = t.claim_open, t.claim, t.record
+    place = tuple_(*(open_.c[name] for name in ("effective_s", "source_id", "epoch", "seq")))
+    follows = () if after is None else (place > after[:4],)
     rows = conn.execute(
         select(
             *(open_.c[name] for name in ("effective_s", "source_id", "epoch", "seq")),
@@ -266,7 +299,7 @@ def due(conn: Connection, ledger_id: int) -> list[ClaimDue]:
         )
         .join(claim, and_(*(claim.c[name] == open_.c[name] for name in t.KEY)))
         .join(record, and_(*(record.c[name] == open_.c[name] for name in t.KEY)))
-        .where(open_.c.ledger_id == ledger_id)
+        .where(open_.c.ledger_id == ledger_id, *follows)
         .order_by(open_.c.effective_s, open_.c.source_id, open_.c.epoch, open_.c.seq)
         .limit(CLAIMS + 1)
     )

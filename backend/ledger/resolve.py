@@ -211,8 +211,10 @@ def pay_claims(books: Books) -> int:
     """Pays the loaded claims in effective order until the budget ends; returns how many.
 
     A claim is paid even to an account that was closed since: the promise is older. One that
-    would break its account's maximum, with what is reserved for it, is passed over and waits.
+    would break its account's maximum, with what is reserved for it, is passed over and waits;
+    `books.due_passed` if the budget was not what stopped.
     """
+    books.due_passed = False
     if books.budget is None:
         return 0
     paid: set[RecordName] = set()
@@ -231,7 +233,7 @@ def pay_claims(books: Books) -> int:
             books.waiting[claim.name].resolved = True
         paid.add(claim.name)
     else:
-        books.claims_wait = books.due_more
+        books.claims_wait, books.due_passed = books.due_more, True
     books.due = [claim for claim in books.due if claim.name not in paid]
     return len(paid)
 

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import select
 
 from backend import db
-from backend.ledger import accounts, errors
+from backend.ledger import accounts, errors, loading
 from backend.ledger import tables as t
 from backend.ledger.resolve import Amend, PayClaims, Resolution, SetBudget
 from backend.ledger.transfers import Credit, Hold, Suspend
@@ -270,3 +270,23 @@ def test_nobody_overtakes_a_claim_of_the_same_batch(town: Town) -> None:
     )
 
     assert [each.outcome for each in done(asked)] == ["credited", "queued", "queued"]
+
+
+def test_claims_of_full_accounts_hold_up_nobody_however_many_they_are(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading, "CLAIMS", 2)
+    full, member = town.account(high=50), town.account()
+    done(town.poster.submit(budget(0)))
+    done(town.poster.submit_all([entry(seq, Credit(full, 30)) for seq in range(1, 8)]))
+    done(town.poster.submit(entry(8, Credit(member, 30))))
+
+    done(town.poster.submit(budget(1_000)))
+    while done(town.poster.submit(PayClaims())):
+        pass
+    later = done(town.poster.submit(entry(9, Credit(member, 5))))
+
+    assert (town.balance(full), town.balance(member)) == (30, 35)
+    assert later.outcome == "credited"
+    done(town.poster.submit(pay(full, member, 30)))
+    assert done(town.poster.submit(PayClaims())) + done(town.poster.submit(PayClaims())) == 1
