@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from sqlalchemy import URL, make_url
 from farz.errors import FarzError, NotInstalled
 
 _numbers = count(1)
-_STARTS = 6
+_RECOVERY_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,15 +118,27 @@ def _embedded(folder: Path) -> Server:
         fcntl.flock(lock, fcntl.LOCK_EX)
         made = get_server(folder, cleanup_mode="delete")
 
-    def start() -> None:
-        # The package waits ten seconds for a server, which may have more than that to recover.
-        for _ in range(_STARTS):
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                made.ensure_postgres_running()
-                return
-        raise FarzError("PostgreSQL did not come back in a minute after it was killed.")
+    return Server(
+        make_url(made.get_uri()),
+        lambda: patiently(made.ensure_postgres_running),
+        made.cleanup,
+        folder / "postmaster.pid",
+    )
 
-    return Server(make_url(made.get_uri()), start, made.cleanup, folder / "postmaster.pid")
+
+def patiently(start: Callable[[], None], pause_s: float = 1.0) -> None:
+    """Starts a server that may have a minute's work to recover. Raises FarzError after that.
+
+    The package waits ten seconds, and from then on says of a server that still recovers, by an
+    assertion, that it is not ready.
+    """
+    until_s = time.monotonic() + _RECOVERY_S
+    while time.monotonic() < until_s:
+        with contextlib.suppress(subprocess.TimeoutExpired, AssertionError):
+            start()
+            return
+        time.sleep(pause_s)
+    raise FarzError("PostgreSQL did not come back in a minute after it was killed.")
 
 
 def _distribution(folder: Path) -> Server:
