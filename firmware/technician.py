@@ -42,6 +42,12 @@ def _turned(state: State, event: tuple, limits: Limits):
     return but(state, waited=turn), [("show", shown, ()), ("wake", MENU_S)]
 
 
+def _told(state: State, event: tuple, limits: Limits):
+    """Say why a card does nothing here; the menu turns on, and what it showed may be taken."""
+    word = "safe_mode" if event[0] == "card" else event[1]
+    return state, [("show", word, ()), ("wake", MENU_S)]
+
+
 def _chosen(state: State, event: tuple, limits: Limits):
     word = MENU[state.waited % len(MENU)]
     if word == "menu_leave":
@@ -104,6 +110,9 @@ RULES = {
     ("saved", "service"): _menu,
     ("menu", "wake"): _turned,
     ("menu", "service"): _chosen,
+    ("menu", "card"): _told,
+    ("menu", "trouble"): _told,
+    ("menu", "blocked"): _told,
     ("full", "weight"): _full,
     ("full", "refused"): _full,
     ("emptying", "lid"): _emptying,

@@ -11,11 +11,13 @@ PROBE_MS = 60 * 1000
 REVIVE_MS = 5 * 1000  # between two attempts to bring a dead reader back
 AWAY_MS = 300  # a card that was gone for less has not been away
 ALARM_MS = 3600 * 1000  # a reader that dies again and again must not fill the journal
+INSISTS_MS = 1500  # a trouble that lasts so long is no card on its way out
 
 
 class CardWatch:
-    """`put(event)` takes ("card", Card) and ("trouble", word); `alarm(what, readings)` is for
-    the technician; `up_ms()` is the clock."""
+    """`put(event)` takes ("card", Card), ("trouble", word), and ("blocked", word) for a card that
+    nobody is let in with and, once, for a trouble that lasts: told even while the last one reads.
+    `alarm(what, readings)` is for the technician; `up_ms()` is the clock."""
 
     def __init__(self, reader, up_ms, put, alarm) -> None:
         self._reader = reader
@@ -24,7 +26,8 @@ class CardWatch:
         self._alarm = alarm
         self._resting = None  # number of the card that had its visit and is still there
         self._empty_ms = None  # since when nothing is seen
-        self._word = None  # the trouble that was told last
+        self._word = None  # the trouble that was told last ...
+        self._insists_ms = None  # ... and when it is told again if it lasts
         self._probe_ms = 0
         self._dead = False
         self._resets = 1  # the first is the start
@@ -55,11 +58,11 @@ class CardWatch:
             self._raise("reader dead", now)
             self._put(("trouble", "reader_failed"))
         except TwoCards:
-            self._trouble("two_cards")
+            self._trouble("two_cards", now)
         except CardGone:
-            self._trouble("card_moved")
+            self._trouble("card_moved", now)
         except ReaderFault:
-            self._trouble("card_failed")
+            self._trouble("card_failed", now)
         if self._reader.resets > self._resets and not self._dead:
             self._raise("reader reset", now)
             self._resets = self._reader.resets
@@ -77,19 +80,22 @@ class CardWatch:
                 self._meet(uid, self._reader.message())
         finally:
             self._reader.release()
-        self._resting, self._empty_ms = uid, None
+        self._resting, self._empty_ms, self._insists_ms = uid, None, None
 
     def _meet(self, uid: bytes, message: "bytes | None") -> None:
+        self._word = None
         if message is None and is_random(uid):
-            self._trouble("card_nameless")
+            self._put(("blocked", "card_nameless"))
         else:
-            self._word = None
             self._put(("card", Card(uid, message)))
 
-    def _trouble(self, word: str) -> None:
+    def _trouble(self, word: str, now: int) -> None:
         if word != self._word:
-            self._word = word
+            self._word, self._insists_ms = word, now + INSISTS_MS
             self._put(("trouble", word))
+        elif self._insists_ms is not None and now >= self._insists_ms:
+            self._insists_ms = None
+            self._put(("blocked", word))
 
     def _raise(self, what: str, now: int) -> None:
         if now - self._alarmed_ms >= ALARM_MS:

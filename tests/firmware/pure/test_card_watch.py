@@ -2,7 +2,7 @@
 
 from firmware.errors import CardGone, ReaderDead, ReaderFault, TwoCards
 from firmware.reader.card import Card
-from firmware.reader.watch import ALARM_MS, AWAY_MS, PROBE_MS, REVIVE_MS, CardWatch
+from firmware.reader.watch import ALARM_MS, AWAY_MS, INSISTS_MS, PROBE_MS, REVIVE_MS, CardWatch
 from tests.firmware.raises import raises
 
 AMAL, BASSAM = b"\x04\xa1\xb2\xc3", b"\x04\xa1\xb2\xc4"
@@ -97,6 +97,16 @@ def test_trouble_is_told_once():
     assert scene.looks(None, TwoCards()) == [("trouble", "two_cards")]
 
 
+def test_trouble_that_lasts_is_told_once_more_to_who_still_reads_what_was_before():
+    looks = INSISTS_MS // STEP_MS
+    for sight, word in ((TwoCards(), "two_cards"), (ReaderFault(), "card_failed")):
+        scene = Scene()
+        scene.looks(AMAL)
+        told = scene.looks(*[sight] * 5 * looks)
+        assert told == [("trouble", word), ("blocked", word)]
+        assert scene.looks(*[sight, AMAL] * 2 * looks) == []  # a card that lies badly
+
+
 def test_card_torn_away_opens_no_visit_and_may_try_again():
     scene = Scene()
     scene.reader.says = CardGone()
@@ -107,7 +117,7 @@ def test_card_torn_away_opens_no_visit_and_may_try_again():
 
 def test_number_drawn_at_random_is_no_card_of_the_town_but_a_message_is():
     scene = Scene()
-    assert scene.looks(b"\x08abc", b"\x08abd") == [("trouble", "card_nameless")]
+    assert scene.looks(b"\x08abc", b"\x08abd") == [("blocked", "card_nameless")]
     scene = Scene()
     scene.reader.says = b"m" * 24
     assert scene.looks(b"\x08abc", b"\x08abd") == [card(b"\x08abc", b"m" * 24)]

@@ -209,9 +209,16 @@ def test_service_card_opens_a_menu_that_turns_and_ends_by_itself():
     assert chosen("menu_leave")[0].phase == "idle"
 
 
-def test_residents_card_opens_no_menu_and_chooses_nothing():
+def test_residents_card_opens_no_menu_and_chooses_nothing_and_is_told_why():
     state, _ = walk(SERVICE)
-    assert walk(CARD, state=state) == (state, [])
+    for event, word in (
+        (CARD, "safe_mode"),
+        (("trouble", "two_cards"), "two_cards"),
+        (("blocked", "service_refused"), "service_refused"),
+    ):
+        told, actions = walk(event, state=state)
+        assert (told, words_of(actions)) == (state, [word])
+        assert walk(("wake",), state=told)[0].phase == "menu"
     assert "menu" not in [walk(CARD)[0].phase, walk(CARD, quiet(1000))[0].phase]
 
 
