@@ -67,7 +67,6 @@ class App:
             self._lid,
             self.display,
             settings,
-            board.temp_c10,
             self._saved,
         )
         self._power, self._fill = fitting.power(board, settings), fitting.fill(board, settings)
@@ -212,7 +211,7 @@ class App:
     def _common(self) -> dict:
         clock = self._clock
         body = {"at_s": clock.at_s(), "clock": clock.quality(), "up_ms": clock.up_ms()}
-        body.update(cal=self._cal(), flags=[])
+        body.update(cal=self._cal(), flags=[], temp_c10=self._board.temp_c10())
         return body
 
     def _about(self) -> dict:

@@ -2,7 +2,8 @@
 
 `v`, `epoch`, `seq`, `prev`, `fw` and `net_g` come from the sector's header, the chain and the
 arithmetic. A code stands for one layout for ever: a changed layout gets a new code, and no code
-is used twice. Pure.
+is used twice. A code with the bit WARM is the layout without it, and temp_c10 at the end: bins
+write their temperature into every record; what was written before is read as it is. Pure.
 """
 
 from firmware import cbor, contract
@@ -20,25 +21,34 @@ LAYOUTS = {
     23: ("tamper", _COMMON + "what by readings"),
     24: ("alarm", _COMMON + "what by readings"),
 }
-CODES = {LAYOUTS[code][0]: code for code in LAYOUTS}
+WARM = 0x20
+CODES = {
+    LAYOUTS[code][0]: code if "temp_c10" in LAYOUTS[code][1] else code | WARM for code in LAYOUTS
+}
 
 
 def is_record(code: int) -> bool:
-    return code in LAYOUTS
+    return code & ~WARM in LAYOUTS
+
+
+def _layout(code: int) -> tuple:
+    """Return (kind, names of the fields) of a code."""
+    kind, fields = LAYOUTS[code & ~WARM]
+    return kind, fields.split() + ["temp_c10"] * bool(code & WARM)
 
 
 def pack(kind: str, body: dict) -> bytes:
     """Return the stored form of a record's own fields."""
-    return cbor.dumps([body[name] for name in LAYOUTS[CODES[kind]][1].split()])
+    return cbor.dumps([body[name] for name in _layout(CODES[kind])[1]])
 
 
 def unpack(code: int, raw: bytes, name: dict) -> dict:
     """Return the whole body of a stored record; `name` holds epoch, seq, prev and fw."""
-    kind, fields = LAYOUTS[code]
+    kind, fields = _layout(code)
     values = cbor.loads(raw)
     if type(values) is not list:
         raise ValueError("not a record")
-    body = dict(zip(fields.split(), values))
+    body = dict(zip(fields, values))
     body.update(name)
     body["v"] = contract.VERSION
     body["kind"] = kind

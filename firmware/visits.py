@@ -17,16 +17,14 @@ RESTS_S = (2, 10, 60, 300)  # pauses between weighings while nobody is there; th
 
 
 class Visits:
-    """`saved(record)` is called for every record that is on the flash; `temp_c10()` is the cell's
-    temperature in tenths of a degree, or None."""
+    """`saved(record)` is called for every record that is on the flash."""
 
-    def __init__(self, scale, journal, lid, display, settings, temp_c10, saved) -> None:
+    def __init__(self, scale, journal, lid, display, settings, saved) -> None:
         self._scale = scale
         self._journal = journal
         self._lid = lid
         self._display = display
         self._settings = settings
-        self._temp_c10 = temp_c10
         self._saved = saved
         self._card_key = contract.derive(settings.key, contract.CARD)
         self._limits = station.Limits(settings.min_g, settings.max_g)
@@ -145,7 +143,7 @@ class Visits:
             flags = flags + ["journal_near_full"]
         flags = flags + [flag for flag in [doubt() for doubt in self.doubts] if flag]
         fields = {"after_g": after.grams, "p2p_g": after.p2p_g, "n": after.n, "flags": flags}
-        fields.update(e_g=self._settings.e_g, temp_c10=self._temp_c10())
+        fields["e_g"] = self._settings.e_g
         record = self._close("deposit", fields)
         if record is not None:
             net_g = after.grams - before.grams

@@ -17,6 +17,7 @@ import ntptime
 
 from firmware import clock
 from firmware.errors import SettingsFault
+from firmware.thermometer import MCP9808
 
 # Signal: GPIO. A test holds this against hardware/pinout.csv.
 PINS = {
@@ -40,7 +41,7 @@ PINS = {
 }
 NAMESPACE = "farz"  # of the NVS
 JOURNAL = "journal"  # the partition's label in hardware/partitions.csv
-SPI_BAUD, I2C_BAUD = 1000000, 400000
+SPI_BAUD, I2C_BAUD = 1000000, 100000  # slow enough for a cable to the thermometer
 JOIN_S = 30
 CAUSES = {
     machine.PWRON_RESET: "power",
@@ -71,6 +72,7 @@ class Esp32Board:
             miso=pin(PINS["spi_miso"]),
         )
         self.i2c = machine.I2C(0, scl=pin(PINS["i2c_scl"]), sda=pin(PINS["i2c_sda"]), freq=I2C_BAUD)
+        self._thermometer = MCP9808(self.i2c)
         self.buzzer = pin(PINS["buzzer"], out, value=0)
         self.fill_trigger = pin(PINS["fill_trigger"], out, value=0)
         self.fill_echo = pin(PINS["fill_echo"], machine.Pin.IN)
@@ -134,8 +136,8 @@ class Esp32Board:
             return None
 
     def temp_c10(self) -> "int | None":
-        """Return tenths of a degree at the cell, or None: no thermometer is drawn yet."""
-        return None
+        """Return tenths of a degree at the cells, or None if no thermometer answers."""
+        return self._thermometer.temp_c10()
 
     def watchdog(self):
         """Start the watchdog, which nothing can stop, and return it."""

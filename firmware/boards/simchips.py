@@ -44,7 +44,8 @@ class SimHX711:
         self._rose_us = 0
         self._level = 0
         self.edges = _one
-        self.settles_silently = True  # DOUT stays high while a changed channel settles
+        self.settles_silently = True  # DOUT stays high while channel or power-up settle
+        self._settled_us = 0  # what it converts before is not the load yet, if it is not silent
 
     def dout(self) -> int:
         self._clock.spend(PIN_US)
@@ -60,7 +61,8 @@ class SimHX711:
             for _ in range(self.edges()):
                 self._pulse()
         elif self._level and not level and now_us - self._rose_us > POWER_DOWN_US:
-            self._awake_us, self._pulses = now_us + 4 * CONVERSION_US, 25
+            self._settled_us, self._pulses = now_us + 4 * CONVERSION_US, 25
+            self._awake_us = self._settled_us if self.settles_silently else now_us
             self._gain = 25
         self._level = level
 
@@ -88,7 +90,8 @@ class SimHX711:
     def _converted(self) -> int:
         if self._gain == 26:
             return CHANNEL_B
-        return self._raw() // (2 if self._gain == 27 else 1)
+        settling = self._clock.now_us < self._settled_us
+        return self._raw() // (2 if self._gain == 27 or settling else 1)
 
 
 def _one() -> int:

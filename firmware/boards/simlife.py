@@ -16,7 +16,9 @@ BEFORE_ALL = (-1, 0)
 
 
 def common():
-    return {"at_s": 1795000000, "clock": "synced", "up_ms": 123456789, "cal": 1, "flags": []}
+    now = {"at_s": 1795000000, "clock": "synced", "up_ms": 123456789, "cal": 1, "flags": []}
+    now["temp_c10"] = 214
+    return now
 
 
 def random(n):

@@ -15,7 +15,9 @@ import time
 from firmware.boards.simchips import Pin, SimHX711, SimMFRC522, SimSSD1306
 from firmware.boards.simflash import CUT_EXIT, PowerCut, SimFlash
 from firmware.boards.simtime import SimClock, SimWatchdog, WatchdogBite
+from firmware.boards.simwarm import SimBus, SimMCP9808
 from firmware.boards.world import World
+from firmware.thermometer import MCP9808
 
 SECTORS = 128  # the journal partition of hardware/partitions.csv
 ON_THE_WAY = ("wait", "open_lid", "open_balance", "close_lid", "welcome")  # no end of a visit
@@ -45,7 +47,9 @@ class SimBoard:
         chips = [SimHX711(self.clock, load.raw) for load in self.world.loads]
         self.cells = [(chip.dout, chip.sck) for chip in chips]
         self._wire_reader(settings.reader)
-        self.i2c = SimSSD1306()
+        self._warm = SimMCP9808(lambda: self.world.loads[0].temp_c)
+        self.i2c = SimBus(SimSSD1306(), self._warm)
+        self._thermometer = MCP9808(self.i2c)
         self.buzzer = Pin(0)
         self._powered_opens = settings.lid_safe == "locked"
         self.lid_lock = Pin(0, self._lock_moved)
@@ -89,8 +93,9 @@ class SimBoard:
     def lid_switch(self) -> int:
         return 1 if self.world.lid_open else 0
 
-    def temp_c10(self) -> int:
-        return round(10 * self.world.loads[0].temp_c)
+    def temp_c10(self) -> "int | None":
+        self._warm.present = not self.world.now("thermometer_out", False)
+        return self._thermometer.temp_c10()
 
     def lock(self) -> int:
         return 0

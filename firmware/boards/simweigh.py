@@ -177,9 +177,7 @@ class Bench:
         words = Pictures(path("en"))
         display = Display(SSD1306(SimSSD1306()), words, 2, self._say)
         self.said = []
-        self.visits = Visits(
-            self.scale, self.journal, lid, display, settings, self.temp_c10, self._saved
-        )
+        self.visits = Visits(self.scale, self.journal, lid, display, settings, self._saved)
         self.result = {"fault": fault, "visits": 0, "refused": 0, "flagged": 0, "interrupted": 0}
         self.result.update(right=0, wrong=0, lost=0, doubled=0, errors_mg=[], samples=[])
 
@@ -280,7 +278,9 @@ class Bench:
         return self.clock.now_us // 1000
 
     def _common(self) -> dict:
-        return {"at_s": None, "clock": "unset", "up_ms": self._up_ms(), "cal": 1, "flags": []}
+        common = {"at_s": None, "clock": "unset", "up_ms": self._up_ms(), "cal": 1, "flags": []}
+        common["temp_c10"] = self.temp_c10()
+        return common
 
     def _say(self, word: str, values: tuple, lines: list) -> None:
         self.said.append(word)

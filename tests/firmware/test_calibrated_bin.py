@@ -87,6 +87,20 @@ def test_temperature_fit_takes_out_a_hot_day(make_bin: Callable[..., Bin]) -> No
     bodies = spend_day(bin_, temp_c=45, span_ppm_c=200)
 
     assert [body["net_g"] for body in bodies if body["kind"] == "deposit"] == [1500]
+    assert {body["temp_c10"] for body in bodies} == {450}
+    assert "calibration in force" in kinds(bodies)  # so that more than deposits were looked at
     without = make_bin("bin-02")
     bodies = spend_day(without, temp_c=45, span_ppm_c=200)
     assert [body["net_g"] for body in bodies if body["kind"] == "deposit"] == [1508]
+
+
+def test_fit_without_its_thermometer_is_in_doubt(make_bin: Callable[..., Bin]) -> None:
+    bin_ = make_bin()
+    bin_.calibrate(2, fit=[200, 0, 200])
+
+    bodies = spend_day(bin_, thermometer_out=[[0, True]])
+
+    found = [body for body in bodies if body["kind"] == "deposit"]
+    assert [body["flags"] for body in found] == [["uncalibrated"]]
+    assert {body["temp_c10"] for body in bodies} == {None}
+    assert "alarm calibration no temperature" in kinds(bodies)

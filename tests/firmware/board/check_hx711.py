@@ -101,6 +101,12 @@ def test_first_conversions_after_power_up_are_thrown_away():
     assert converted[1] - converted[0] > 4 * CONVERSION_US
 
 
+def test_conversions_of_a_chip_that_shows_how_it_settles_are_thrown_away():
+    bench = Bench()
+    bench.chip.settles_silently = False
+    assert bench.read(2) == [123456] * 2
+
+
 def test_saturation_is_no_reading():
     for raw in (0x7FFFFF, -0x800000):
         assert Bench(raw).read() == [None]

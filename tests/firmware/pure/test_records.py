@@ -1,8 +1,9 @@
 """Stored records come back as the contract wants them."""
 
-from firmware import contract, records
+from firmware import cbor, contract, records
 
 COMMON = {"boot": 3, "at_s": 1795000000, "clock": "synced", "up_ms": 99, "cal": 2, "flags": []}
+COMMON["temp_c10"] = 214
 CARD = "u.AAAAAAAAAAAAAAAAAAAAAA"
 DONE = {"what": "zero", "by": "technician", "readings": [1, -2, 3]}
 OWN = {
@@ -15,7 +16,6 @@ OWN = {
         "e_g": 10,
         "p2p_g": 4,
         "n": 8,
-        "temp_c10": None,
     },
     "interrupted": {"card": CARD, "fraction": "glass", "before_g": 7},
     "emptied": {"who": "service", "before_g": 9000, "after_g": 3, "container": "c-1"},
@@ -43,6 +43,22 @@ def test_every_kind_of_the_contract_can_be_stored():
         contract.check_record(body)
         for field in OWN[kind]:
             assert body[field] == OWN[kind][field]
+        assert body["temp_c10"] == 214
+
+
+def test_record_written_before_there_was_a_thermometer_is_read_as_it_was():
+    body = dict(COMMON)
+    body.update(OWN["tare"])
+    names = (records.LAYOUTS[21][1]).split()
+    name = {"epoch": "0123456789abcdef", "seq": 5, "fw": "00" * 8, "prev": "fedcba9876543210"}
+
+    read = records.unpack(21, cbor.dumps([body[field] for field in names]), name)
+
+    contract.check_record(read)
+    assert "temp_c10" not in read
+    assert read["readings"] == [1, -2, 3]
+    found = [records.is_record(code) for code in (21, records.CODES["tare"], 2, 2 | records.WARM)]
+    assert found == [True, True, False, False]
 
 
 def test_deposit_is_small_and_its_net_weight_is_worked_out():
