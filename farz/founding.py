@@ -2,10 +2,12 @@
 
 import secrets
 import time
+from collections import Counter
 from dataclasses import dataclass
 
 from backend.access import service as access
 from backend.budgets import service as budgets
+from backend.cards import caps
 from backend.cards import service as cards
 from backend.compost import heaps
 from backend.compost import service as compost
@@ -26,6 +28,7 @@ STAFF = {
 }  # login: role
 BUDGET = 10**9  # minor units for the period: more than any demo mints
 STOCK_G = 5_000_000
+PERMISSIBLE_G = 100  # more than a simulated scale may err in one visit
 
 
 @dataclass(frozen=True)
@@ -38,13 +41,44 @@ class Founded:
     product_id: int
 
 
-def found(services: Services, village: Village, public_key: bytes, start_s: int) -> Founded:
-    """Found the village a day before `start_s` (Unix), so that everything is in force by then."""
+def daily_cap_g(village: Village) -> int:
+    """What a plain card may bring a day: a town's default, or more where a person here does.
+
+    A demo's weeks pass within one day of its town, and its second opinion knows the bins' flash but
+    not the order in which the books took what came; so its people keep below the cap.
+    """
+    brought: Counter[bytes] = Counter()
+    for bin_ in village.bins:
+        for visit in bin_.visits:
+            brought[visit.uid] += visit.grams + PERMISSIBLE_G
+    return max([caps.DEFAULT_DAILY_G, *brought.values()])
+
+
+def found(
+    services: Services,
+    village: Village,
+    public_key: bytes,
+    start_s: int,
+    *,
+    plain_daily_g: int | None = None,
+) -> Founded:
+    """Found the village a day before `start_s` (Unix), so that everything is in force by then.
+
+    Without `plain_daily_g` (grams) plain cards are not capped.
+    """
     since_s = start_s - DAY_S
     passwords = {login: secrets.token_urlsafe(9) for login in STAFF}
     with services.begin() as conn:
         town = services.ledger_id
         towns.found(conn, town, "Demo village (synthetic)", currency=CURRENCY, now_s=since_s)
+        caps.set_cap(
+            conn,
+            town,
+            daily_g=plain_daily_g,
+            daily_amount=None,
+            decided_by="officer",
+            from_s=0,
+        )
         for login, password in passwords.items():
             access.create_staff(
                 conn,

@@ -54,7 +54,10 @@ class Sheets:
         while target.exists() and self._beside:
             target = self._next()
         if target.exists():
-            raise FarzError(f"{target} is there already. Name a new file, so that no PIN is lost.")
+            raise FarzError(
+                f"{target} is there already, and its PINs may be in use. Keep it, and name a new "
+                "file for whoever is not enrolled yet: --slips FILE. Of two slips the newer holds."
+            )
         self._drawn = []
         self.written.append(target)
 

@@ -19,7 +19,7 @@ from urllib.request import urlopen
 from edge_gateway import attest
 from farz.broker import Broker, Kind
 from farz.errors import NotInstalled, PartFailed
-from farz.founding import Founded, found
+from farz.founding import Founded, daily_cap_g, found
 from farz.processes import ROOT, Part, free_port, python
 from farz.town import open_town
 from farz.village import Bin, Village
@@ -109,7 +109,13 @@ class Stage:
         public_key = contract.unb64(attest.init(self.base / "gateway"))
         self._say(f"founding a village of {len(self.village.people)} synthetic households")
         with open_town(create=True) as services:
-            self.founded = found(services, self.village, public_key, self.pace.start_s)
+            self.founded = found(
+                services,
+                self.village,
+                public_key,
+                self.pace.start_s,
+                plain_daily_g=daily_cap_g(self.village),
+            )
         passwords = {bin_.device: self.password(bin_.device) for bin_ in self.village.bins}
         secret = self.founded.gateway_key
         self.broker = Broker(

@@ -79,8 +79,29 @@ def uplink(name: str) -> Finding:
         finally:
             client.close()
     except GatewayError as error:
-        return Finding(name, WRONG, str(error), "farz device gateway --help")
+        return Finding(name, WRONG, str(error), _cure_of_uplink(error, found))
     return Finding(name, WELL, f"{found.backend_url} knows {found.gateway}")
+
+
+def _cure_of_uplink(error: Exception, found: "Settings") -> str:
+    """What to do: there is no key here, or the backend is away, busy, or does not know us."""
+    from edge_gateway.errors import (
+        BackendBusy,
+        BackendRefused,
+        BackendUnreachable,
+        SettingsError,
+    )
+
+    cures: dict[type[Exception], str] = {
+        SettingsError: "farz gateway init",
+        BackendUnreachable: "systemctl start farz-backend on its machine; if it serves elsewhere "
+        f"than at {found.backend_url}, put its address into FARZ_GATEWAY_BACKEND_URL",
+        BackendBusy: "farz doctor on the backend's machine tells what it waits for",
+        BackendRefused: f"farz device gateway {found.gateway} PUBLIC_KEY on the backend's machine, "
+        "then put the key it prints into FARZ_GATEWAY_BACKEND_KEY",
+    }
+    other = f"put the backend's address into FARZ_GATEWAY_BACKEND_URL; {found.backend_url} is none"
+    return next((cure for kind, cure in cures.items() if isinstance(error, kind)), other)
 
 
 def certificate(name: str) -> Finding:

@@ -15,7 +15,8 @@ from farz.__main__ import app
 from farz.processes import ROOT
 
 UNITS = sorted((ROOT / "deploy" / "systemd").glob("*.service"))
-COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text())
+COMPOSE_FILE = ROOT / "deploy" / "compose.yaml"
+COMPOSE: dict[str, Any] = yaml.safe_load(COMPOSE_FILE.read_text())
 FARZ = "/opt/farz/.venv/bin/farz"
 MOST_EXPOSED = 2.0  # of 10, by systemd's own reckoning
 
@@ -69,6 +70,20 @@ def test_a_unit_starts_a_command_that_there_is_and_comes_back(unit: Path) -> Non
     assert found["Restart"] == "on-failure"
     assert found["User"] != "root"
     assert (found["Type"] == "notify") == ("WatchdogSec" in found)
+
+
+def test_the_compose_file_keeps_to_the_compose_specification(tmp_path: Path) -> None:
+    """Against the specification's own schema, as check-jsonschema carries it."""
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text(yaml.safe_dump(COMPOSE | {"services": {"broker": {"imag": "x"}}}))
+    check = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
+
+    right = subprocess.run([*check, COMPOSE_FILE], capture_output=True, text=True)
+    refused = subprocess.run([*check, wrong], capture_output=True, text=True)
+
+    assert right.returncode == 0, right.stdout + right.stderr
+    assert refused.returncode == 1
+    assert "'imag' was unexpected" in refused.stdout
 
 
 def test_the_compose_file_hangs_together() -> None:

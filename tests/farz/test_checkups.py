@@ -256,4 +256,44 @@ def test_a_gateway_whose_backend_is_away_or_says_no_is_told(
     other = gateway.uplink("uplink")  # something else answers there, and takes no POST
 
     assert [each.level for each in (away, other)] == [WRONG, WRONG]
-    assert [each.cure for each in (away, other)] == ["farz device gateway --help"] * 2
+    for each in (away, other):
+        assert each.cure.startswith("systemctl start farz-backend on its machine")
+    assert "FARZ_GATEWAY_BACKEND_URL" in away.cure
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "cure"),
+    [
+        (401, b"{}", "farz device gateway town-hall PUBLIC_KEY"),
+        (503, b"{}", "farz doctor on the backend's machine"),
+        (200, b"<html>", "put the backend's address into FARZ_GATEWAY_BACKEND_URL"),
+    ],
+)
+def test_an_uplink_that_is_answered_otherwise_says_what_to_do(
+    a_gateway: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    status: int,
+    body: bytes,
+    cure: str,
+) -> None:
+    class Answers(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Nothing on the tests' screen."""
+
+    without_key = gateway.uplink("uplink")
+    attest.init(tmp_path)
+    with HTTPServer(("127.0.0.1", 0), Answers) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        monkeypatch.setenv("FARZ_GATEWAY_BACKEND_URL", f"http://127.0.0.1:{server.server_port}")
+        found = gateway.uplink("uplink")
+
+    assert (without_key.level, without_key.cure) == (WRONG, "farz gateway init")
+    assert (found.level, found.cure[: len(cure)]) == (WRONG, cure)
