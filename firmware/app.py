@@ -313,6 +313,8 @@ class App:
                 self.visits.put(("lid", was_open))
                 if was_open and not self._lid.may_open():
                     self.visits.put(("forced",))
+            if self._power is not None:
+                self._power.nap(self.visits.idle, self._board.save_power)
             if self.visits.takes_cards:
                 self._cards.look()
                 tired = self._power is not None and self._power.low
@@ -326,7 +328,6 @@ class App:
             self._turns["yard"] += 1
             if self._power is not None:
                 self._power.measure()
-                self._board.save_power(self._power.low)
             if self.visits.alone():
                 if self._fill is not None:
                     await self._fill.measure()

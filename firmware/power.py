@@ -1,8 +1,9 @@
 """Battery and solar panel: two voltages behind dividers, and what follows from them.
 
-Below `low_mv` every deposit carries the flag low_battery, the card is looked for less often and
-the radio naps; below `least_mv`, where the lock's coil might starve the controller in the middle
-of a visit, nobody is let in until `low_mv` is reached again. Both are data of the bin.
+The radio naps while nobody is there. Below `low_mv` it always does, every deposit carries the flag
+low_battery, and the card is looked for less often; below `least_mv`, where the lock's coil might
+starve the controller in the middle of a visit, nobody is let in until `low_mv` is reached again.
+Both are data of the bin.
 """
 
 READINGS = 5
@@ -18,6 +19,7 @@ class Power:
         self._low_mv = low_mv
         self._least_mv = least_mv
         self._exhausted = False
+        self._naps = None  # whether the radio was told to
         self.battery_mv = self.solar_mv = None
 
     @property
@@ -30,6 +32,13 @@ class Power:
         self.solar_mv = self._read(self._solar)
         least_mv = self._low_mv if self._exhausted else self._least_mv
         self._exhausted = self.battery_mv < least_mv
+
+    def nap(self, alone: bool, save_power) -> None:
+        """Tell the radio, by save_power(naps), whenever it may nap from now on or no more."""
+        naps = alone or self.low
+        if naps != self._naps:
+            self._naps = naps
+            save_power(naps)
 
     def obstacle(self) -> "str | None":
         """Return the word for why nobody can be let in, or None."""

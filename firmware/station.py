@@ -24,6 +24,9 @@ Limits = namedtuple("Limits", "min_g max_g")
 IDLE = State("idle", False, None, None, False, False)
 OPEN_S, DROP_S = 20, 60  # to open the lid, and to shut it again
 SAVED_S, SHOW_S = 20, 5  # to read what was saved, and why not
+# Flags of a deposit that have words of their own. Above Max + 9 e no weight may be shown (décret
+# 91-330, annex I); above Max none is.
+TOLD = ("overload", "unstable", "uncalibrated")
 DARK_S = 120  # until a display that nobody reads may go dark
 
 
@@ -114,7 +117,7 @@ def _flags(state: State, after, limits: Limits) -> list:
 
 
 def _saved(state: State, event: tuple, limits: Limits):
-    doubts = [flag for flag in ("unstable", "uncalibrated") if flag in event[3]]
+    doubts = [flag for flag in TOLD if flag in event[3]]
     word = "saved_" + doubts[0] if doubts else "saved"
     saved = but(state, phase="saved", name=event[1])
     return saved, [("show", word, (event[2],)), ("wake", SAVED_S)]

@@ -27,7 +27,6 @@ class Visits:
         self._settings = settings
         self._saved = saved
         self._card_key = contract.derive(settings.key, contract.CARD)
-        self._limits = station.Limits(settings.min_g, settings.max_g)
         self._state = station.IDLE
         self._inputs = []
         self._awake = asyncio.Event()
@@ -81,7 +80,7 @@ class Visits:
             self._scale.disturbed()
         if event[0] == "card":
             event = self._admitted(event)
-        self._state, actions = station.step(self._state, event, self._limits)
+        self._state, actions = station.step(self._state, event, self._limits())
         for action in actions:
             getattr(self, "do_" + action[0])(*action[1:])
         if self._balance is not None and self._state.phase in ("unlocked", "idle"):
@@ -107,6 +106,11 @@ class Visits:
     def _obstacle(self) -> "str | None":
         found = [word for word in [obstacle() for obstacle in self.obstacles] if word]
         return found[0] if found else None
+
+    def _limits(self):
+        """Return what the scale may say now: a tare leaves less of Max."""
+        settings = self._settings
+        return station.Limits(settings.min_g, settings.max_g - self._scale.zero_g)
 
     def _free(self) -> bool:
         """Tell whether no visit is open in the journal, so that other records may be written."""

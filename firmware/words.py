@@ -43,6 +43,12 @@ WORDS = {
         "حُفظ للتدقيق|الميزان غير معاير",
         "À vérifier|Balance à régler",
     ),
+    "saved_overload": (
+        "full",
+        "Too heavy|Saved to check",
+        "وزن زائد|حُفظ للتدقيق",
+        "Trop lourd|À vérifier",
+    ),
     "saved_for_help": (
         "help",
         "Saved. Ask help|Weight unclear",

@@ -50,6 +50,7 @@ class SimBoard:
         self._warm = SimMCP9808(lambda: self.world.loads[0].temp_c)
         self.i2c = SimBus(SimSSD1306(), self._warm)
         self._thermometer = MCP9808(self.i2c)
+        self._dozes = set()  # how long the bin asked to sleep between looks at card and lid
         self.buzzer = Pin(0)
         self._powered_opens = settings.lid_safe == "locked"
         self.lid_lock = Pin(0, self._lock_moved)
@@ -125,10 +126,11 @@ class SimBoard:
         """Return None: there is no radio here."""
 
     def save_power(self, saving: bool) -> None:
-        pass
+        self.note("radio", {"naps": saving})
 
     async def doze(self, ms: int) -> None:
         """Sleep; nobody being near, until the world does something next."""
+        self._dozes.add(ms)
         if self.world.finished:
             ms = 1000
         elif self.world.next_ms is not None:
@@ -169,7 +171,9 @@ class SimBoard:
         if self._plan.get("until", "settled") == "settled":
             code = await self._settle()
             await self.app.link.leave()
-            self.note("end", {"code": code, "unsettled": self.app.journal.depth()})
+            facts = {"code": code, "unsettled": self.app.journal.depth()}
+            facts["looked_every_ms"] = sorted(self._dozes)
+            self.note("end", facts)
             sys.exit(code)
 
     async def _settle(self) -> int:

@@ -55,6 +55,11 @@ class Platform:
         return doubt(self.calibration, self._limits, self._at_s(), self._temp_c10())
 
     @property
+    def zero_g(self) -> int:
+        """Return the load that was taken for zero: the cells bear it beside what they say."""
+        return max(0, self._rest.offset_mg // 1000)
+
+    @property
     def restless(self) -> bool:
         """Tell whether the load moved by itself, or found no rest, with the lid shut."""
         return self._rest.restless

@@ -392,6 +392,7 @@ def test_empty_battery_lets_nobody_in_and_the_lid_falls_into_its_safe_state(
         visits(*range(500, 1400, 100)),
         WORD,
         battery_mv=sinking,
+        solar_mv=[[0, 12600], [1500, 500]],
         surface_mm=[[0, 620]],
     )
     bin_.change_settings(
@@ -411,6 +412,10 @@ def test_empty_battery_lets_nobody_in_and_the_lid_falls_into_its_safe_state(
     assert len(bin_.lines("dropped")) == dropped[safe]
     assert [row["fill_pct"] for row in town.telemetry][-1] == 47
     assert {round(row["battery_mv"] / 100) for row in town.telemetry} >= {126, 110}
+    assert {round(row["solar_mv"] / 100) for row in town.telemetry} == {126, 5}
+    # The radio wakes for each visit, but not for those of a low battery.
+    assert [row["naps"] for row in bin_.lines("radio")] == [True, False] * 5
+    assert bin_.lines("end")[0]["looked_every_ms"] == [100, 400]
     assert_whole(bin_, town)
 
 

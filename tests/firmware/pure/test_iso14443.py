@@ -41,6 +41,11 @@ def test_uid_of_each_length_is_read_whole():
         assert select(field(uid)) == bytes.fromhex(uid)
 
 
+def test_sak_tells_whether_more_follows_and_not_the_first_byte():
+    lone = "88a1b2c3"  # a clone whose number begins like a cascade tag
+    assert select(field(lone)) == bytes.fromhex(lone)
+
+
 def test_empty_field_is_no_card():
     assert select(field()) is None
 

@@ -74,11 +74,42 @@ class Settings:
     key, min_g, max_g = bytes(32), 200, 60000
 
 
+class Display:
+    def __init__(self):
+        self.shown = []
+
+    def show(self, word, values=()):
+        self.shown.append(word)
+
+
+def test_tare_leaves_less_of_max():
+    cell = Cell(50000 * 1000)
+    scale, display = platform(cell), Display()
+    made = Visits(scale, None, Lid(), display, Settings, None)
+
+    async def visit(grams):
+        cell.raw = grams * 1000
+        made.put(("card", None))
+        task = asyncio.create_task(made.run())
+        for _ in range(200):
+            await asyncio.sleep(0)
+        task.cancel()
+        return display.shown[-1]
+
+    async def day():
+        scale.zero(await scale.before())
+        assert (scale.zero_g, (await scale.before()).grams) == (50000, 0)
+        return await visit(60000)
+
+    assert asyncio.run(day()) == "bin_full"
+
+
 class Rests:
     """A scale that is asked to rest; it notes whether it was told that nobody is there."""
 
     calibration = doubt = silent = None
     restless = False
+    zero_g = 0
 
     def __init__(self):
         self.told = []

@@ -104,6 +104,14 @@ def test_small_and_too_large_weights_are_flagged():
     assert walk(*DROPPED, quiet(60001))[1][-1][3] == ["overload"]
 
 
+def test_weight_above_max_is_not_shown():
+    state, _ = walk(*DROPPED, quiet(60001))
+    _, actions = walk(("saved", NAME, 59001, ["overload", "unstable"]), state=state)
+    assert words_of(actions) == ["saved_overload"]
+    for text in words.WORDS["saved_overload"]:
+        assert "{" not in text
+
+
 def test_lid_that_nobody_opens_ends_in_a_weighing():
     state, actions = walk(*OPENED, ("wake",))
     assert state.phase == "after"
