@@ -7,6 +7,7 @@ SQLite belongs to one backend process at a time, by a lock on a file beside it.
 
 import fcntl
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,10 +16,13 @@ from typing import Any
 from sqlalchemy import Connection, Engine, FromClause, event, make_url
 from sqlalchemy import create_engine as sqlalchemy_engine
 from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
+from sqlalchemy.exc import OperationalError
 
 from backend.wal import MOST, WalKeeper
 
 BUSY_TIMEOUT_S = 10
+# Of SQLite's virtual machine, between two looks at the clock: about a millisecond.
+_STEPS = 50_000
 _WRITES = "farz_writes"
 
 
@@ -28,6 +32,10 @@ class DatabaseInUse(RuntimeError):
 
 class NotDurable(RuntimeError):
     """The database would say 'saved' before the disk has it."""
+
+
+class ReadTooLong(RuntimeError):
+    """A reader of SQLite has had its time: its snapshot keeps the log from being cut."""
 
 
 class _SqliteCompiler(SQLiteCompiler):
@@ -55,17 +63,41 @@ def create_engine(url: str, *, exclusive: bool = True) -> Engine:
 
 
 @contextmanager
-def read(engine: Engine) -> Iterator[Connection]:
-    """A connection that sees one moment of the database and writes nothing."""
+def read(engine: Engine, limit_s: float | None = None) -> Iterator[Connection]:
+    """A connection that sees one moment of the database and writes nothing.
+
+    With SQLite, `limit_s` bounds how long its statements may go on. Raises ReadTooLong.
+    """
     options: dict[str, Any] = {}
     if engine.dialect.name == "postgresql":
         options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
     with (
         engine.connect().execution_options(**options) as conn,
         conn.begin() as transaction,
+        _limited(conn, limit_s),
     ):
         yield conn
         transaction.rollback()
+
+
+@contextmanager
+def _limited(conn: Connection, limit_s: float | None) -> Iterator[None]:
+    if limit_s is None or conn.dialect.name != "sqlite":
+        yield
+        return
+    driver: Any = conn.connection.driver_connection
+    end_s = time.monotonic() + limit_s
+    driver.set_progress_handler(lambda: time.monotonic() > end_s, _STEPS)
+    try:
+        yield
+    except OperationalError as error:
+        if time.monotonic() <= end_s:
+            raise
+        raise ReadTooLong(
+            f"This asks for more than can be read in {limit_s:g} s. Ask for a shorter time."
+        ) from error
+    finally:
+        driver.set_progress_handler(None, 0)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
+from backend.db import ReadTooLong
 from backend.errors import BackendError, BadInput, Conflict, NotReady
 from backend.ledger.errors import LedgerError
 
@@ -62,6 +63,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(IntegrityError, _raced)
     app.add_exception_handler(OperationalError, _database)
+    app.add_exception_handler(ReadTooLong, _too_long)
     app.add_exception_handler(Exception, _unexpected)
 
     def document() -> dict[str, Any]:
@@ -136,6 +138,11 @@ def _database(_request: Request, error: Exception) -> JSONResponse:
     failed = NotReady("The database does not answer. Try again in a moment.")
     failed.retry_after_s = 1
     return problem_response(failed)
+
+
+def _too_long(_request: Request, error: Exception) -> JSONResponse:
+    _log.warning("A read was stopped: %s", error)
+    return _response(503, "read_too_long", NotReady.title, str(error), None)
 
 
 def _unexpected(_request: Request, error: Exception) -> JSONResponse:

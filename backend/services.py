@@ -23,6 +23,9 @@ from backend.towns import service as towns
 from backend.vault import Vault
 from backend.watching.metrics import Metrics
 
+# Far more than a page or a report of a town takes.
+READ_LIMIT_S = 60.0
+
 
 @dataclass(frozen=True, slots=True)
 class Services:
@@ -43,7 +46,7 @@ class Services:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        with db.read(self.engine) as conn:
+        with db.read(self.engine, READ_LIMIT_S) as conn:
             yield conn
 
     @contextmanager

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from farz import money_commands
+from farz.errors import FarzError
 from farz.telling import Json, tell
 from farz.town import open_books, open_town
 
@@ -192,3 +193,18 @@ def distribute(as_json: Json = False) -> None:
     statements = list(citus_statements())
     told = {"statements": statements, "local": dict(LOCAL)}
     tell(told, "\n".join([*local, *statements]), as_json)
+
+
+@app.command()
+def grants(role: str, as_json: Json = False) -> None:
+    """Print the SQL that lets a PostgreSQL role serve the town and change no history.
+
+    Example:  farz ledger grants farz_serves | psql "$URL"        Read deploy/README.md first.
+    """
+    from backend.grants import grant_statements
+
+    try:
+        statements = [f"{each};" for each in grant_statements(role)]
+    except ValueError as error:
+        raise FarzError(str(error)) from None
+    tell({"statements": statements}, "\n".join(statements), as_json)

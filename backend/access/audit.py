@@ -35,6 +35,7 @@ from backend.ledger.tables import metadata
 
 _TRIES = 20
 _MAKING = "SELECT pg_advisory_xact_lock(718281828)"  # two processes may start at once
+_MADE = "SELECT count(*) FROM pg_trigger WHERE tgrelid = to_regclass('audit') AND tgenabled = 'O'"
 
 audited = MetaData(naming_convention=metadata.naming_convention)
 
@@ -97,6 +98,8 @@ class Audit:
         with db.begin(engine) as conn:
             if engine.dialect.name == "postgresql":
                 conn.execute(text(_MAKING))
+                if conn.scalar(text(_MADE)):
+                    return  # perhaps by another role, who alone may make it anew
             audited.create_all(conn)
             for statement in append_only_ddl(engine.dialect.name, (line.name,)):
                 conn.execute(text(statement))

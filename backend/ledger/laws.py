@@ -23,6 +23,28 @@ def _same(a: str, b: str) -> str:
 
 LAWS = (
     Law(
+        "I2",
+        "an account has no counters",
+        """SELECT a.id AS account_id FROM account a LEFT JOIN account_balance b
+        ON b.ledger_id = a.ledger_id AND b.account_id = a.id
+        WHERE a.ledger_id = :l AND b.account_id IS NULL""",
+    ),
+    Law(
+        "I3",
+        "an account has no first terms",
+        """SELECT a.id AS account_id FROM account a LEFT JOIN account_terms k
+        ON k.ledger_id = a.ledger_id AND k.account_id = a.id AND k.number = 0
+        WHERE a.ledger_id = :l AND k.number IS NULL""",
+    ),
+    Law(
+        "I3",
+        "an account's terms are not one after another",
+        """SELECT a.account_id, a.number FROM account_terms a
+        LEFT JOIN account_terms b ON b.ledger_id = a.ledger_id AND b.account_id = a.account_id
+          AND b.number = a.number - 1 AND b.from_id <= a.from_id
+        WHERE a.ledger_id = :l AND a.number > 0 AND b.number IS NULL""",
+    ),
+    Law(
         "I6",
         "a record's transfer is not the one it speaks of",
         f"""SELECT r.source_id, r.epoch, r.seq, r.transfer_id FROM record r
@@ -60,6 +82,16 @@ LAWS = (
           AND (s.outcome = 'refused' OR (x.credit = s.account_id AND x.amount = s.amount))
         WHERE s.ledger_id = :l AND ((s.transfer_id IS NOT NULL AND x.id IS NULL)
           OR (s.outcome = 'credited' AND s.amount > 0 AND s.transfer_id IS NULL))""",
+    ),
+    Law(
+        "I6",
+        "a refusal pays somebody, or does not take back what was minted",
+        f"""SELECT s.source_id, s.epoch, s.seq FROM resolution s JOIN record r ON {_same("r", "s")}
+        LEFT JOIN transfer x ON {_same("x", "s")} AND x.id = s.transfer_id
+          AND x.code = 4 AND x.debit = 2 AND x.credit = 1 AND x.amount = r.amount
+        WHERE s.ledger_id = :l AND s.outcome = 'refused' AND (s.amount <> 0
+          OR s.account_id IS NOT NULL OR (s.transfer_id IS NULL) <> (x.id IS NULL)
+          OR (r.outcome = 'suspended' AND r.transfer_id IS NOT NULL) <> (x.id IS NOT NULL))""",
     ),
     Law(
         "I6",
@@ -115,6 +147,25 @@ LAWS = (
         WHERE h.ledger_id = :l AND (x.id IS NULL OR y.id IS NOT NULL)""",
     ),
     Law(
+        "I8",
+        "a hold waits on other terms than were agreed, or on none",
+        """SELECT x.id FROM transfer x
+        LEFT JOIN hold_terms k ON k.ledger_id = x.ledger_id AND k.transfer_id = x.id
+        LEFT JOIN hold_open h ON h.ledger_id = x.ledger_id AND h.transfer_id = x.id
+        WHERE x.ledger_id = :l AND x.state = 1 AND (k.transfer_id IS NULL
+          OR h.expires_s <> k.expires_s OR h.on_expiry <> k.on_expiry)""",
+    ),
+    Law(
+        # Holds that are settled together are asked once, at most MAX_LEGS moments before.
+        "I8",
+        "a hold whose time had run out did not end as was agreed",
+        """SELECT y.id, y.pending_id FROM transfer y
+        JOIN transfer p ON p.ledger_id = y.ledger_id AND p.id = y.pending_id
+        JOIN hold_terms k ON k.ledger_id = y.ledger_id AND k.transfer_id = y.pending_id
+        WHERE y.ledger_id = :l AND y.recorded_us > k.expires_s * 1000000 + 64 AND (
+        y.amount <> p.amount OR y.state <> CASE k.on_expiry WHEN 'post' THEN 2 ELSE 3 END)""",
+    ),
+    Law(
         "I4",
         "a correction does not go back the way of what it corrects",
         """SELECT x.id, x.corrects_id FROM transfer x
@@ -159,6 +210,14 @@ LAWS = (
         LEFT JOIN claim_open o ON {_same("o", "c")} AND o.effective_s = c.effective_s
         LEFT JOIN resolution s ON {_same("s", "c")}
         WHERE c.ledger_id = :l AND (o.seq IS NULL) = (s.seq IS NULL)""",
+    ),
+    Law(
+        "I9",
+        "a claim is not of its record's day, or was not paid as it was promised",
+        f"""SELECT c.source_id, c.epoch, c.seq FROM claim c JOIN record r ON {_same("r", "c")}
+        LEFT JOIN resolution s ON {_same("s", "c")} AND s.outcome = 'credited'
+        WHERE c.ledger_id = :l AND (c.effective_s <> r.effective_s
+          OR s.amount <> c.amount OR s.account_id <> c.account_id)""",
     ),
     Law(
         "I9",

@@ -84,14 +84,6 @@ LAWS = (
           AND s.outcome = 'confirmed' AND s.signed_by <> p.entered_by
           AND p.gross_g - p.tare_g = r.net_g)""",
     ),
-    Law(
-        "I3",
-        "an account's terms are not one after another",
-        """SELECT a.account_id, a.number FROM account_terms a
-        LEFT JOIN account_terms b ON b.ledger_id = a.ledger_id AND b.account_id = a.account_id
-          AND b.number = a.number - 1 AND b.from_id <= a.from_id
-        WHERE a.ledger_id = :l AND a.number > 0 AND b.number IS NULL""",
-    ),
 )
 
 

@@ -1,5 +1,8 @@
 """Accounts over HTTP: now and in the past, one's own and the town's."""
 
+import pytest
+
+from backend import db, services
 from backend.compost import redeeming
 from backend.ledger import accounts
 from farz.founding import ripe_compost
@@ -104,3 +107,19 @@ def test_velocity_is_trade_over_the_average_outstanding(town: Town) -> None:
     assert found["velocity"] == 2.25
     early = {"days": 30, "until_s": 86_400}
     assert auditor.get("/v1/money/velocity", params=early).status_code == 422
+
+
+def test_a_read_that_takes_too_long_is_stopped_in_words(
+    small_town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    auditor = small_town.browser("auditor")
+    assert auditor.get("/v1/money").status_code == 200
+    monkeypatch.setattr(services, "READ_LIMIT_S", 0)
+    monkeypatch.setattr(db, "_STEPS", 1)
+
+    stopped = auditor.get("/v1/money")
+    monkeypatch.undo()
+
+    assert (stopped.status_code, stopped.json()["code"]) == (503, "read_too_long")
+    assert "shorter" in stopped.json()["detail"]
+    assert auditor.get("/v1/money").status_code == 200

@@ -77,6 +77,21 @@ def test_a_reader_of_sqlite_needs_no_lock_and_cannot_write(sqlite_url: str) -> N
     engine.dispose()
 
 
+def test_a_reader_of_sqlite_is_sent_away_after_its_time(sqlite_url: str) -> None:
+    """Its snapshot would keep the write-ahead log from being cut."""
+    engine = db.create_engine(sqlite_url)
+    counted = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT {}) "
+    endless, short = (text(f"{counted.format(most)}SELECT count(*) FROM n") for most in (-1, 9**6))
+
+    with pytest.raises(db.ReadTooLong, match="shorter"), db.read(engine, 0.1) as conn:
+        conn.execute(endless)
+    with db.read(engine, 0) as conn:
+        conn.execute(text("SELECT 1"))  # what is over at once is not looked at
+    with db.read(engine) as conn:
+        assert conn.scalar(short) == 9**6
+    engine.dispose()
+
+
 def test_an_error_in_a_write_leaves_nothing(engine: Engine) -> None:
     def open_and_fail() -> None:
         with db.begin(engine) as conn:

@@ -119,6 +119,59 @@ def test_an_altered_row_is_named(lived: Town, tmp_path: Path) -> None:
     assert "the checkpoint of 302 transfers is no prefix" in words
 
 
+def change(at: Path, table: str, place: int, **cells: str) -> None:
+    """Cells of a row, and the manifest too: whoever forges an export can count as well."""
+    path = at / f"{table}.csv"
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    rows[place] |= cells
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    told = export.read_manifest(at)
+    files = [at / name for name in told["sha256"]]
+    export.write_manifest(at, TOWN, files, with_salt=told["with_salt"])
+
+
+@pytest.mark.parametrize(
+    ("invariant", "table", "place", "cells", "named"),
+    [
+        ("I1", "transfer", -1, {"credit": "12"}, "transfer 302 joins two currencies"),
+        ("I2", "account_balance", 0, {"credits_posted": "9"}, "account 1 has the counters"),
+        ("I3", "transfer", -1, {"amount": "901"}, "transfer 302 leaves -1"),
+        ("I4", "currency", 1, {"issuer_account_id": "1"}, "compost_g has no issuer"),
+        ("I5", "transfer", 9, {"recorded_us": "7"}, "transfer 10 is recorded at 7, not later"),
+        ("I6", "record", 4, {"amount": "4"}, "seq 4, transfer_id 5"),
+        ("I8", "transfer", -1, {"state": "1"}, "not in the list of open ones: id 302"),
+        ("I9", "budget", 0, {"spent": "1"}, "spent 1"),
+        ("I10", "transfer", -1, {"effective_s": "7"}, "checkpoint of 302 transfers is no prefix"),
+    ],
+)
+def test_each_invariant_is_asked_of_an_export(
+    lived: Town, tmp_path: Path, invariant: str, table: str, place: int,
+    cells: dict[str, str], named: str,
+) -> None:  # fmt: skip
+    at = exported(lived, tmp_path / "x", with_salt=True)
+    change(at, table, place, **cells)
+
+    found = [p.words for p in verify_export(at).problems if p.invariant == invariant]
+
+    assert any(named in words for words in found), found
+
+
+def test_a_leaf_that_was_altered_contradicts_the_checkpoint(lived: Town, tmp_path: Path) -> None:
+    at = exported(lived, tmp_path / "x")
+    leaves = bytearray((at / "leaves.bin").read_bytes())
+    leaves[40] ^= 1
+    (at / "leaves.bin").write_bytes(leaves)
+
+    words = "; ".join(problem.words for problem in verify_export(at).problems)
+
+    assert "leaves.bin is not the file that was exported" in words
+    assert "the checkpoint of 302 transfers is no prefix" in words
+
+
 def test_nothing_personal_and_no_secret_is_in_it(lived: Town, tmp_path: Path) -> None:
     at = exported(lived, tmp_path / "x")
 

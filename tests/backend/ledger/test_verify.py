@@ -9,10 +9,11 @@ from sqlalchemy import text
 from backend import db
 from backend.ledger import tables as t
 from backend.ledger.append_only import append_only_ddl
+from backend.ledger.holds import ExpireHolds
 from backend.ledger.laws import LAWS
 from backend.ledger.log import SignLog
 from backend.ledger.resolve import Resolution, SetBudget
-from backend.ledger.transfers import Credit, Hold, Suspend
+from backend.ledger.transfers import Code, Credit, Group, Hold, HoldTerms, Leg, Suspend
 from backend.ledger.verify import Report, by_sets, verify
 from tests.backend.ledger.town import EPOCH, NOW_S, TOWN, Town, done, entry, pay
 
@@ -97,6 +98,11 @@ def test_books_that_were_left_alone_fit(lived: Town) -> None:
         ("UPDATE budget SET spent = 0", "I9", "spent 0"),
         ("UPDATE checkpoint SET size = 4", "I10", "checkpoint of 4"),
         ("UPDATE ledger_head SET next_id = 99", "I5", "99"),
+        ("DELETE FROM account_balance WHERE account_id = 2", "I2", "no counters: account_id 2"),
+        ("DELETE FROM account_terms WHERE account_id = 2", "I3", "no first terms: account_id 2"),
+        ("UPDATE account_terms SET number = 7 WHERE account_id = 2", "I3", "account_id 2, number"),
+        ("UPDATE resolution SET outcome = 'refused' WHERE seq = 2", "I6", "refusal pays somebody"),
+        ("UPDATE claim SET effective_s = 5", "I9", "record's day"),
     ],
 )
 def test_an_altered_row_is_named(lived: Town, statement: str, invariant: str, named: str) -> None:
@@ -105,6 +111,30 @@ def test_an_altered_row_is_named(lived: Town, statement: str, invariant: str, na
     assert not report.ok
     found = [p.words for p in report.problems if p.invariant == invariant]
     assert any(named in words for words in found), report.problems
+
+
+@pytest.mark.parametrize(
+    ("statement", "named"),
+    [
+        ("DELETE FROM hold_terms WHERE transfer_id = 2", "on none: id 2"),
+        ("UPDATE hold_terms SET on_expiry = 'post' WHERE transfer_id = 2", "other terms"),
+        ("UPDATE hold_open SET expires_s = expires_s + 9", "other terms"),
+        ("UPDATE hold_terms SET on_expiry = 'void' WHERE transfer_id = 3", "pending_id 3"),
+        ("UPDATE transfer SET amount = 19 WHERE pending_id = 3", "pending_id 3"),
+    ],
+)
+def test_an_altered_hold_is_named(town: Town, statement: str, named: str) -> None:
+    payer, payee = town.account(funds=100), town.account()
+    for seconds, amount, end in ((900, 10, "void"), (9, 20, "post")):
+        leg = Leg(payer, payee, amount, Code.PAY, hold=HoldTerms(NOW_S + seconds, end))
+        done(town.poster.submit(Group((leg,), NOW_S)))
+    town.clock.now_us += 10_000_000
+    assert done(town.poster.submit(ExpireHolds())) == 1
+    assert look(town).ok
+
+    report = alter(town, statement)
+
+    assert any(p.invariant == "I8" and named in p.words for p in report.problems), report.problems
 
 
 def test_a_table_whose_trigger_is_gone_is_named(lived: Town) -> None:

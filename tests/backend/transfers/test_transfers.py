@@ -1,11 +1,13 @@
 """Transfers over HTTP: all or none, once, by whom, and never money out of nothing."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from sqlalchemy import func, select
 
+from backend import db
 from backend.ledger import accounts
 from backend.ledger import tables as ledger
 from backend.ledger.verify import verify
@@ -185,6 +187,24 @@ def test_many_payments_at_once_leave_no_more_and_no_less(funded: Town) -> None:
     with funded.services.read() as conn:
         paid = select(func.count()).where(ledger.transfer.c.code == 8)
         assert conn.scalar(paid) == 12
+
+
+def test_a_repeat_while_the_first_is_worked_on_is_told_to_wait(small_funded: Town) -> None:
+    town, poster = small_funded, small_funded.services.poster
+    amal, pay = town.browser("amal"), leg(town.amal.account_id, town.bassam.account_id, 5)
+    with ThreadPoolExecutor(1) as pool, db.begin(town.services.engine) as conn:
+        conn.execute(select(ledger.ledger_head).with_for_update())  # the books wait for us
+        first = pool.submit(post, amal, "k", pay)
+        while not poster._in_progress:
+            time.sleep(0.01)
+        waits = post(amal, "k", pay)
+    again = post(amal, "k", pay)
+
+    assert (waits.status_code, waits.json()["code"]) == (409, "in_progress")
+    assert int(waits.headers["Retry-After"]) >= 1
+    assert first.result().status_code == 201
+    assert again.json() == {**first.result().json(), "replayed": True}
+    assert both(town) == (45, 5)
 
 
 def test_closed_books_say_when_to_come_back_and_use_up_no_key(small_funded: Town) -> None:
