@@ -37,6 +37,7 @@ from backend.proofs import endpoints as proofs
 from backend.recovery import endpoints as recovery
 from backend.recovery.guard import refuse_in_recovery
 from backend.reports import endpoints as reports
+from backend.services import Services
 from backend.settings import Settings
 from backend.settlements import endpoints as settlements
 from backend.size import BodyLimit
@@ -80,33 +81,39 @@ ROUTERS = (
 
 def create_app(settings: Settings, clock_us: Callable[[], int] = now_us) -> FastAPI:
     """Build the application of one town."""
-    services = build_services(settings, clock_us)
+    app = build_app()
+    app.state.services = build_services(settings, clock_us)
+    return app
 
-    @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        services.poster.start()
-        housekeeping = Housekeeping(services)
-        housekeeping.start()
-        yield
-        await run_in_threadpool(housekeeping.close)
-        await run_in_threadpool(close_services, services)
 
+def build_app() -> FastAPI:
+    """Every page and route, still without a town: `app.state.services` is set before it starts."""
     app = FastAPI(
         title="Farz",
         version=VERSION,
         description="From a kilogram of sorted waste to a community's currency.",
-        lifespan=lifespan,
+        lifespan=_open_town,
         dependencies=[Depends(refuse_in_recovery)],
         # A person's page must not depend on another host for its scripts.
         docs_url=None,
         redoc_url=None,
     )
-    app.state.services = services
     problems.install(app)
     app.add_middleware(SameSite)
     app.add_middleware(BodyLimit)
-    services.metrics.watch(services)
-    app.add_middleware(Watch, metrics=services.metrics)
+    app.add_middleware(Watch)
     for noun in ROUTERS:
         app.include_router(noun.router)
     return app
+
+
+@asynccontextmanager
+async def _open_town(app: FastAPI) -> AsyncIterator[None]:
+    services: Services = app.state.services
+    services.metrics.watch(services)
+    services.poster.start()
+    housekeeping = Housekeeping(services)
+    housekeeping.start()
+    yield
+    await run_in_threadpool(housekeeping.close)
+    await run_in_threadpool(close_services, services)

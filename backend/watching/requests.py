@@ -12,8 +12,8 @@ import time
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from backend.services import Services
 from backend.watching.logs import REQUEST
-from backend.watching.metrics import Metrics
 
 HEADER = "X-Request-Id"
 UNMATCHED = "unmatched"
@@ -23,8 +23,8 @@ _log = logging.getLogger("farz.request")
 
 
 class Watch:
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
-        self._app, self._metrics = app, metrics
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -38,7 +38,7 @@ class Watch:
             if message["type"] == "http.response.start":
                 MutableHeaders(scope=message)[HEADER] = name
                 # A stream is timed to its first byte: how long somebody looks is no delay.
-                self._note(scope, message["status"], time.perf_counter() - began_s)
+                _note(scope, message["status"], time.perf_counter() - began_s)
             await send(message)
 
         try:
@@ -46,14 +46,16 @@ class Watch:
         finally:
             REQUEST.reset(token)
 
-    def _note(self, scope: Scope, status: int, took_s: float) -> None:
-        route = getattr(scope.get("route"), "path", None) or UNMATCHED
-        self._metrics.took(scope["method"], route, status, took_s)
-        if route in QUIET and status < 500:
-            return
-        about = {"method": scope["method"], "route": route, "status": status}
-        told = {**about, "ms": round(took_s * 1000, 1)}
-        _log.info("%(method)s %(route)s %(status)d in %(ms)s ms", told, extra=told)
+
+def _note(scope: Scope, status: int, took_s: float) -> None:
+    route = getattr(scope.get("route"), "path", None) or UNMATCHED
+    services: Services = scope["app"].state.services
+    services.metrics.took(scope["method"], route, status, took_s)
+    if route in QUIET and status < 500:
+        return
+    about = {"method": scope["method"], "route": route, "status": status}
+    told = {**about, "ms": round(took_s * 1000, 1)}
+    _log.info("%(method)s %(route)s %(status)d in %(ms)s ms", told, extra=told)
 
 
 def _name(given: str) -> str:

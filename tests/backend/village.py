@@ -11,14 +11,16 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy import Connection
 
 from backend.access import service as access
-from backend.app import create_app
+from backend.app import build_app
 from backend.cards import service as cards
 from backend.compost import service as compost
 from backend.devices import service as devices
+from backend.opening import build_services
 from backend.people import service as people
 from backend.services import Services
 from backend.settings import Settings
@@ -255,18 +257,23 @@ class Town:
         return Bin(name, made.key)
 
 
+_idle: list[FastAPI] = []  # to make the routes ready takes longer than to found a town
+
+
 @contextmanager
 def town(tmp_path: Path, url: str, **more: Any) -> Iterator[Town]:
     """A town that has been founded, with its server running; `more` are further settings."""
     settings = Settings(data_dir=tmp_path, database_url=url, **more)
     settings.create_secret()
     clock = Clock()
-    app = create_app(settings, clock)
-    services: Services = app.state.services
+    app = _idle.pop() if _idle else build_app()
+    services: Services = build_services(settings, clock)
+    app.state.services = services
     with services.begin() as conn:
         towns.found(conn, 1, "Test town (synthetic)", now_s=START_S - 1000)
     with TestClient(app) as client:
         yield _furnish(services, client, clock)
+    _idle.append(app)
 
 
 def new_gateway(
