@@ -15,7 +15,7 @@ from firmware.errors import FlashFault, JournalBusy, JournalFull, SettingsFault
 from firmware.ring import DONE, NOWHERE, SETTLED, START, Header, Ring, entry_bytes
 
 SECTOR_BYTES = 4096
-ROOM_TO_CLOSE = 480  # bytes kept free for the record that closes an opened visit
+ROOM_TO_CLOSE = 320  # bytes kept free for the record that closes an opened visit, and some starts
 TRIES = 3  # sectors that one entry is tried in
 ZEROS = bytes(8)
 # `place` is (sector number, offset) and sorts in the order of writing; `body` is what is signed.
@@ -72,7 +72,7 @@ class Journal:
         card = token(self.epoch, self.next_seq)
         body = self._stamped({"card": card, "fraction": fraction, "before_g": before_g})
         raw = records.pack("interrupted", body)
-        self._store(records.VISIT, ZEROS, raw, 2 * ROOM_TO_CLOSE)
+        self._store(records.VISIT, ZEROS, raw, entry_bytes(raw) + ROOM_TO_CLOSE)
         self._visit = raw
         return self.epoch, self.next_seq
 

@@ -3,12 +3,14 @@
 `v`, `epoch`, `seq`, `prev`, `fw` and `net_g` come from the sector's header, the chain and the
 arithmetic. A code stands for one layout for ever: a changed layout gets a new code, and no code
 is used twice. A code with the bit WARM is the layout without it, and temp_c10 at the end: bins
-write their temperature into every record; what was written before is read as it is. Pure.
+write their temperature into every record; what was written before is read as it is. In one with
+the bit SHORT, words that come again and again are numbers. Pure.
 """
 
 from firmware import cbor, contract
 
-BOOT, VISIT = 1, 2  # entries that are not records: a start of the device, an opened visit
+BOOT, VISIT = 1, 3  # entries that are not records: a start of the device, an opened visit
+VISITS = (2, VISIT)  # 2: with its words written out
 _COMMON = "boot at_s clock up_ms cal flags "
 LAYOUTS = {
     16: ("open", _COMMON + "old_epoch old_seq old_prev"),
@@ -21,25 +23,37 @@ LAYOUTS = {
     23: ("tamper", _COMMON + "what by readings"),
     24: ("alarm", _COMMON + "what by readings"),
 }
-WARM = 0x20
+WARM, SHORT = 0x20, 0x40
 CODES = {
-    LAYOUTS[code][0]: code if "temp_c10" in LAYOUTS[code][1] else code | WARM for code in LAYOUTS
+    LAYOUTS[code][0]: SHORT | (code if "temp_c10" in LAYOUTS[code][1] else code | WARM)
+    for code in LAYOUTS
 }
+_FRACTIONS = ("organic", "paper_cardboard", "plastic", "metal", "glass", "textile", "residual")
+# A word is its place in its row. Rows only grow at their end; what is in none is written out.
+WORDS = {"clock": contract.CLOCKS, "flags": contract.FLAGS}
+WORDS.update({"fraction": _FRACTIONS, "container": _FRACTIONS})
 
 
 def is_record(code: int) -> bool:
-    return code & ~WARM in LAYOUTS
+    return code & ~WARM & ~SHORT in LAYOUTS
 
 
 def _layout(code: int) -> tuple:
     """Return (kind, names of the fields) of a code."""
-    kind, fields = LAYOUTS[code & ~WARM]
+    kind, fields = LAYOUTS[code & ~WARM & ~SHORT]
     return kind, fields.split() + ["temp_c10"] * bool(code & WARM)
 
 
 def pack(kind: str, body: dict) -> bytes:
     """Return the stored form of a record's own fields."""
-    return cbor.dumps([body[name] for name in _layout(CODES[kind])[1]])
+    return cbor.dumps([_short(name, body[name]) for name in _layout(CODES[kind])[1]])
+
+
+def visit(code: int, raw: bytes) -> bytes:
+    """Return the stored form of an opened visit as it is stored today, whatever its code."""
+    if code == VISIT:
+        return raw
+    return pack("interrupted", unpack(CODES["interrupted"], raw, {"temp_c10": None}))
 
 
 def unpack(code: int, raw: bytes, name: dict) -> dict:
@@ -48,10 +62,25 @@ def unpack(code: int, raw: bytes, name: dict) -> dict:
     values = cbor.loads(raw)
     if type(values) is not list:
         raise ValueError("not a record")
-    body = dict(zip(fields, values))
+    body = {field: _long(field, value) for field, value in zip(fields, values)}
     body.update(name)
     body["v"] = contract.VERSION
     body["kind"] = kind
     if kind == "deposit":
         body["net_g"] = body["after_g"] - body["before_g"]
     return body
+
+
+def _short(field: str, value):
+    """Return a word's place in its row, or the value as it is; a list's one by one."""
+    if type(value) is list:
+        return [_short(field, item) for item in value]
+    row = WORDS.get(field, ())
+    return row.index(value) if value in row else value
+
+
+def _long(field: str, value):
+    """Undo _short(); what was written out stays. IndexError for a place that no row has."""
+    if type(value) is list:
+        return [_long(field, item) for item in value]
+    return WORDS[field][value] if field in WORDS and type(value) is int else value

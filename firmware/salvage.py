@@ -73,10 +73,10 @@ def _interrupted(ring: Ring, header) -> list:
         at = entry.at + entry_bytes(entry.body)
         if records.is_record(entry.code):
             seq, last, pending = entry.seq + 1, entry.hash8, None
-        elif entry.code == records.VISIT:
+        elif entry.code in records.VISITS:
             pending = entry
     if pending is None or seq == 0 or ring.ending(header.number, at) == BROKEN:
         return []
-    body = records.unpack(records.CODES["interrupted"], pending.body, names_of(header, seq, last))
-    code, hash8 = records.CODES["interrupted"], hash8_of(header, body)
-    return _read(header, Entry(pending.at, code, pending.mark, seq, hash8, pending.body), last)
+    code, raw = records.CODES["interrupted"], records.visit(pending.code, pending.body)
+    hash8 = hash8_of(header, records.unpack(code, raw, names_of(header, seq, last)))
+    return _read(header, Entry(pending.at, code, pending.mark, seq, hash8, raw), last)

@@ -78,8 +78,8 @@ class Survey:
         self.undone = entry.at if entry.mark == LIVE else None
         if entry.code == records.BOOT:
             self.boot = max(self.boot, entry.seq)
-        elif entry.code == records.VISIT:
-            self.pending = entry.body if current else None
+        elif entry.code in records.VISITS:
+            self.pending = records.visit(entry.code, entry.body) if current else None
         elif records.is_record(entry.code):
             self.pending = None
             self.depths[header.number % self._ring.sectors] += entry.mark != SETTLED
@@ -88,3 +88,6 @@ class Survey:
                 self.next_seq, self.last = entry.seq + 1, entry.hash8
             else:
                 self.old = (header.epoch, entry.seq, entry.hash8)
+        else:
+            # Of a newer firmware: it may have taken a number that must not be used twice.
+            self.damaged = self.damaged or current

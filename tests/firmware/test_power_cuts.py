@@ -73,17 +73,26 @@ def test_drill_finds_a_journal_that_forgets_cut_visits(monkeypatch: pytest.Monke
     assert report["lost"] > 0
 
 
-def test_visit_whose_mending_was_cut_until_the_ring_was_full_is_recorded_after_receipts() -> None:
-    cuts = [(190, "half", 195972334), (11, "tail", 1678700124), (5, "half", 2073208537)]
+def test_visit_whose_mending_was_cut_until_the_ring_was_full_is_recorded_after_receipts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cuts = [(46, "half", 1322589171), (4, "tail", 1578683595)]
+    cuts += [(5, "tail", 1576380488), (2, "bits", 965812607)]
+    waited: list[object] = []
+    release = simlife.release
+    monkeypatch.setattr(simlife, "release", lambda *life: (waited.append(life), release(*life)))
 
-    assert simlife.live(cuts, 40) == {"operations": 262, "cuts": 3, "interrupted": 2}
+    found = simlife.live(cuts, 20, sectors=3)
+
+    assert found == {"operations": 117, "cuts": 4, "interrupted": 1}
+    assert waited
 
 
 def test_full_ring_refuses_and_takes_visits_again_after_receipts() -> None:
     visits, journal, life = simlife.full_ring()
     assert visits > 8
 
-    for record in simlife.unsettled(journal)[:6]:
+    for record in simlife.unsettled(journal)[:12]:
         assert journal.settle(record.epoch, record.seq, record.hash8)
         life.settled.add((record.epoch, record.seq))
     simlife.visit(journal, life, 99)

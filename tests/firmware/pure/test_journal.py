@@ -1,6 +1,6 @@
 """The journal as a store: order, release, capacity, damage."""
 
-from firmware import contract
+from firmware import cbor, contract
 from firmware.boards.simlife import WHO, common, token, unsettled
 from firmware.boards.simram import RamFlash
 from firmware.errors import FlashFault, JournalBusy, JournalFull, SettingsFault
@@ -71,6 +71,20 @@ def test_two_thousand_deposits_fit_before_any_receipt():
     assert journal.depth() == 2001
     deposit(journal)
     assert mounted(flash).depth() == 2002
+
+
+def test_two_thousand_of_the_longest_deposits_fit():
+    flags = list(contract.FLAGS)
+    moment = {"at_s": 2**32 - 1, "clock": "holdover", "up_ms": 2**40, "cal": 70000, "flags": []}
+    moment["temp_c10"] = -300
+    journal = Journal(RamFlash(128), WHO, random, lambda: dict(moment))
+    for _ in range(2000):
+        journal.open_visit(lambda epoch, seq: contract.secure_token(bytes(24)), "residual", 70000)
+        fields = {"after_g": 140000, "e_g": 500, "p2p_g": 9999, "n": 9999, "temp_c10": -300}
+        fields["flags"] = flags
+        journal.close_visit("deposit", fields)
+
+    assert journal.depth() == 2001
 
 
 def test_near_full_is_said_before_full():
@@ -188,7 +202,7 @@ def test_damaged_last_record_opens_a_new_epoch_for_it_was_done():
 
 def test_lost_sector_opens_a_new_epoch():
     for sector in (1, 2):
-        flash, journal = made(50)
+        flash, journal = made(70)
         assert journal.unsettled_after((2, 0)) is not None
         old, records = journal.epoch, unsettled(journal)
 
@@ -235,6 +249,27 @@ def test_new_key_number_or_program_starts_a_sector_of_its_own():
     assert record.body["fw"] == "f" * 16
     assert [r.key_number for r in unsettled(again)] == [1, 1, 2]
     assert again.epoch == journal.epoch
+
+
+def test_visit_opened_by_an_older_firmware_becomes_interrupted_too():
+    flash, journal = made(1)
+    epoch, seq = journal.open_visit(token, "glass", 4711)
+    written = [journal.boot, 1795000000, "synced", 99, 1, [], token(epoch, seq), "glass", 4711]
+    journal._write(2, seq, bytes(8), cbor.dumps(written))
+
+    last = unsettled(mounted(flash))[-1]
+
+    assert (last.epoch, last.seq, last.body["kind"]) == (epoch, seq, "interrupted")
+    assert (last.body["card"], last.body["up_ms"]) == (token(epoch, seq), 99)
+    contract.check_record(last.body)
+
+
+def test_record_of_a_newer_firmware_opens_a_new_epoch_for_its_number_is_taken():
+    flash, journal = made(1)
+    old, last = journal.epoch, unsettled(journal)[-1]
+    journal._write(99, journal.next_seq, bytes(8), b"?")
+
+    assert_new_epoch(mounted(flash), old, last)
 
 
 class FailingFlash(RamFlash):
@@ -333,7 +368,7 @@ def test_reads_that_flip_a_bit_now_and_then_are_read_again():
 
 
 def test_sector_that_cannot_be_read_costs_what_it_held_and_opens_a_new_epoch():
-    flash, journal = made(60, sectors=8)
+    flash, journal = made(85, sectors=8)
     old = journal.epoch
     flash.dead = (1,)
     again = mounted(flash)

@@ -65,5 +65,28 @@ def test_deposit_is_small_and_its_net_weight_is_worked_out():
     body = dict(COMMON)
     body.update(OWN["deposit"])
 
-    assert len(records.pack("deposit", body)) < 90
+    assert len(records.pack("deposit", body)) < 75
     assert stored("deposit")["net_g"] == 512
+
+
+def test_words_have_the_places_that_journals_in_the_field_know():
+    assert records.WORDS["clock"] == ("synced", "holdover", "unset")
+    known = "overload below_min unstable uncalibrated lid_forced low_battery journal_near_full"
+    assert records.WORDS["flags"] == tuple(known.split())
+    known = "organic paper_cardboard plastic metal glass textile residual"
+    assert records.WORDS["fraction"] == records.WORDS["container"] == tuple(known.split())
+    assert set(records.WORDS["fraction"]) == set(contract.FRACTIONS)
+
+
+def test_words_written_out_are_read_as_well():
+    body = dict(COMMON, flags=["unstable", "a flag of tomorrow"])
+    body.update(OWN["deposit"])
+    names = records.LAYOUTS[17][1].split()
+    long = cbor.dumps([body[name] for name in names])
+
+    for code, raw in ((17, long), (33, records.pack("deposit", body))):
+        found = records.unpack(code, raw, {})
+        assert {name: found[name] for name in names} == {name: body[name] for name in names}
+    assert records.visit(
+        2, cbor.dumps([body[name] for name in records.LAYOUTS[18][1].split()])
+    ) == (records.pack("interrupted", body))
