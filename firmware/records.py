@@ -62,7 +62,7 @@ def unpack(code: int, raw: bytes, name: dict) -> dict:
     values = cbor.loads(raw)
     if type(values) is not list:
         raise ValueError("not a record")
-    body = {field: _long(field, value) for field, value in zip(fields, values)}
+    body: dict = {field: _long(field, value) for field, value in zip(fields, values)}
     body.update(name)
     body["v"] = contract.VERSION
     body["kind"] = kind
