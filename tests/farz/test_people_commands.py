@@ -85,7 +85,7 @@ def test_a_list_with_mistakes_makes_nothing(enrolled: tuple[Shell, Path], tmp_pa
 def test_a_towns_file_brings_people_who_do_not_exist_once(tmp_path: Path) -> None:
     farz, file = Shell(tmp_path / "town"), tmp_path / "town.toml"
     village = (ROOT / "farz" / "towns" / "village.toml").read_text()
-    file.write_text(village + "\n[people]\nsynthetic = 12\n")
+    file.write_text(village.replace("synthetic = 500", "synthetic = 12"))
 
     first = json.loads(farz.done("init", str(file), "--json"))
     again = json.loads(farz.done("init", str(file), "--json"))
@@ -106,10 +106,10 @@ def test_a_towns_file_applied_again_goes_on_beside_the_sheets_that_are_there(
 ) -> None:
     farz, file = Shell(tmp_path / "town"), tmp_path / "town.toml"
     village = (ROOT / "farz" / "towns" / "village.toml").read_text()
-    file.write_text(village + "\n[people]\nsynthetic = 5\n")
+    file.write_text(village.replace("synthetic = 500", "synthetic = 5"))
     farz.done("init", str(file))
     first = (tmp_path / "town" / "slips.html").read_bytes()
-    file.write_text(village + "\n[people]\nsynthetic = 12\n")
+    file.write_text(village.replace("synthetic = 500", "synthetic = 12"))
 
     rest = farz("init", str(file), "--json")
 

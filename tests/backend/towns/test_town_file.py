@@ -6,10 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from backend.access import service as access
 from backend.budgets import coverage
+from backend.budgets import service as budgets
 from backend.cards import caps
+from backend.compost import service as compost
+from backend.devices import service as devices
 from backend.errors import BadTownFile, Conflict
 from backend.opening import build_services, close_services
+from backend.people import synthetic
 from backend.settings import Settings
 from backend.tariffs import service as tariffs
 from backend.towns import reading, service
@@ -17,6 +22,14 @@ from backend.towns.applying import apply
 
 FILES = Path(__file__).parents[3] / "farz" / "towns"
 VILLAGE = (FILES / "village.toml").read_text(encoding="utf-8")
+NEW_YEAR_S = 1_798_754_400  # 2027 begins in Hebron
+STAFF = {
+    "admin": "administrator",
+    "khalil": "counter_clerk",
+    "noor": "municipal_officer",
+    "rana": "field_technician",
+    "salma": "municipal_officer",
+}
 LATER = """
 [[tariffs]]
 since = 2031-01-01T00:00:00+02:00
@@ -213,11 +226,21 @@ def test_a_file_in_another_encoding_is_told_and_a_mark_before_it_is_no_mistake()
         reading.read_file(b"[town]\n\nname = '\xe1'\n")
 
 
-@pytest.mark.parametrize("name", ["village.toml", "city.toml"])
-def test_the_towns_that_come_with_it_are_right_and_labelled(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "people", "households"), [("village.toml", 500, 100), ("city.toml", 50_000, 10_000)]
+)
+def test_the_towns_that_come_with_it_are_right_and_labelled(
+    name: str, people: int, households: int
+) -> None:
     found = reading.read((FILES / name).read_text(encoding="utf-8"))
 
     assert "synthetic" in found.town.name
+    assert found.people is not None
+    entries = list(synthetic.entries(found.people.synthetic))
+    assert len({each.name for each in entries}) == len(entries) == people
+    assert len({each.household for each in entries}) == households
+    assert sum(each.uid is not None for each in entries) == households
+    assert all("synthetic" in each.name and "synthetic" in each.household for each in entries)
 
 
 def test_applying_twice_changes_nothing_and_later_tariffs_are_drafts(
@@ -242,6 +265,22 @@ def test_applying_twice_changes_nothing_and_later_tariffs_are_drafts(
             assert service.backing(conn, 1).startswith("compost of the cooperative")
             assert [c.amount_per_tonne for c in coverage.disposal_costs(conn, 1)] == [3000] * 3
             assert [(c.from_s, c.daily_g) for c in caps.caps(conn, 1)] == [(0, 30_000)]
+            assert caps.caps(conn, 1)[0].daily_amount == 1500
+            stands = devices.assignments(conn, 1, "bin-2")
+            assert stands == [(NEW_YEAR_S, service.points(conn, 1)[1].id)]
+            assert [(b.from_s, b.amount) for b in budgets.budgets(conn, 1)] == [
+                (NEW_YEAR_S, 2_500_000)
+            ]
+            assert {each: access.by_login(conn, 1, each).role for each in STAFF} == STAFF
+            assert len(access.staff(conn, 1)) == len(STAFF)
+            sold = compost.products(conn, 1, at_s=next(seconds))
+            assert [(each.name, each.amount_per_kg) for each in sold] == [("Compost", 30)]
+            founded = service.town(conn, 1)
+            assert (founded.currency, founded.scale) == ("QMM", 2)
+            assert (founded.languages, founded.timezone) == (("ar", "en"), "Asia/Hebron")
+            rates = tariffs.tariffs(conn, 1)[0].rates
+            assert rates["organic", "standard"] == 25
+            assert len(rates) == 7
         dearer = VILLAGE.replace("amount_per_tonne = 3000", "amount_per_tonne = 3100")
         with pytest.raises(Conflict, match="later `since`"):
             apply(services, reading.read(dearer))
