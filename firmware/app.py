@@ -391,6 +391,6 @@ def _told(visits):
     """Return what shows the answer to a question for a balance."""
 
     def tell(body: dict) -> None:
-        visits.put(("trouble", body["why"]) if body["why"] else ("balance", body["balance"]))
+        visits.put(("balance", body["balance"], body["why"]))
 
     return tell

@@ -6,7 +6,7 @@ before anything is shown as saved.
 
 Inputs:  ("card", card) ("weight", Weight|None) ("opened", name) ("refused", word)
          ("saved", name, net_g, flags) ("lid", is_open) ("settled", name, outcome, body) ("wake",)
-         ("trouble", word) ("blocked", word) ("forced",) ("balance", amount)
+         ("trouble", word) ("blocked", word) ("forced",) ("balance", amount, why not)
 Actions: ("show", word, values) ("ask", card) ("weigh",) ("open", card, before)
          ("close", before, after, flags) ("interrupt",) ("unlock",) ("lock",) ("tamper", what)
          ("dark",) ("wake", seconds or None to cancel)
@@ -128,7 +128,8 @@ def _settled(state: State, event: tuple, limits: Limits):
         return state, []
     body = event[3]
     values = (body["net_g"], body["credit"], body["balance"])
-    return state, [("show", event[2], values), ("wake", SAVED_S)]
+    word = "blocked_card" if body["why"] == "blocked_card" else event[2]  # nothing to register
+    return state, [("show", word, values), ("wake", SAVED_S)]
 
 
 def _trouble(state: State, event: tuple, limits: Limits):
@@ -163,14 +164,16 @@ def _forced_open(state: State, event: tuple, limits: Limits):
 
 
 def _balance(state: State, event: tuple, limits: Limits):
-    return but(state, waited=False), [
-        ("show", "balance", (None, None, event[1])),
-        ("wake", SAVED_S),
-    ]
+    return but(state, waited=False), [_answer(event, "balance"), ("wake", SAVED_S)]
 
 
 def _open_balance(state: State, event: tuple, limits: Limits):
-    return state, [("show", "open_balance", (None, None, event[1]))]
+    return state, [_answer(event, "open_balance")]
+
+
+def _answer(event: tuple, word: str) -> tuple:
+    """Show a balance, or why the card has none: what it brings is kept all the same."""
+    return ("show", event[2], ()) if event[2] else ("show", word, (None, None, event[1]))
 
 
 RULES = {

@@ -20,7 +20,8 @@ from firmware.boards.world import World
 from firmware.thermometer import MCP9808
 
 SECTORS = 128  # the journal partition of hardware/partitions.csv
-ON_THE_WAY = ("wait", "open_lid", "open_balance", "close_lid", "welcome")  # no end of a visit
+# Words that are no end of a visit.
+ON_THE_WAY = ("wait", "open_lid", "open_balance", "close_lid", "welcome", "unknown_card")
 GIVE_UP_EXIT, RESTART_EXIT, BITTEN_EXIT = 3, 5, 6
 GIVE_UP_S, PATIENCE_S = 60, 5  # real seconds; world.json may say otherwise
 LATE_RATE = 10  # after the last visit, until the receipts are there

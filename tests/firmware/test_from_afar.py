@@ -290,6 +290,21 @@ def test_balance_is_asked_for_at_the_tap_and_shown(
     assert_weighed(town, [500, 600])
 
 
+def test_holder_of_an_unknown_card_is_told_before_the_waste_is_in(
+    make_bin: MakeBin, mosquitto: Broker, town: Town
+) -> None:
+    town.answers = {"balance": None, "why": "unknown_card"}
+    made = make_bin(BIN)
+    made.set_up(mosquitto.port, [{"at_s": 5, "uid": UIDS[0], "grams": 500}], WORD, speed=3)
+
+    assert made.run() == 0, made.console()
+
+    shown = made.shown()
+    assert "open_lid" in shown, shown
+    assert shown.index("open_lid") < shown.index("unknown_card") < shown.index("saved")
+    assert_weighed(town, [500])
+
+
 def test_answer_to_somebody_elses_question_is_not_shown(bin_: Bin, town: Town) -> None:
     sealed = town.sealed({"balance": 1, "why": ""}, 1)
     town.down(BIN, "answer", {"v": 1, "nonce": "0" * 32, "body": sealed}, 1)

@@ -59,8 +59,10 @@ def test_two_different_cards_collide():
 
 def test_wrong_check_bytes_are_refused():
     flipped = lambda answer: bytes([answer[0] ^ 1]) + answer[1:]  # noqa: E731 - two words say it
+    last = lambda answer: answer[:-1] + bytes([answer[-1] ^ 1])  # noqa: E731 - BCC or CRC_A itself
     for number in (2, 3, 4, 5):  # UID part, SAK, UID part, SAK
         raises(ReaderFault, select, spoilt(number, flipped))
+        raises(ReaderFault, select, spoilt(number, last))
 
 
 def test_card_torn_away_at_any_step_is_refused():

@@ -175,11 +175,26 @@ def test_flag_of_a_forced_lid_ends_with_its_visit():
 
 
 def test_balance_is_shown_to_who_holds_a_card_and_again_while_the_lid_may_be_opened():
-    _, actions = walk(("balance", 1234))
+    _, actions = walk(("balance", 1234, ""))
     assert actions[0] == ("show", "balance", (None, None, 1234))
-    state, actions = walk(*OPENED, ("balance", 1234))
+    state, actions = walk(*OPENED, ("balance", 1234, ""))
     assert actions[-1] == ("show", "open_balance", (None, None, 1234))
     assert state.phase == "unlocked"
+
+
+def test_holder_of_a_card_that_has_no_account_is_told_before_the_waste_is_in():
+    for word in ("unknown_card", "blocked_card"):
+        assert walk(("balance", None, word))[1][0] == ("show", word, ())
+        state, actions = walk(*OPENED, ("balance", None, word))
+        assert (state.phase, actions[-1]) == ("unlocked", ("show", word, ()))
+
+
+def test_blocked_card_is_not_told_to_register():
+    saved = walk(*DROPPED, quiet(2500), ("saved", NAME, 1500, []))[0]
+    for why, word in (("blocked_card", "blocked_card"), ("unknown_card", "suspended")):
+        body = dict(BODY)
+        body["why"] = why
+        assert words_of(walk(("settled", NAME, "suspended", body), state=saved)[1]) == [word]
 
 
 def test_display_that_nobody_reads_goes_dark_once():
