@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 
 EXPIRE_EVERY_S = 600.0
 STUBBORN = 5  # failures in a row after which a batch, not the backend, is suspected of a 500
+UNDER_WAY_S = 5.0  # a message to a device that is not confirmed by then is published once more
 UNSAID_S = 60  # answers older than this have reached the broker, or the broker was away
 
 
@@ -54,6 +55,7 @@ class Uplink:
         self._publish = publish
         self._clock_s = clock_s
         self._delivered: set[int] = set()
+        self._under_way: dict[int, float] = {}  # messages to devices: when each was published
         self._lock = threading.Lock()
         self._telemetry_s = self._expire_s = float("-inf")
         self._resumed = False
@@ -190,9 +192,23 @@ class Uplink:
 
     def _pass_down(self, downs: Sequence[Down], now_s: int) -> None:
         publishes, dropped = from_backend(downs, now_s)
-        self._publish(publishes)
+        self._publish(self._fresh(publishes))
         for down_id in dropped:
             self.confirm(down_id)
+
+    def _fresh(self, publishes: Sequence[Publish]) -> list[Publish]:
+        """Leave out what is on its way: a bin alarms over an order that comes twice."""
+        began_s = time.monotonic()
+        self._under_way = {
+            down_id: at_s
+            for down_id, at_s in self._under_way.items()
+            if began_s - at_s < UNDER_WAY_S
+        }
+        fresh = [each for each in publishes if each.down_id not in self._under_way]
+        for each in fresh:
+            if each.down_id is not None:
+                self._under_way[each.down_id] = began_s
+        return fresh
 
     def _keep_house(self) -> None:
         if not self._resumed:

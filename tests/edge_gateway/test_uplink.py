@@ -246,10 +246,25 @@ def test_message_down_is_confirmed_only_after_it_was_taken(rig: Rig) -> None:
     rig.uplink.step()
 
     assert rig.backend.delivered == [5]
-    assert len(rig.published) == 2
+    assert len(rig.published) == 1
     assert rig.published[0] == Publish(
         contract.topic("bin-01", "command"), b"j.w.s", 1, False, NOW_S + 60, 5
     )
+
+
+def test_message_down_that_is_never_taken_is_published_again_after_a_while(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    down = {"id": 5, "device": "bin-01", "channel": "command", "body": "j.w.s"}
+    rig.backend.down = [{**down, "expires_s": NOW_S + 60}]
+
+    rig.uplink.step()
+    rig.uplink.step()
+    assert [each.down_id for each in rig.published] == [5]
+    monkeypatch.setattr("edge_gateway.uplink.UNDER_WAY_S", 0)
+    rig.uplink.step()
+
+    assert [each.down_id for each in rig.published] == [5, 5]
 
 
 def test_expired_and_misaddressed_messages_down_are_confirmed_unsent() -> None:
