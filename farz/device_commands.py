@@ -68,7 +68,8 @@ def provision(
     tell(told, words, as_json)
 
 
-@app.command()
+# One key in 64 begins with a hyphen, and is no option.
+@app.command(context_settings={"ignore_unknown_options": True})
 def gateway(
     name: Annotated[str, typer.Argument(help="The gateway's name, as in its settings.")],
     public_key: Annotated[str, typer.Argument(help="What `farz gateway init` printed there.")],

@@ -9,8 +9,8 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -238,19 +238,20 @@ class OverAir:
         return answer.json()
 
 
-def signed_in(url: str, login: str, password: str, code: str) -> httpx.Client:
+@contextmanager
+def signed_in(url: str, login: str, password: str, code: str) -> Iterator[httpx.Client]:
     """Sign in at a backend as a technician. FarzError says why not."""
-    client = httpx.Client(base_url=url, timeout=30)
     body = {"login": login, "password": password, **({"code": code} if code else {})}
-    try:
-        answer = client.post("/v1/sessions/staff", json=body)
-    except httpx.TransportError as error:
-        raise FarzError(
-            f"No backend answers at {url} ({error}). Is `farz serve` running?"
-        ) from None
-    if answer.is_error:
-        raise FarzError(f"The backend says: {_detail(answer)}")
-    return client
+    with httpx.Client(base_url=url, timeout=30) as client:
+        try:
+            answer = client.post("/v1/sessions/staff", json=body)
+        except httpx.TransportError as error:
+            raise FarzError(
+                f"No backend answers at {url} ({error}). Is `farz serve` running?"
+            ) from None
+        if answer.is_error:
+            raise FarzError(f"The backend says: {_detail(answer)}")
+        yield client
 
 
 def _detail(answer: httpx.Response) -> str:
