@@ -7,12 +7,15 @@ import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from farz.broker import Broker
 from farz.processes import await_until, free_port
+from firmware import rescue
 from firmware.rescue import door, form_of
+from firmware.supervisor import LastWords
 from tests.firmware.test_simulated_bin import WORD, MakeBin, visits
 from tests.fixtures.micropython import ROOT, START_S, Bin, micropython
 
@@ -62,10 +65,10 @@ class Board(SimBoard):
         super().__init__(FOLDER, plan, wired)
 
     def rescue(self):
-        return False
+        return {jumper}
 
     def join(self, wifi):
-        pass
+        self.note("joined", wifi)
 
 
 class Module:
@@ -74,9 +77,88 @@ class Module:
 
 sys.modules["firmware.boards.esp32"] = Module
 from firmware import main
+from firmware.visits import Visits
 
+{patch}
 main.main()
 """
+
+SHOW = """
+from firmware.display import Display
+
+Display.show = lambda self, word: print(word)
+"""
+
+
+def start_as_a_board(bin_: Bin, tmp_path: Path, *, jumper: bool = False, patch: str = "") -> None:
+    """Start what a real board runs at power-up, on simulated chips; `jumper`: safe mode's."""
+    settings = bin_.folder / "settings.json"
+    if not (good := bin_.folder / "good.json").exists():
+        good.write_text(settings.read_text())
+    (bin_.folder / "wifi.json").write_text('{"ssid": "as provisioned", "password": ""}')
+    script = tmp_path / "board.py"
+    script.write_text(BOARD.format(folder=str(bin_.folder), jumper=jumper, patch=patch))
+    command = [micropython(), "-X", "heapsize=1M", str(script)]
+    with (bin_.folder / "console.txt").open("wb") as console:
+        bin_.process = subprocess.Popen(
+            command, env={"MICROPYPATH": f"{ROOT}:.frozen"}, stdout=console, stderr=console
+        )
+
+
+def await_line(bin_: Bin, event: str) -> dict[str, Any]:
+    """Wait until the bin has written a line of a kind; the last one."""
+    await_until(lambda: bool(bin_.lines(event)) or not bin_.running, LIMIT_S, event)
+    assert bin_.lines(event), bin_.console()
+    return bin_.lines(event)[-1]
+
+
+def test_jumper_leads_to_safe_mode_which_lasts_until_the_power_is_off(
+    make_bin: MakeBin, tmp_path: Path
+) -> None:
+    bin_ = make_bin()
+    bin_.set_up(free_port(), [], WORD, rescue_port=free_port(), speed=600, until="stopped")
+    start_as_a_board(bin_, tmp_path, jumper=True, patch=SHOW)
+
+    assert await_line(bin_, "safe_mode")["asked"] is True
+    turns = rescue.TURNS  # after so many it would have restarted unasked
+    await_until(
+        lambda: bin_.console().count("set_up") > turns or not bin_.running, LIMIT_S, "ten minutes"
+    )
+
+    assert bin_.running, bin_.console()
+    assert not bin_.lines("joined"), "a network that may be wrong is left alone"
+    assert not bin_.lines("link")
+
+
+def test_network_that_was_set_on_site_is_the_one_that_is_joined(
+    rescued: tuple[Bin, str], tmp_path: Path
+) -> None:
+    bin_, url = rescued
+    post(f"{url}/network", ssid="town hall", password="sehr geheim")
+    bin_.stop()
+
+    start_as_a_board(bin_, tmp_path)
+
+    found = await_line(bin_, "joined")
+    assert (found["ssid"], found["password"]) == ("town hall", "sehr geheim")
+    bin_.stop()
+    for path in bin_.folder.glob("wifi.?"):
+        path.unlink()
+    start_as_a_board(bin_, tmp_path)
+    await_until(lambda: len(bin_.lines("joined")) == 2, LIMIT_S, "the provisioned network")
+    assert bin_.lines("joined")[-1]["ssid"] == "as provisioned"
+
+
+def test_board_that_crashes_starts_anew_and_keeps_why(make_bin: MakeBin, tmp_path: Path) -> None:
+    bin_ = make_bin()
+    bin_.set_up(free_port(), [], WORD, until="stopped")
+    start_as_a_board(bin_, tmp_path, patch="Visits.rest = None")
+
+    assert bin_.wait(LIMIT_S) == 5, bin_.console()
+
+    why = LastWords(str(bin_.folder)).read()
+    assert why.startswith("TypeError("), why
+    assert "firmware/app.py" in why
 
 
 def test_settings_that_are_not_whole_lead_to_safe_mode_and_to_another_try(
@@ -84,17 +166,9 @@ def test_settings_that_are_not_whole_lead_to_safe_mode_and_to_another_try(
 ) -> None:
     bin_, port = make_bin(), free_port()
     bin_.set_up(free_port(), [], WORD, rescue_port=port, speed=60, until="stopped")
-    settings = bin_.folder / "settings.json"
-    (bin_.folder / "good.json").write_text(settings.read_text())
-    (bin_.folder / "wifi.json").write_text("{}")
+    (bin_.folder / "good.json").write_text((bin_.folder / "settings.json").read_text())
     bin_.change_settings(e_g=0)
-    script = tmp_path / "board.py"
-    script.write_text(BOARD.format(folder=str(bin_.folder)))
-    command = [micropython(), "-X", "heapsize=1M", str(script)]
-    with (bin_.folder / "console.txt").open("wb") as console:
-        bin_.process = subprocess.Popen(
-            command, env={"MICROPYPATH": f"{ROOT}:.frozen"}, stdout=console, stderr=console
-        )
+    start_as_a_board(bin_, tmp_path)
     await_until(lambda: bool(bin_.lines("safe_mode")) or not bin_.running, LIMIT_S, "safe mode")
     assert bin_.running, bin_.console()
 

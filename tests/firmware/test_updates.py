@@ -107,6 +107,28 @@ def test_truncated_bundle_is_never_tried(tmp_path: Path) -> None:
     assert Slots(str(tmp_path)).trial is None
 
 
+def test_bundle_cut_between_two_files_waits_for_the_rest(tmp_path: Path) -> None:
+    raw = made()
+    end = len(raw) - sum(map(len, FILES.values()))
+    for size in map(len, FILES.values()):
+        taking = update(tmp_path)
+        assert not taking.feed(0, raw[:end])
+        assert Slots(str(tmp_path)).trial is None
+        end += size
+    assert taking.feed(taking.taken, raw[taking.taken :])
+
+
+def test_file_that_the_flash_lost_meanwhile_is_found_before_the_switch(tmp_path: Path) -> None:
+    taking, raw = update(tmp_path), made()
+    assert not taking.feed(0, raw[:-1])
+    (tmp_path / "a/firmware/app.mpy").write_bytes(b"something else")
+
+    with pytest.raises(UpdateRefused, match="did not stay on the flash"):
+        taking.feed(len(raw) - 1, raw[-1:])
+
+    assert Slots(str(tmp_path)).trial is None
+
+
 def test_nothing_is_written_before_the_signature_was_checked(tmp_path: Path) -> None:
     with pytest.raises(UpdateRefused):
         feed(update(tmp_path), made(key=STRANGER))
@@ -121,6 +143,10 @@ def test_version_below_the_floor_never_comes_again(tmp_path: Path) -> None:
 
     with pytest.raises(UpdateRefused, match="below 4"):
         feed(update(tmp_path), made(3))
+    feed(update(tmp_path), made(4, 1))  # a bundle that asks for less lowers nothing
+    Slots(str(tmp_path)).choose()
+    Slots(str(tmp_path)).commit()
+    assert Slots(str(tmp_path)).floor == 4
     with pytest.raises(UpdateRefused, match="below 6"):
         feed(update(tmp_path, floor=6), made(5))  # the board's own memory outlives the files
 
