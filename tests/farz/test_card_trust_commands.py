@@ -1,6 +1,7 @@
 """Setting up secure cards and capping plain ones from the command line."""
 
 import json
+import time
 
 from tests.farz.shell import Shell
 
@@ -36,6 +37,7 @@ def test_plain_cards_are_capped_and_uncapped(founded: Shell) -> None:
     assert first in founded.done("card", "cap")
 
     told = json.loads(founded.done("card", "cap", "--grams", "20000", "--json"))
+    time.sleep(1.1)  # a cap holds from a whole second on, and each has its own
     free = founded.done("card", "cap", "--none")
 
     assert [(each["daily_g"], each["daily_amount"]) for each in told][-1] == (20_000, None)
