@@ -55,7 +55,7 @@ def _report(export: Path | None, database: str, *, with_secret: bool) -> "Report
     from backend import db
     from backend.ledger.export import UnusableExport
     from backend.ledger.verify_export import verify_export
-    from backend.proofs import exported
+    from backend.proofs import exported, exported_rates
     from backend.settings import Settings
 
     try:
@@ -63,6 +63,8 @@ def _report(export: Path | None, database: str, *, with_secret: bool) -> "Report
             report = verify_export(export)
             for problem in exported.problems(export):
                 report.add("I10", problem)
+            for problem in exported_rates.problems(export):
+                report.add("I9", problem)
             return report
         if not database:
             with open_books() as (engine, ledger_id), db.read(engine) as conn:
@@ -160,7 +162,7 @@ def export_books(
     from backend import db
     from backend.ledger import beancount
     from backend.ledger import export as files
-    from backend.proofs import exported
+    from backend.proofs import exported, exported_rates
 
     if directory.exists() and any(directory.iterdir()):
         typer.echo(f"{directory} is not empty. Give a new directory.", err=True)
@@ -172,6 +174,7 @@ def export_books(
         with text.open("w", encoding="utf-8") as out:
             count = beancount.write(conn, ledger_id, out)
         made += [text, exported.write(conn, ledger_id, directory)]
+        made.append(exported_rates.write(conn, ledger_id, directory))
         files.write_manifest(directory, ledger_id, made, with_salt=with_salt)
     words = f"{count} transfers are in {directory}."
     tell(

@@ -492,3 +492,18 @@ def test_long_tails_are_folded_and_balances_stay_the_same(engine: Engine) -> Non
     assert all(folded[a] > 80 for a in (member, payee, accounts.ISSUER))
     assert (town.balance(member), town.balance(payee)) == (120, 60)
     assert town.balance(accounts.ISSUER) == -180
+
+
+def test_a_deposit_touches_no_row_of_its_issuer(town: Town) -> None:
+    """A hot row would be written by every batch that mints; here it is summed from the tail."""
+    member, counters = town.account(), t.account_balance.c
+
+    for seq in range(20):
+        done(town.poster.submit(entry(seq, Credit(member, 1))))
+    town.poster.rest()
+
+    with db.read(town.engine) as conn:
+        kept = select(counters.debits_posted, counters.folded_id)
+        issuer = conn.execute(kept.where(counters.account_id == accounts.ISSUER)).one()
+    assert tuple(issuer) == (0, 0)
+    assert town.balance(accounts.ISSUER) == -20

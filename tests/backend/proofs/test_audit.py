@@ -1,10 +1,14 @@
 """The audit names what was altered in the programme's rows, and finds a lived town right."""
 
+from pathlib import Path
+
 import pytest
 from sqlalchemy import text
 
 from backend import db
+from backend.ledger import export
 from backend.ledger.verify import Report
+from backend.proofs import exported_rates
 from backend.proofs.audit import audit
 from farz.founding import ripe_compost
 from tests.backend.village import AMAL, STRANGER, Town
@@ -64,3 +68,23 @@ def test_what_was_altered_is_named(lived: Town, table: str, change: str, words: 
         conn.execute(text(f"UPDATE {table} {change}"))
 
     assert words in "; ".join(problem.words for problem in looked(lived).problems)
+
+
+def test_an_export_says_at_which_rates_records_were_paid(lived: Town, tmp_path: Path) -> None:
+    to = tmp_path / "export"
+    with lived.services.read() as conn:
+        export.export(conn, 1, to)
+        exported_rates.write(conn, 1, to)
+    assert list(exported_rates.problems(to)) == []
+
+    path = to / exported_rates.FILE
+    told = path.read_text(encoding="utf-8-sig")
+    path.write_text(told.replace("organic,standard,25", "organic,standard,26"))
+    found = list(exported_rates.problems(to))
+
+    assert told != path.read_text()
+    assert len(found) == 3
+    assert "a record's rate is not its tariff's: source_id 1, seq " in found[0]
+    path.unlink()
+    with pytest.raises(export.UnusableExport, match=exported_rates.FILE):
+        list(exported_rates.problems(to))
