@@ -176,8 +176,9 @@ class SimMFRC522:
 
 
 class SimSSD1306:
-    """An I2C bus with the display on it: commands, addressing window and display memory.
+    """An I2C bus with the display, and perhaps a thermometer, on it.
 
+    Of the display: commands, addressing window and display memory.
     Section 9 of the data sheet. `dots` is what a person sees: nothing while the panel is off or
     its charge pump is.
     """
@@ -188,6 +189,7 @@ class SimSSD1306:
     def __init__(self) -> None:
         self.memory = bytearray(1024)
         self.present = True
+        self.temp_c = None
         self.reset()
 
     def reset(self) -> None:
@@ -201,6 +203,16 @@ class SimSSD1306:
     @property
     def dots(self) -> bytes:
         return bytes(self.memory) if self._on and self._pumps else bytes(1024)
+
+    def readfrom_mem(self, address: int, register: int, length: int) -> bytes:
+        """Answer as an MCP9808 (Microchip DS25095) in air of `temp_c`; None is none there."""
+        if address != 0x18 or self.temp_c is None:
+            raise OSError(19)
+        if register == 0x06:
+            return b"\x00\x54"
+        # Above its limit of 0 degrees, which nobody has set, it raises two alarm flags.
+        flags = 0xC000 if self.temp_c > 0 else 0x2000
+        return (round(16 * self.temp_c) & 0x1FFF | flags).to_bytes(length, "big")
 
     def writeto(self, address: int, data: bytes) -> None:
         if address != 0x3C or not self.present:

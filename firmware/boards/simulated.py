@@ -15,7 +15,6 @@ import time
 from firmware.boards.simchips import Pin, SimHX711, SimMFRC522, SimSSD1306
 from firmware.boards.simflash import CUT_EXIT, PowerCut, SimFlash
 from firmware.boards.simtime import SimClock, SimWatchdog, WatchdogBite
-from firmware.boards.simwarm import SimBus, SimMCP9808
 from firmware.boards.world import World
 from firmware.thermometer import MCP9808
 
@@ -48,10 +47,8 @@ class SimBoard:
         chips = [SimHX711(self.clock, load.raw) for load in self.world.loads]
         self.cells = [(chip.dout, chip.sck) for chip in chips]
         self._wire_reader(settings.reader)
-        self._warm = SimMCP9808(lambda: self.world.loads[0].temp_c)
-        self.i2c = SimBus(SimSSD1306(), self._warm)
+        self.i2c = SimSSD1306()
         self._thermometer = MCP9808(self.i2c)
-        self._dozes = set()  # how long the bin asked to sleep between looks at card and lid
         self.buzzer = Pin(0)
         self._powered_opens = settings.lid_safe == "locked"
         self.lid_lock = Pin(0, self._lock_moved)
@@ -96,7 +93,8 @@ class SimBoard:
         return 1 if self.world.lid_open else 0
 
     def temp_c10(self) -> "int | None":
-        self._warm.present = not self.world.now("thermometer_out", False)
+        out = self.world.now("thermometer_out", False)
+        self.i2c.temp_c = None if out else self.world.loads[0].temp_c
         return self._thermometer.temp_c10()
 
     def lock(self) -> int:
@@ -131,7 +129,6 @@ class SimBoard:
 
     async def doze(self, ms: int) -> None:
         """Sleep; nobody being near, until the world does something next."""
-        self._dozes.add(ms)
         if self.world.finished:
             ms = 1000
         elif self.world.next_ms is not None:
@@ -172,9 +169,7 @@ class SimBoard:
         if self._plan.get("until", "settled") == "settled":
             code = await self._settle()
             await self.app.link.leave()
-            facts = {"code": code, "unsettled": self.app.journal.depth()}
-            facts["looked_every_ms"] = sorted(self._dozes)
-            self.note("end", facts)
+            self.note("end", {"code": code, "unsettled": self.app.journal.depth()})
             sys.exit(code)
 
     async def _settle(self) -> int:

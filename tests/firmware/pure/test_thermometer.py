@@ -1,23 +1,26 @@
 """Degrees from the thermometer's register, and nothing from whatever else answers."""
 
-from firmware.boards.simwarm import SimBus, SimMCP9808
+from firmware.boards.simchips import SimSSD1306
 from firmware.thermometer import MCP9808
 
 
-class Air:
-    """A thermometer in air of `temp_c` degrees."""
+class Register:
+    """A bus whose chip says fixed bytes for a temperature."""
 
-    def __init__(self, temp_c=20.0):
-        self.temp_c = temp_c
-        self.chip = SimMCP9808(lambda: self.temp_c)
-        self.thermometer = MCP9808(SimBus(None, self.chip))
+    def __init__(self, raw, maker=b"\x00\x54"):
+        self.raw, self.maker = raw, maker
 
-    def says(self):
-        return self.thermometer.temp_c10()
+    def readfrom_mem(self, address, register, length):
+        return {5: self.raw, 6: self.maker}[register]
+
+
+def said(temp_c):
+    bus = SimSSD1306()
+    bus.temp_c = temp_c
+    return MCP9808(bus).temp_c10()
 
 
 def test_degrees_are_read_on_both_sides_of_zero():
-    # The first four are the data sheet's own words for the register.
     for register, temp_c10 in (
         (b"\xc1\x94", 253),  # 25.25
         (b"\x00\x01", 1),  # one sixteenth
@@ -26,24 +29,16 @@ def test_degrees_are_read_on_both_sides_of_zero():
         (b"\x3e\x70", -250),
         (b"\x1d\x80", -400),
     ):
-        air = Air()
-        air.chip.register = lambda number, raw=register: raw if number == 5 else b"\x00\x54"
-        assert air.says() == temp_c10, register
+        assert MCP9808(Register(register)).temp_c10() == temp_c10, register
     for temp_c10 in (-400, -101, -100, -1, 0, 1, 55, 205, 399, 850):
-        assert Air(temp_c10 / 10).says() == temp_c10
+        assert said(temp_c10 / 10) == temp_c10
 
 
-def test_unplugged_thermometer_says_nothing_and_speaks_when_it_is_back():
-    air = Air(31.5)
-    air.chip.present = False
-    assert air.says() is None
-    air.chip.present = True
-    assert air.says() == 315
+def test_unplugged_thermometer_says_nothing():
+    assert said(None) is None
 
 
 def test_another_chip_and_impossible_degrees_are_no_temperature():
-    air = Air()
-    air.chip.manufacturer = b"\x00\x00"
-    assert air.says() is None
+    assert MCP9808(Register(b"\xc1\x94", b"\x00\x00")).temp_c10() is None
     for temp_c in (-41.0, 126.0):
-        assert Air(temp_c).says() is None
+        assert said(temp_c) is None
