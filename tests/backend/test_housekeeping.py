@@ -3,12 +3,15 @@
 import pytest
 from sqlalchemy import select
 
+from backend.budgets import coverage
+from backend.figures import service as figures
 from backend.housekeeping import CHORES, Chore, Housekeeping
 from backend.ledger import accounts, balances, history, log
 from backend.ledger import tables as ledger
 from backend.ledger.resolve import SetBudget
 from backend.ledger.transfers import Code, Group, HoldTerms, Leg
 from backend.services import Services
+from farz.founding import ripe_compost
 from tests.backend.village import AMAL, Town
 
 
@@ -72,4 +75,30 @@ def test_what_is_due_is_done(town: Town) -> None:
         summed = conn.scalar(select(ledger.day_total_upto.c.upto_id))
         run = conn.execute(select(ledger.journal_run)).one()
         assert summed == history.last_id(conn, services.ledger_id)
+        assert [each.outstanding for each in coverage.days(conn, services.ledger_id)] == [100]
     assert (run.first_seq, run.last_seq) == (1, 2)
+
+
+def test_stock_that_came_goes_to_who_waits_and_months_that_ended_are_published(
+    small_town: Town,
+) -> None:
+    services, watch = small_town.services, Watch()
+    ripe_compost(services, small_town.product.id, 100, by="s", key="one")
+    assert small_town.outcome(small_town.bin.deposit(uid=AMAL))[0] == "credited"
+    url, key = f"/v1/people/{small_town.amal.id}/orders", {"Idempotency-Key": "a"}
+    body = {"product_id": small_town.product.id, "grams": 1_000}
+    client = small_town.browser("amal")
+    assert client.post(url, json=body, headers=key).json()["state"] == "waiting"
+    ripe_compost(services, small_town.product.id, 5_000, by="s", key="two")
+    keeping = Housekeeping(services, CHORES, watch)
+
+    watch.now_s += 86_400
+    keeping.turn()
+    served = client.get(url).json()
+    small_town.clock.now_s += 40 * 86_400
+    watch.now_s += 86_400
+    keeping.turn()
+
+    assert [each["state"] for each in served] == ["ready"]
+    with services.read() as conn:
+        assert len(figures.releases(conn, services.ledger_id)) >= 1
