@@ -120,7 +120,7 @@ class Suspend:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Mint nothing until a person has decided, or `until_s` has passed."""
+    """Mint nothing until a person has decided. Nothing happens at `until_s`."""
 
     reason: str
     until_s: int | None = None
