@@ -59,6 +59,7 @@ class PN532:
         if not found:
             raise ReaderFault("no count of cards")
         if found[0] > 1:
+            self.release()
             raise TwoCards()
         if not found[0]:
             self._command(SET_UP_RF, _FIELD_OFF)

@@ -60,6 +60,22 @@ def test_two_cards_are_said_to_be_two():
     assert driver.uid() == SECURE
 
 
+def test_field_is_off_between_looks():
+    for cards in ((), (UIDS[0],), (UIDS[0], UIDS[1])):
+        driver, chip, _ = reader(*cards)
+        driver.probe()
+        said, answer = [], chip._answer
+        chip._answer = lambda command, data, said=said, answer=answer: (
+            said.append((command, data)) or answer(command, data)
+        )
+        try:
+            if driver.uid() is not None:
+                driver.release()
+        except TwoCards:
+            pass
+        assert said[-1] == (0x32, b"\x01\x00"), cards  # RFConfiguration: field off
+
+
 def test_message_of_a_secure_card_is_signed_and_counts_each_time():
     driver, _, _ = reader(secure())
     for count in (1, 2, 3):
