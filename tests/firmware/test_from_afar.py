@@ -277,10 +277,9 @@ def test_balance_is_asked_for_at_the_tap_and_shown(
     make_bin: MakeBin, mosquitto: Broker, town: Town
 ) -> None:
     made = make_bin(BIN)
-    made.set_up(mosquitto.port, visits(500, 600, 700), WORD, speed=5)
     for visit in (plan := visits(500, 600)):
         visit["at_s"] = 5 + 60 * plan.index(visit)
-    made.set_up(mosquitto.port, plan, WORD, speed=5)
+    made.set_up(mosquitto.port, plan, WORD, speed=3)
 
     assert made.run() == 0, made.console()
 
