@@ -161,20 +161,6 @@ class Update:
         self.done = True
 
 
-async def prove(checks: dict, pause, limit_s: int) -> list:
-    """Wait until all checks hold at once, at most so long; return the names of those that do not.
-
-    checks: {name: function that tells whether it is well}. `pause(seconds)` waits.
-    """
-    missing = list(checks)
-    for _ in range(limit_s):
-        missing = [name for name in checks if not checks[name]()]
-        if not missing:
-            break
-        await pause(1)
-    return missing
-
-
 def digest_of(path: str) -> str:
     """Return the SHA-256 of a file as the flash gives it back."""
     total, piece = hashlib.sha256(), bytearray(PIECE)

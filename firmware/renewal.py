@@ -72,8 +72,6 @@ class Renewal:
         return words
 
     async def _prove(self) -> None:
-        from firmware.ota import prove
-
         _, version, _, epoch, _ = self.slots.trial or ("", 0, 0, "", 0)
         self._tell("update " + str(version) + " on trial", "bin")  # its way is the round trip
         checks = self._checks()
@@ -94,3 +92,17 @@ class Renewal:
             return True
         except (JournalFull, FlashFault, OSError, FirmwareError):
             return False
+
+
+async def prove(checks: dict, pause, limit_s: int) -> list:
+    """Wait until all checks hold at once, at most so long; return the names of those that do not.
+
+    checks: {name: function that tells whether it is well}. `pause(seconds)` waits.
+    """
+    missing = list(checks)
+    for _ in range(limit_s):
+        missing = [name for name in checks if not checks[name]()]
+        if not missing:
+            break
+        await pause(1)
+    return missing
