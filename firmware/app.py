@@ -328,6 +328,10 @@ class App:
             self._turns["yard"] += 1
             if self._power is not None:
                 self._power.measure()
+            if self.journal.worn and self.visits.idle:
+                self.visits.put(("trouble", "flash_worn"))
+                self._alarm("bad sector", tuple(sorted(self.journal.worn)))
+                self.journal.worn.clear()
             if self.visits.alone():
                 if self._fill is not None:
                     await self._fill.measure()
@@ -366,6 +370,7 @@ class App:
             if unix_s is not None and self._clock.sync(unix_s):
                 self._board.set_time(unix_s)
             elif unix_s is not None:
+                self.visits.put(("trouble", "clock_wrong"))
                 self._alarm("clock refused", (self._clock.surely_s(), unix_s))
             await asyncio.sleep(SYNC_S if unix_s is not None else 10)
 

@@ -46,6 +46,7 @@ class Journal:
         self._visit = b""  # stored form of the visit that is open now
         self._depths = found.depths  # unsettled records per sector
         self._stuck = set()  # places of settled records whose mark the flash does not take
+        self.worn = set()  # sectors that did not take something since they were told of
         self._orphaned = found.damaged  # this epoch can take no more records
         self._old = found.old  # (epoch, seq, hash8) that the next `open` record names
         self.next_seq = found.next_seq or 0
@@ -112,9 +113,8 @@ class Journal:
                 try:
                     self._ring.mark(header.number, entry.at, SETTLED)
                 except FlashFault:
-                    self._stuck.add(
-                        place
-                    )  # it is sent again after the next start, which is harmless
+                    self._stuck.add(place)  # it is sent again after the next start: harmless
+                    self._wears(header.number)
                 self._depths[header.number % self._ring.sectors] -= 1
                 self._mend()
                 return True
@@ -272,6 +272,7 @@ class Journal:
                 self._write(code, self.next_seq if seq is None else seq, hash8, raw)
                 return place
             except FlashFault:
+                self._wears(place[0])
                 if self._ring.kept(*place):
                     return place  # the rest of its sector is not trusted
                 self._ring.spoil(*place)
@@ -297,11 +298,15 @@ class Journal:
             try:
                 self._ring.start(header)
             except FlashFault:
-                continue  # a bad sector
+                self._wears(number)
+                continue
             self._header, self._end = header, START
             self._note_successor(before)
             return
         raise FlashFault("no sector takes a header")
+
+    def _wears(self, number: int) -> None:
+        self.worn.add(number % self._ring.sectors)
 
     def _note_successor(self, number: int) -> None:
         if number >= 0:

@@ -10,11 +10,11 @@ import asyncio
 from firmware import contract, mqtt
 from firmware.backlog import Backlog
 from firmware.errors import LinkFault
-from firmware.session import DENIED, connect
+from firmware.session import DENIED, DROPS, connect
 
 NOBODY_MS = 10000  # how long to wait when the broker said that no gateway listens
 DENIED_MS = 60000  # ... when the broker refused; the technician hears of it
-LASTING_MS = 600000  # after this, a missing gateway is told the technician
+LASTING_MS = 600000  # after this, a missing gateway or a broker that drops is told the technician
 FIRST_MS, LONGEST_MS = 1000, 32000  # pauses between attempts to connect
 TRIAL_MS = 300000  # how long new network settings have to bring the bin online
 OUTBOX = 16  # questions and results at most that wait to be sent
@@ -50,6 +50,7 @@ class Link:
         self._connecting = False
         self._complaint = ""  # what was last complained of
         self._unheard_ms = None  # since when nobody has listened
+        self._dropped_ms = None  # since when the broker has done nothing but hang up
         self.online = False
         self.turns = 0  # what the supervisor watches grow
         self.counts = {}
@@ -97,8 +98,9 @@ class Link:
             self.turns += 1
             started_ms = self._up_ms()
             fault = await self._connection()
-            self._complain(str(fault), fault.word)
-            if self._up_ms() - started_ms > LONGEST_MS or self._trial is not None:
+            stayed = self._up_ms() - started_ms > LONGEST_MS
+            self._complain(*self._worded(fault, stayed))
+            if stayed or self._trial is not None:
                 pause_ms = FIRST_MS
             self._end_trial()
             jitter_ms = pause_ms * self._random(1)[0] // 512
@@ -123,6 +125,19 @@ class Link:
             state = "up" if self.online else "down"
             self._note("link", {"state": state, "why": why, "word": word})
         self._complaint = why
+
+    def _worded(self, fault: LinkFault, stayed: bool) -> tuple:
+        """Return what to complain of, and its word. Any broker hangs up now and then, so that it
+        has one only if nothing else happens for long."""
+        if fault.word != DROPS:
+            self._dropped_ms = None
+            return str(fault), fault.word
+        now_ms = self._up_ms()
+        if stayed or self._dropped_ms is None:
+            self._dropped_ms = now_ms
+        if now_ms - self._dropped_ms < LASTING_MS:
+            return (str(fault),)
+        return "the broker hangs up still", DROPS
 
     def _end_trial(self) -> None:
         """Go back to the settings in force if those on trial have had their time."""

@@ -12,6 +12,9 @@ from firmware.errors import LinkFault
 REPLY_MS = 10000  # the longest wait for an answer of the broker
 KEEP_ALIVE_S = 60
 DENIED, REFUSED = "link_denied", "broker_refuses"  # the display's words: 0x87, and no entry
+DROPS = "broker_drops"  # ... for a broker that takes the call and hangs up, if it goes on
+# ECONNRESET, EPIPE, ECONNABORTED, and what mbed TLS says of them (MBEDTLS_ERR_SSL_CONN_EOF).
+HUNG_UP = ((104,), (32,), (103,), (-0x7280,))
 SILENT = "no answer from the broker"
 IPPROTO_TCP, TCP_NODELAY = 6, 1  # without it a broker's answer waits 40 ms for more to send
 
@@ -28,7 +31,7 @@ async def connect(address: tuple, tls, on_message, client: tuple, will: tuple) -
         await session.hello(client, will)
     except LinkFault as fault:
         await session.close(False)
-        if tls is not None and str(fault) != SILENT and not fault.word:
+        if tls is not None and str(fault) != SILENT and fault.word in ("", DROPS):
             # A broker that does not take our certificate hangs up without a word.
             fault.word = REFUSED
         raise fault
@@ -143,7 +146,7 @@ class Session:
         elif kind == mqtt.PINGRESP:
             self._pong = True
         else:
-            raise LinkFault("closed by the broker " + hex(body[0] if body else 0))
+            raise LinkFault("closed by the broker " + hex(body[0] if body else 0), DROPS)
 
     async def _ask(self, packet: bytes, expected: tuple) -> int:
         self._answer.clear()
@@ -173,7 +176,7 @@ class Session:
             length = _length(raw)
             return first >> 4, first & 15, await self._stream.readexactly(length)
         except EOFError:
-            raise LinkFault("the broker hung up")
+            raise LinkFault("the broker hung up", DROPS)
         except (OSError, ValueError) as error:
             raise _fault(error)
 
@@ -194,7 +197,10 @@ class Session:
 def _fault(error) -> LinkFault:
     from firmware.trust import fault  # loaded with a bin's papers, or when something broke
 
-    return fault(error)
+    made = fault(error)
+    if error.args[:1] in HUNG_UP:
+        made.word = DROPS
+    return made
 
 
 def _length(raw: bytes) -> int:

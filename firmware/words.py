@@ -184,6 +184,24 @@ WORDS = {
         "الشبكة ترفض|اطلبوا الفني",
         "Réseau refuse|Voir technicien",
     ),
+    "broker_drops": (
+        "lock",
+        "Network drops us|Ask technician",
+        "الشبكة تقطعنا|اطلبوا الفني",
+        "Réseau coupe|Voir technicien",
+    ),
+    "clock_wrong": (
+        "clock",
+        "Clock is wrong|Ask technician",
+        "الساعة خاطئة|اطلبوا الفني",
+        "Horloge fausse|Voir technicien",
+    ),
+    "flash_worn": (
+        "tool",
+        "Memory is worn|Ask technician",
+        "الذاكرة بالية|اطلبوا الفني",
+        "Mémoire usée|Voir technicien",
+    ),
     "link_denied": (
         "lock",
         "Sending denied|Ask technician",

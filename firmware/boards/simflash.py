@@ -1,7 +1,7 @@
 """A flash partition in a file: programming only clears bits, erasing takes a sector, power fails.
 
 `cuts` says at which operation of this start the power fails, and how many per cent of it are done
-by then; the process ends there as a board without power does.
+by then; the process ends there as a board without power does. `bad` sectors take nothing any more.
 """
 
 SECTOR_BYTES = 4096
@@ -13,10 +13,11 @@ class PowerCut(BaseException):
 
 
 class SimFlash:
-    def __init__(self, path: str, sectors: int, cuts: list) -> None:
+    def __init__(self, path: str, sectors: int, cuts: list, bad: tuple = ()) -> None:
         self._file = _open(path, sectors)
         self._sectors = sectors
         self._cuts = {cut["op"]: cut.get("percent", 50) for cut in cuts}
+        self._bad = bad
         self.operations = 0
 
     def ioctl(self, operation: int, argument: int) -> int:
@@ -37,6 +38,8 @@ class SimFlash:
 
     def _change(self, at: int, data: bytes) -> None:
         self.operations += 1
+        if at // SECTOR_BYTES in self._bad:
+            data = b""
         percent = self._cuts.get(self.operations)
         if percent is not None:
             data = data[: len(data) * percent // 100]

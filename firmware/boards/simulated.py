@@ -43,7 +43,8 @@ class SimBoard:
         load_g = settings.max_g * 9 // 10
         self.world = World(self.clock, folder, plan, load_g, self.note)
         sectors = plan.get("flash_sectors", SECTORS)
-        self.flash = SimFlash(folder + "/flash.bin", sectors, self.world.cuts)
+        bad = tuple(plan.get("bad_sectors", ()))
+        self.flash = SimFlash(folder + "/flash.bin", sectors, self.world.cuts, bad)
         chips = [SimHX711(self.clock, load.raw) for load in self.world.loads]
         self.cells = [(chip.dout, chip.sck) for chip in chips]
         self._wire_reader(settings.reader)

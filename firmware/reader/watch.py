@@ -10,6 +10,7 @@ from firmware.reader.card import Card, is_random, same
 PROBE_MS = 60 * 1000
 REVIVE_MS = 5 * 1000  # between two attempts to bring a dead reader back
 AWAY_MS = 300  # a card that was gone for less has not been away
+UNREAD = 3  # cards in a row that were not read, then the technician hears of it
 ALARM_MS = 3600 * 1000  # a reader that dies again and again must not fill the journal
 INSISTS_MS = 1500  # a trouble that lasts so long is no card on its way out
 
@@ -28,6 +29,7 @@ class CardWatch:
         self._empty_ms = None  # since when nothing is seen
         self._word = None  # the trouble that was told last ...
         self._insists_ms = None  # ... and when it is told again if it lasts
+        self._unread = 0  # cards since the last one that was read
         self._probe_ms = 0
         self._dead = False
         self._resets = 1  # the first is the start
@@ -60,9 +62,9 @@ class CardWatch:
         except TwoCards:
             self._trouble("two_cards", now)
         except CardGone:
-            self._trouble("card_moved", now)
+            self._miss("card_moved", now)
         except ReaderFault:
-            self._trouble("card_failed", now)
+            self._miss("card_failed", now)
         if self._reader.resets > self._resets and not self._dead:
             self._raise("reader reset", now)
             self._resets = self._reader.resets
@@ -87,7 +89,16 @@ class CardWatch:
         if message is None and is_random(uid):
             self._put(("blocked", "card_nameless"))
         else:
+            self._unread = 0
             self._put(("card", Card(uid, message)))
+
+    def _miss(self, word: str, now: int) -> None:
+        """Tell of a card that was not read. One torn away is a quick hand; three are a reader."""
+        if word != self._word:
+            self._unread += 1
+            if self._unread == UNREAD:
+                self._alarm("cards not read", [UNREAD])
+        self._trouble(word, now)
 
     def _trouble(self, word: str, now: int) -> None:
         if word != self._word:

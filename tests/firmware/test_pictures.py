@@ -57,7 +57,7 @@ def spoken() -> Iterator[str]:
                         if isinstance(each, ast.Constant) and isinstance(each.value, str)
                     )
                 case ast.Call(
-                    func=ast.Attribute(attr="show" | "_trouble"),
+                    func=ast.Attribute(attr="show" | "_trouble" | "_miss"),
                     args=[ast.Constant(value=str(word)), *_],
                 ):
                     yield word

@@ -199,7 +199,7 @@ def test_bin_that_the_broker_denies_says_so_and_keeps_its_records(
     make_bin: MakeBin, mosquitto: Broker, town: Town
 ) -> None:
     bin_ = make_bin()
-    bin_.set_up(mosquitto.port, visits(500), WORD, give_up_s=1)
+    bin_.set_up(mosquitto.port, visits(500), WORD, give_up_s=4)
     settings = json.loads((bin_.folder / "settings.json").read_text())
     for user, why in (("bin-02", "denied 0x87"), ("nobody", "refused 0x8")):
         password = word_of(user)
@@ -210,7 +210,11 @@ def test_bin_that_the_broker_denies_says_so_and_keeps_its_records(
 
         assert any(why in row.get("why", "") for row in bin_.lines("link")), bin_.lines("link")
     assert bin_.shown().count("saved") == 1
-    assert {state for _, _, state in read_image(bin_.image())} == {"unsettled"}
+    assert {"link_denied", "broker_refuses"} <= set(bin_.shown())
+    rows = read_image(bin_.image())
+    assert {state for _, _, state in rows} == {"unsettled"}
+    alarms = [body["what"] for body, _, _ in rows if body["kind"] == "alarm"]
+    assert alarms == ["link_denied", "broker_refuses"]
     assert not town.records
 
 

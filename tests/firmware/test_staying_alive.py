@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from farz.broker import Broker
-from tests.firmware.test_simulated_bin import WORD, MakeBin, visits
+from tests.firmware.test_simulated_bin import WORD, MakeBin, assert_weighed, assert_whole, visits
 from tests.firmware.town import Town
 from tests.fixtures.brokers import word_of
 from tests.fixtures.micropython import KEY
@@ -142,3 +142,20 @@ def test_clock_that_jumps_years_is_alarmed_and_no_record_carries_it(
     alarms = [body for body in bodies if body["kind"] == "alarm"]
     assert [body["what"] for body in alarms] == ["clock refused"]
     assert alarms[0]["readings"][1] - alarms[0]["readings"][0] > 9 * 365 * DAY_S
+    assert "clock_wrong" in bin_.shown()
+
+
+def test_bad_sector_is_said_in_words_and_by_an_alarm_and_costs_nothing(
+    make_bin: MakeBin, mosquitto: Broker, town: Town
+) -> None:
+    bin_ = make_bin()
+    grams = [500 + n for n in range(30)]
+    bin_.set_up(mosquitto.port, visits(*grams), WORD, flash_sectors=5, bad_sectors=[1])
+
+    assert bin_.run() == 0, bin_.console()
+
+    assert_weighed(town, grams)
+    assert_whole(bin_, town)
+    alarms = [body for body in town.records.values() if body["kind"] == "alarm"]
+    assert [(body["what"], body["readings"]) for body in alarms] == [("bad sector", [1])]
+    assert bin_.shown().count("flash_worn") == 1

@@ -115,6 +115,23 @@ def test_card_torn_away_opens_no_visit_and_may_try_again():
     assert scene.looks(AMAL) == [card(AMAL, b"m" * 24)]
 
 
+def test_technician_hears_of_three_cards_in_a_row_that_were_not_read():
+    scene = Scene()
+    scene.reader.says = CardGone()
+    scene.looks(AMAL, AMAL, AMAL, AMAL, None)
+    scene.looks(ReaderFault(), None)
+    assert scene.alarms == []
+    scene.looks(AMAL, None)
+    assert scene.alarms == ["cards not read"]
+    scene.looks(AMAL, None, AMAL, None)
+    assert scene.alarms == ["cards not read"]
+    scene.reader.says = None
+    scene.looks(AMAL, *[None] * 9)
+    scene.reader.says = CardGone()
+    scene.looks(AMAL, None, AMAL, None)
+    assert scene.alarms == ["cards not read"]
+
+
 def test_number_drawn_at_random_is_no_card_of_the_town_but_a_message_is():
     scene = Scene()
     assert scene.looks(b"\x08abc", b"\x08abd") == [("blocked", "card_nameless")]

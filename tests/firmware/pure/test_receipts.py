@@ -1,9 +1,13 @@
 """What the link obeys: receipts of the contract, and nothing that only looks like them."""
 
+import asyncio
+
 from firmware import contract
+from firmware.errors import LinkFault
 from firmware.keys import Keys
-from firmware.link import Link
+from firmware.link import LASTING_MS, Link
 from firmware.mqtt import Message
+from firmware.session import DENIED, DROPS
 from firmware.settings import checked
 from tests.firmware.pure.test_settings import GOOD
 
@@ -121,3 +125,53 @@ def test_message_on_a_foreign_topic_is_counted_and_ignored():
     link, journal, _ = received(settled(), contract.topic("bin-02", "receipt"))
     assert link.counts == {"topic_mismatch": 1}
     assert journal.released == []
+
+
+def test_broker_that_hangs_up_has_a_word_only_if_nothing_else_happens_for_long():
+    link, _, _ = linked()
+    now = [0]
+    link._up_ms = lambda: now[0]
+    drops = LinkFault("the broker hung up", DROPS)
+    assert link._worded(drops, False) == ("the broker hung up",)
+    now[0] = LASTING_MS - 1
+    assert link._worded(drops, False) == ("the broker hung up",)
+    now[0] = LASTING_MS
+    assert link._worded(drops, False)[1] == DROPS
+    for fault, stayed in ((LinkFault("away"), False), (drops, True)):
+        assert link._worded(fault, stayed)[1:] != (DROPS,)
+        assert link._worded(drops, False) == ("the broker hung up",)
+        now[0] += LASTING_MS
+    assert link._worded(LinkFault("birth denied", DENIED), False) == ("birth denied", DENIED)
+
+
+class Over(Exception):
+    pass
+
+
+def test_pauses_between_calls_double_up_to_half_a_minute_and_differ_by_chance():
+    for dice, expected in ((0, 500), (255, 998)):
+        link, _, _ = linked()
+        link._random = lambda n, dice=dice: bytes([dice] * n)
+        pauses = []
+
+        async def away():
+            return LinkFault("away")
+
+        async def sleep_ms(ms, pauses=pauses):
+            pauses.append(ms)
+            if len(pauses) == 8:
+                raise Over()
+
+        link._connection = away
+        kept = getattr(asyncio, "sleep_ms", None)
+        asyncio.sleep_ms = sleep_ms
+        try:
+            asyncio.run(link.run())
+        except Over:
+            pass
+        finally:
+            asyncio.sleep_ms = kept
+        assert pauses[0] == expected
+        for n in range(5):
+            assert 0 <= pauses[n + 1] - 2 * pauses[n] <= 1
+        assert pauses[5] == pauses[6] == pauses[7] <= 32000
