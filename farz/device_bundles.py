@@ -20,11 +20,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from farz.errors import FarzError, NotInstalled
 from farz.processes import ROOT
-from farz.short_names import shortened
+from farz.short_names import shortened, without
 from firmware.ota import LABEL, MOST_BYTES
 
 ESP32, UNIX = "xtensawin", ""  # what mpy-cross compiles for; .mpy without native code runs on both
-NOT_CARRIED = ("sim", "world", "words")  # the simulated board; what only the workshop reads
+# The simulated board; what only the workshop reads, signs or salvages with.
+NOT_CARRIED = ("sim", "world", "words", "salvage", "issuing", "limits")
+# What the contract's other side does with what a bin sends: each name costs memory in every bin.
+NOT_A_BIN_S = ("got", "open_card_token", "open_secure_token", "attestation_input")
 LOADER = ("__init__", "errors", "twin", "slots")  # what chooses the firmware, outside of all slots
 
 
@@ -101,7 +104,10 @@ def simulated() -> dict[str, bytes]:
 
 def _compiled(compiler: str, options: list[str], path: Path, name: str) -> bytes:
     with tempfile.NamedTemporaryFile("w", suffix=".py") as short:
-        short.write(shortened(path.read_text()))
+        source = path.read_text()
+        if name == "firmware/contract.py":
+            source = without(source, NOT_A_BIN_S)
+        short.write(shortened(source))
         short.flush()
         command = [compiler, *options, "-O2", "-s", name, "-o", "-", short.name]
         done = subprocess.run(command, capture_output=True)

@@ -26,6 +26,16 @@ def shortened(source: str) -> str:
     return "".join(lines)
 
 
+def without(source: str, functions: tuple[str, ...]) -> str:
+    """Return the source of a module without some of its functions; no line moves."""
+    lines = source.splitlines(keepends=True)
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.FunctionDef) and node.name in functions:
+            end = node.end_lineno or node.lineno
+            lines[node.lineno - 1 : end] = ["\n"] * (end - node.lineno + 1)
+    return "".join(lines)
+
+
 def made_names(tree: ast.Module) -> set[str]:
     """The private names that a module makes: another's, which it only reads, stay as they are."""
     found = set()

@@ -4,7 +4,7 @@ import gc
 import sys
 
 SMALL = 512 * 1024  # bytes; a larger heap has room, and takes longer to collect
-PART = 32  # of a small heap: so much new memory brings the next collection
+PART = 64  # of a small heap: so much new memory brings the next collection
 
 
 def tidy() -> None:

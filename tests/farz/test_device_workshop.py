@@ -1,5 +1,6 @@
 """What a technician does on the bench: sign, bundle, flash, read along, simulate."""
 
+import ast
 import json
 import os
 import pty
@@ -14,11 +15,12 @@ from typer.testing import CliRunner
 
 from farz.__main__ import app
 from farz.broker import Broker
-from farz.device_bundles import About, compiled, loader, pack, read_key
+from farz.device_bundles import NOT_A_BIN_S, About, compiled, loader, pack, read_key
 from farz.device_cable import CableFault, connected, event_of, lines
 from farz.device_flash import MAIN, commands, partition_table, write_files, write_image
 from farz.device_simulate import on_cable
 from farz.errors import FarzError
+from farz.processes import ROOT
 from firmware.journal import read_image
 from firmware.ota import Update
 from firmware.slots import Slots
@@ -67,6 +69,23 @@ def test_bundle_from_the_command_line_is_one_that_a_bin_takes(tmp_path: Path) ->
     assert not list(tmp_path.glob("a/firmware/boards/sim*"))
     run(*command, "--out", str(out), "--simulated")
     assert b"firmware/boards/simulated.mpy" in out.read_bytes().split(b"\n", 2)[1]
+
+
+def test_bin_carries_nothing_that_it_never_loads() -> None:
+    carried = compiled()
+    assert not {"salvage", "words"} & {name.split("/")[1].split(".")[0] for name in carried}
+    assert not {"firmware/scale/issuing.mpy", "firmware/scale/limits.mpy"} & set(carried)
+    sources = [ROOT / name.replace(".mpy", ".py") for name in carried if name.endswith(".mpy")]
+    trees = [ast.parse(path.read_text()) for path in sources]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    asked = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    asked |= {node.id for node in nodes if isinstance(node, ast.Name)}
+    imported = [node for node in nodes if isinstance(node, ast.ImportFrom)]
+    loaded = {alias.name for node in imported for alias in node.names}
+    loaded |= {str(node.module).rsplit(".", 1)[-1] for node in imported}
+    assert not (asked | loaded) & set(NOT_A_BIN_S)
+    assert not loaded & {"salvage", "issuing", "limits", "words"}
+    assert not any(name.encode() in carried["firmware/contract.mpy"] for name in NOT_A_BIN_S[1:])
 
 
 def test_mistakes_in_signing_are_said_in_words(tmp_path: Path) -> None:
