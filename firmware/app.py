@@ -283,16 +283,16 @@ class App:
         elif kind == "refused":
             self._refused(facts["channel"], facts["why"])
         elif facts.get("word"):
-            self._link_trouble(facts["word"])
+            self._trouble(facts["word"], facts["word"])
 
     def _refused(self, channel: str, why: str) -> None:
         """Show and write down that settings or an order are not obeyed, and why."""
         self.visits.put(("trouble", REFUSED[channel]))
         self._alarm(channel + " refused", by=plain(why, LONGEST_ANSWER))
 
-    def _link_trouble(self, word: str) -> None:
+    def _trouble(self, word: str, what: str, readings: tuple = ()) -> None:
         self.visits.put(("trouble", word))
-        self._alarm(word)
+        self._alarm(what, readings)
 
     def _alarm(self, word: str, readings: tuple = (), by: str = "bin") -> None:
         """Write a trouble down at most once a day: a journal is small."""
@@ -329,8 +329,7 @@ class App:
             if self._power is not None:
                 self._power.measure()
             if self.journal.worn and self.visits.idle:
-                self.visits.put(("trouble", "flash_worn"))
-                self._alarm("bad sector", tuple(sorted(self.journal.worn)))
+                self._trouble("flash_worn", "bad sector", tuple(sorted(self.journal.worn)))
                 self.journal.worn.clear()
             if self.visits.alone():
                 if self._fill is not None:
@@ -370,8 +369,7 @@ class App:
             if unix_s is not None and self._clock.sync(unix_s):
                 self._board.set_time(unix_s)
             elif unix_s is not None:
-                self.visits.put(("trouble", "clock_wrong"))
-                self._alarm("clock refused", (self._clock.surely_s(), unix_s))
+                self._trouble("clock_wrong", "clock refused", (self._clock.surely_s(), unix_s))
             await asyncio.sleep(SYNC_S if unix_s is not None else 10)
 
     async def _report(self) -> None:
