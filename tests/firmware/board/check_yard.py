@@ -63,3 +63,34 @@ def test_battery_is_read_through_divider_and_converter():
         power.measure()
         assert abs(power.battery_mv - mv) < 15, (mv, power.battery_mv)
         assert power.solar_mv < 15
+
+
+def test_nobody_is_let_in_again_before_the_battery_has_come_back():
+    seen, now = [], [12600]
+    battery = SimConverter(lambda: now[0], 5700)
+    power = Power(battery, battery, 5700, 11800, 11200)
+    for mv in (12600, 11500, 11000, 11500, 12000):
+        now[0] = mv
+        power.measure()
+        seen.append((power.obstacle(), power.flag()))
+    low = "low_battery"
+    assert seen == [
+        (None, None),
+        (None, low),
+        ("battery_low", low),
+        ("battery_low", low),
+        (None, None),
+    ]
+
+
+def test_radio_naps_while_nobody_is_there_and_always_on_a_low_battery():
+    battery, told = SimConverter(lambda: 12600, 5700), []
+    power = Power(battery, battery, 5700, 11800, 11200)
+    power.measure()
+    for alone in (True, True, False, False, True):
+        power.nap(alone, told.append)
+    assert told == [True, False, True]
+    power = Power(SimConverter(lambda: 11500, 5700), battery, 5700, 11800, 11200)
+    power.measure()
+    power.nap(False, told.append)
+    assert told[3:] == [True]

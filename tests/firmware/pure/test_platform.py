@@ -138,3 +138,19 @@ def test_scale_rests_only_with_the_lid_shut():
         assert set(scale.told) == {True}
     finally:
         visits.RESTS_S = usual
+
+
+class Screen:
+    def __init__(self):
+        self.darkened = 0
+
+    def dark(self):
+        self.darkened += 1
+
+
+def test_display_goes_dark_only_where_the_settings_say_so():
+    for dark, times in ((False, 0), (True, 1)):
+        settings, screen = Settings(), Screen()
+        settings.dark = dark
+        Visits(Rests(), None, Lid(), screen, settings, None).do_dark()
+        assert screen.darkened == times
