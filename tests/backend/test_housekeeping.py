@@ -79,7 +79,7 @@ def test_what_is_due_is_done(town: Town) -> None:
     assert (run.first_seq, run.last_seq) == (1, 2)
 
 
-def test_stock_that_came_goes_to_who_waits_and_months_that_ended_are_published(
+def test_stock_goes_to_who_waits_ended_months_are_published_and_old_deposits_sealed(
     small_town: Town,
 ) -> None:
     services, watch = small_town.services, Watch()
@@ -102,3 +102,4 @@ def test_stock_that_came_goes_to_who_waits_and_months_that_ended_are_published(
     assert [each["state"] for each in served] == ["ready"]
     with services.read() as conn:
         assert len(figures.releases(conn, services.ledger_id)) >= 1
+        assert None not in conn.scalars(select(ledger.record.c.sealed_for)).all()
