@@ -26,6 +26,7 @@ SIGNER = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 TRUSTED = {key_name(public_hex(SIGNER)): public_hex(SIGNER)}
 RESTARTS = 5  # exit code of a simulated board that wants to be started anew
 PIECE = 400
+HEAP_K = 512  # in 256 a trial ran out of memory
 
 
 def firmware() -> dict[str, bytes]:
@@ -36,16 +37,20 @@ def firmware() -> dict[str, bytes]:
 
 
 class Machine:
-    """A simulated bin that starts through the loader, again and again until it is content."""
+    """A simulated bin that starts through the loader, again and again until it is content.
 
-    def __init__(self, bin_: Bin) -> None:
+    It runs what a board gets, from the loader on.
+    """
+
+    def __init__(self, bin_: Bin, shipped: Path) -> None:
         self.bin = bin_
+        bin_.shrink(shipped, HEAP_K)
         factory = bin_.folder / "factory"
         factory.mkdir(exist_ok=True)
-        (factory / "firmware").symlink_to(ROOT / "firmware")
+        (factory / "firmware").symlink_to(shipped / "firmware")
         self._script = bin_.folder / "power_up.py"
         self._script.write_text(
-            f"import sys\nsys.path.insert(0, {str(ROOT)!r})\n"
+            f"import sys\nsys.path.insert(0, {str(shipped)!r})\n"
             "from firmware.slots import start\n"
             f"start({str(bin_.folder)!r}, 'firmware.boards.simulated', ({str(bin_.folder)!r},))\n"
         )
@@ -53,7 +58,7 @@ class Machine:
     def start(self) -> "subprocess.Popen[bytes]":
         with (self.bin.folder / "console.txt").open("ab") as console:
             return subprocess.Popen(
-                [micropython(), "-X", "heapsize=2M", str(self._script)],
+                [micropython(), "-X", f"heapsize={self.bin.heapsize}", str(self._script)],
                 cwd=self.bin.folder,
                 env={"MICROPYPATH": ".frozen"},
                 stdin=subprocess.DEVNULL,
@@ -96,12 +101,12 @@ def town(mosquitto: Broker) -> Iterator[Town]:
 
 @pytest.fixture
 def make_machine(
-    make_bin: Callable[..., Bin], mosquitto: Broker, town: Town
+    make_bin: Callable[..., Bin], mosquitto: Broker, town: Town, shipped: Path
 ) -> Callable[..., Machine]:
     """A bin that has lived a day, and now has one visit to come, late enough for a trial."""
 
     def make(**world: Any) -> Machine:
-        machine = Machine(make_bin())
+        machine = Machine(make_bin(), shipped)
         visit = [{"at_s": 60, "uid": "04a1b2c3", "grams": 900}]
         machine.bin.set_up(mosquitto.port, visit, word_of("bin-01"))
         assert machine.run() == [0], machine.bin.console()
