@@ -132,8 +132,8 @@ class Esp32Board:
             return None
         try:
             return clock.unix_s(ntptime.time(), time.gmtime(0)[0])
-        except OSError:
-            return None
+        except (OSError, ValueError):
+            return None  # nobody answers, or with fewer bytes than an answer has
 
     def temp_c10(self) -> "int | None":
         """Return tenths of a degree at the cells, or None if no thermometer answers."""

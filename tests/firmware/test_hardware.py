@@ -1,8 +1,14 @@
 """What is drawn and what is programmed are the same: pins, partitions."""
 
 import ast
+import asyncio
 import csv
+import importlib
+import sys
 from pathlib import Path
+from unittest.mock import MagicMock
+
+import pytest
 
 from firmware.journal import SECTOR_BYTES
 from tests.fixtures.micropython import ROOT
@@ -58,3 +64,18 @@ def test_journal_partition_is_the_one_that_is_simulated() -> None:
     size = next(int(row[4], 16) for row in table if row[0] == "journal")
     sectors = constant(ROOT / "firmware/boards/simulated.py", "SECTORS")
     assert size == sectors * SECTOR_BYTES
+
+
+@pytest.mark.parametrize("fault", [OSError(110), ValueError("buffer too small")])
+def test_time_server_that_answers_nothing_or_too_little_is_no_time(
+    monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    for name in ("machine", "network", "esp32", "ntptime"):
+        monkeypatch.setitem(sys.modules, name, MagicMock())
+    monkeypatch.delitem(sys.modules, "firmware.boards.esp32", raising=False)
+    module = importlib.import_module("firmware.boards.esp32")
+    monkeypatch.delitem(sys.modules, "firmware.boards.esp32")
+    module.ntptime.time.side_effect = fault
+    board = MagicMock()
+
+    assert asyncio.run(module.Esp32Board.unix_s(board)) is None
