@@ -79,8 +79,7 @@ def run(runs: int, seed: int, engine: Engine) -> dict[str, Any]:
     tally = Tally()
     # Each failure is meant: the poster's words about it would bury those of the drill.
     logging.getLogger("backend.ledger").setLevel(logging.CRITICAL)
-    with databases(engine) as made:
-        url = made.fresh()
+    with databases(engine) as made, made.fresh() as url:
         prepared = db.create_engine(url)
         t.metadata.create_all(prepared)
         prepared.dispose()

@@ -35,7 +35,8 @@ def run(runs: int, seed: int, engine: Engine) -> dict[str, Any]:
     with databases(engine) as made:
         for number in range(runs):
             play = whole_backend if number % HTTP_EVERY == 0 else bare_poster
-            conserved &= play(made, seed + number, counts)
+            with made.fresh() as url:
+                conserved &= play(made, url, seed + number, counts)
             say(f"run {number + 1} of {runs}: {dict(counts)}")
     return {
         **{name: counts[name] for name in ("requests", "resent", "over_http", "lost", "doubled")},
@@ -45,9 +46,9 @@ def run(runs: int, seed: int, engine: Engine) -> dict[str, Any]:
     }
 
 
-def bare_poster(made: Databases, seed: int, counts: Counter[str]) -> bool:
+def bare_poster(made: Databases, url: str, seed: int, counts: Counter[str]) -> bool:
     """One ledger's life; adds to `counts` and tells whether everything was conserved."""
-    url, dice = made.fresh(), random.Random(f"farz kill {seed}")
+    dice = random.Random(f"farz kill {seed}")
     engine = db.create_engine(url)
     t.metadata.create_all(engine)
     now_s = int(time.time())
@@ -91,9 +92,9 @@ def _load(
     return tills
 
 
-def whole_backend(made: Databases, seed: int, counts: Counter[str]) -> bool:
+def whole_backend(made: Databases, url: str, seed: int, counts: Counter[str]) -> bool:
     """The same against `farz serve`, with signed deposits and redemptions over HTTP."""
-    url, dice, over = made.fresh(), random.Random(f"farz kill {seed}"), threading.Event()
+    dice, over = random.Random(f"farz kill {seed}"), threading.Event()
     with tempfile.TemporaryDirectory(prefix="fzk") as folder:
         backend = over_http.Backend(url, Path(folder), seed)
         relay = over_http.Relay(backend, over.is_set, seed)

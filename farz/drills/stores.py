@@ -3,7 +3,6 @@
 import contextlib
 import tempfile
 from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
 
 from farz import postgres
@@ -11,15 +10,16 @@ from farz.drills import Engine
 
 
 class Databases:
-    """Makes one empty SQLite database after another."""
+    """Lends one empty SQLite database after another."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._numbers = count(1)
 
-    def fresh(self) -> str:
-        """The URL of an empty database."""
-        return f"sqlite:///{self._folder}/books-{next(self._numbers)}.sqlite"
+    @contextlib.contextmanager
+    def fresh(self) -> Iterator[str]:
+        """The URL of an empty database, which is gone afterwards."""
+        with tempfile.TemporaryDirectory(dir=self._folder) as name:
+            yield f"sqlite:///{name}/books.sqlite"
 
     def kill(self) -> bool:
         """kill -9 the database server and start it again; False where there is none."""
@@ -33,10 +33,11 @@ class ServerDatabases(Databases):
         super().__init__(folder)
         self._server = server
 
-    def fresh(self) -> str:
-        name = f"books_{next(self._numbers)}"
-        postgres.administer(self._server.url, f"CREATE DATABASE {name}")
-        return postgres.named(self._server.url, name)
+    @contextlib.contextmanager
+    def fresh(self) -> Iterator[str]:
+        # A killed server syncs every file that it has before it answers again.
+        with postgres.database(self._server.url) as url:
+            yield url
 
     def kill(self) -> bool:
         self._server.kill()
