@@ -21,6 +21,7 @@ from backend.errors import BackendError, BadInput, Conflict, NotReady
 from backend.ledger.errors import LedgerError
 
 MEDIA_TYPE = "application/problem+json"
+_WAIT = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "string"}}}
 _log = logging.getLogger(__name__)
 
 
@@ -44,12 +45,11 @@ def problem_response(error: BackendError | LedgerError) -> JSONResponse:
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Document the problems that a route can answer with, by status."""
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    wait = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "string"}}}
     return {
         status: {
             "description": HTTPStatus(status).phrase,
             "content": content,
-            **({"headers": wait} if status in (429, 503) else {}),
+            **({"headers": _WAIT} if status in (429, 503) else {}),
         }
         for status in statuses
     }
@@ -84,13 +84,17 @@ def install(app: FastAPI) -> None:
 
 
 def _require_keys(document: dict[str, Any]) -> None:
-    """Say that an Idempotency-Key must be sent: without it the answer is 400, not 422."""
+    """Say that an Idempotency-Key must be sent: without it the answer is 400, not 422.
+
+    A 409 says when to ask again while the same request is being worked on.
+    """
     for operations in document["paths"].values():
         for operation in operations.values():
             for parameter in operation.get("parameters", ()):
                 if parameter["name"] == "Idempotency-Key":
                     parameter["required"] = True
                     parameter["schema"] = {"type": "string", "minLength": 1}
+                    operation["responses"].get("409", {}).setdefault("headers", _WAIT)
 
 
 def _response(

@@ -100,6 +100,10 @@ def test_the_document_asks_for_the_key_and_says_how_long_it_is_kept(small_town: 
     assert key["required"] is True
     assert f"{repeats.KEPT_DAYS} days" in key["description"]
     assert repeats.KEPT_DAYS >= 30
+    answers = document["paths"]["/v1/redemptions"]["post"]["responses"]
+    assert "Retry-After" in answers["409"]["headers"]
+    # Where no key is taken a 409 is nothing to wait for.
+    assert "headers" not in document["paths"]["/v1/disposal-costs"]["put"]["responses"]["409"]
 
 
 def test_a_key_is_forgotten_after_its_days_and_not_before(town: Town) -> None:
