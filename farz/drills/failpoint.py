@@ -47,10 +47,15 @@ Rows = Counter[tuple[object, ...]]
 
 @dataclass
 class Tally:
-    """What was struck and what it did. `statements`: of a batch, by its shape."""
+    """What was struck and what it did, by the shape of a batch.
+
+    `statements` are all that a batch has: known once a strike would have lain behind the last.
+    `reached` is how many of them were struck, also where a short run ends before.
+    """
 
     struck: Counter[str] = field(default_factory=Counter)
     statements: dict[str, int] = field(default_factory=dict)
+    reached: dict[str, int] = field(default_factory=dict)
     next_at: Counter[str] = field(default_factory=Counter)
     repeated: int = 0
     lost: int = 0
@@ -67,6 +72,11 @@ class Tally:
         number = self.next_at[shape]
         self.next_at[shape] += 1
         return number // 2 + 1, "after" if number % 2 else "before"
+
+    def hit(self, shape: str, at: int, how: How) -> None:
+        """The failpoint was reached."""
+        self.struck[how] += 1
+        self.reached[shape] = max(at, self.reached.get(shape, 0))
 
     def over(self, shape: str, statements: int) -> None:
         """The failpoint lay behind the last statement: all of them have been struck."""
@@ -91,6 +101,7 @@ def run(runs: int, seed: int, engine: Engine) -> dict[str, Any]:
     return {
         "struck_by": dict(tally.struck),
         "statements": tally.statements,
+        "reached": tally.reached,
         "committed_all_the_same": tally.repeated,
         "lost": tally.lost,
         "doubled": tally.doubled,
@@ -150,7 +161,7 @@ class _Pair:
         before = self._head(self._failing)
         struck = self._fail(requests, at, when, how)
         if struck:
-            self._tally.struck[how] += 1
+            self._tally.hit(shape, at, how)
         else:
             self._tally.over(shape, at - 1)
         self._fold(self._failing)

@@ -25,6 +25,8 @@ def test_a_poster_that_fails_at_any_statement_loses_and_doubles_nothing(
         # Every statement of a mixed batch was struck, before it and after it.
         assert report["statements"]["mixed"] > 20
         assert report["committed_all_the_same"] > 0
+    assert all(report["reached"][shape] >= n for shape, n in report["statements"].items())
+    assert sum(report["reached"].values()) > 0
 
 
 @pytest.mark.parametrize("engine", ENGINES)
