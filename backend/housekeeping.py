@@ -13,7 +13,7 @@ from typing import NamedTuple
 from sqlalchemy import select
 
 from backend.alerts import service as alerts
-from backend.budgets import coverage
+from backend.budgets import avoided, coverage
 from backend.compost import orders
 from backend.devices import gaps, trust
 from backend.figures import service as figures
@@ -99,6 +99,14 @@ def sum_days(services: Services) -> None:
             moved = totals.roll(conn, services.ledger_id)
 
 
+def sum_savings(services: Services) -> None:
+    """What was sorted since is added to what sorting saved, a page a transaction."""
+    more = True
+    while more:
+        with services.begin() as conn:
+            more = avoided.roll(conn, services.ledger_id)
+
+
 def look_for_gaps(services: Services) -> None:
     """What the journals brought is noted, so that the next look at their gaps is short."""
     more = 1
@@ -156,6 +164,7 @@ CHORES = (
     Chore("sign log", 60, sign_log),
     Chore("pay claims", 60, pay_claims),
     Chore("sum days", 300, sum_days),
+    Chore("sum savings", 300, sum_savings),
     Chore("keep coverage", 600, keep_coverage),
     Chore("watch devices", 60, watch_devices),
     Chore("fold telemetry", 3_600, fold_telemetry),

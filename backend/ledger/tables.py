@@ -236,8 +236,7 @@ record = Table(
     PrimaryKeyConstraint(*KEY),
     CheckConstraint("amount >= 0", name="amount"),
     CheckConstraint(
-        "outcome IN ('credited', 'held', 'suspended', 'queued', 'noted')",
-        name="outcome",
+        "outcome IN ('credited', 'held', 'suspended', 'queued', 'noted')", name="outcome"
     ),
     Index(None, "ledger_id", "effective_s"),
     Index(None, "ledger_id", "account_id", "effective_s"),
@@ -282,6 +281,7 @@ resolution = Table(
     PrimaryKeyConstraint(*KEY),
     ForeignKeyConstraint(list(KEY), [f"record.{name}" for name in KEY]),
     CheckConstraint("outcome IN ('credited', 'refused')", name="outcome"),
+    Index(None, "ledger_id", "recorded_us"),
 )
 
 # Weighed waste that found no budget: a dated promise, without a transfer until it is paid.
