@@ -25,11 +25,12 @@ TYPES = {"app": 0, "data": 1}
 # ESP-IDF, "Partition Tables": subtypes by type and name.
 SUBTYPES = {"factory": 0x00, "nvs": 0x02, "phy": 0x01, "fat": 0x81}
 # Only what runs at power-up: whatever ends, the board starts anew; a technician's CTRL-C does not.
+# No name of the loader stays, so that its memory is free before the firmware needs it.
 MAIN = b"""import machine, sys
 sys.path.insert(0, "/loader")
 try:
-    from firmware.slots import start
-    start("", "firmware.main")
+    main = __import__("firmware.slots", None, None, ("due",)).due("", "firmware.main")
+    main()
     machine.reset()
 except Exception as error:
     sys.print_exception(error)

@@ -61,14 +61,8 @@ class App:
         words = pictures.Pictures(pictures.path(settings.language), settings.own_digits)
         sound = Buzzer(board.buzzer)
         self.display = Display(SSD1306(board.i2c), words, settings.scale, self._say, sound)
-        self.visits = Visits(
-            self._scale,
-            self.journal,
-            self._lid,
-            self.display,
-            settings,
-            self._saved,
-        )
+        parts = (self._scale, self.journal, self._lid, self.display)
+        self.visits = Visits(*parts, settings, self._saved)
         self._power, self._fill = fitting.power(board, settings), fitting.fill(board, settings)
         if self._power is not None:
             self.visits.obstacles.append(self._power.obstacle)
@@ -77,16 +71,8 @@ class App:
             self.visits.obstacles.append(self._fill.obstacle)
         self.reader = fitting.reader(board, settings.reader)
         self._cards = CardWatch(self.reader, self._clock.up_ms, self.visits.put, self.visits.alarm)
-        self.link = Link(
-            settings,
-            keys,
-            self.journal,
-            self._about,
-            self._clock.up_ms,
-            board.random,
-            decrypt,
-            self._note,
-        )
+        about = (settings, keys, self.journal, self._about, self._clock.up_ms)
+        self.link = Link(*about, board.random, decrypt, self._note)
         self._leaving = asyncio.Event()  # a restart is wanted
         self._orders = self._retuning = self._renewal = None  # until they are wanted
         self._called = asyncio.Event()  # the backend has spoken
@@ -135,7 +121,10 @@ class App:
 
     def renew(self, args: dict) -> str:
         """Take a piece of an update; return how far it came, or raise UpdateRefused."""
-        return self._renewed().take(args)
+        try:
+            return self._renewed().take(args)
+        finally:
+            self._put_away()
 
     def _renewed(self):
         """Return what the bin does about updates of itself: loaded when there is one."""
@@ -145,6 +134,12 @@ class App:
             about = (self._board, self._settings, self.journal, self.checks)
             self._renewal = Renewal(*about, self._saved, self._leaving.set)
         return self._renewal
+
+    def _put_away(self) -> None:
+        """Give back what an update needed, once there is none."""
+        if self._renewal is not None and not self._renewal.busy:
+            self._renewal = None
+            passing.drop("renewal", "slots", "ota")
 
     def _staff(self):
         from firmware.fitting import let_technicians_in
@@ -360,6 +355,7 @@ class App:
         """Tell of an update that failed; let one on trial prove itself."""
         if self._update_due:
             await self._renewed().run()
+            self._put_away()
 
     async def _keep_time(self) -> None:
         self._board.set_time(self._clock.surely_s())

@@ -26,6 +26,11 @@ class Renewal:
         self.slots = Slots(board.folder)
         self._update = self._of = None
 
+    @property
+    def busy(self) -> bool:
+        """Tell whether an update comes or is on trial; else nothing is kept here."""
+        return self._update is not None or self.slots.trial is not None
+
     async def run(self) -> None:
         """Tell of an update that failed; let one on trial prove itself."""
         if self.slots.failed is not None:

@@ -92,10 +92,12 @@ class Slots:
         self._state = state
 
 
-def start(root: str, module: str, arguments: tuple = ()):
-    """Run main() of a module of the firmware that is due; one that cannot be loaded is passed over.
+def due(root: str, module: str):
+    """Return main() of a module of the firmware that is due; one that cannot be loaded is passed
+    over.
 
-    To be called from a folder of its own on sys.path[0], which is taken away again.
+    To be called from a folder of its own on sys.path[0], which is taken away again. Whoever calls
+    keeps nothing of this file, so that the firmware finds the heap empty.
     """
     loader = sys.path[0]
     slots = Slots(root)
@@ -104,15 +106,13 @@ def start(root: str, module: str, arguments: tuple = ()):
         sys.path[0] = root + "/" + slot
         forget()
         try:
-            main = __import__(module, None, None, ("main",)).main
-            break
+            return __import__(module, None, None, ("main",)).main
         except Exception as error:
             if slots.trial is None:
                 sys.path[0] = loader
                 raise
             slots.fail("it cannot be loaded: " + repr(error)[:60])
             slot = slots.choose()
-    main(*arguments)
 
 
 def forget() -> None:

@@ -6,12 +6,12 @@ trial, else the firmware beside this file. Whoever runs it starts it again when 
 
 import sys
 
-from firmware.slots import start
+from firmware.slots import due
 
 
 def main(folder: str) -> None:
     sys.path.insert(0, "")  # where the firmware that is chosen takes its place
-    start(folder, "firmware.boards.simulated", (folder,))
+    due(folder, "firmware.boards.simulated")(folder)
 
 
 if __name__ == "__main__":

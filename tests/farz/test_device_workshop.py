@@ -149,7 +149,7 @@ def test_board_that_was_flashed_by_cable_starts_its_firmware(
     script = tmp_path / "power_up.py"
     script.write_text(
         f"import sys\nsys.path.insert(0, {str(root)!r} + '/loader')\n"
-        f"from firmware.slots import start\nstart({str(root)!r}, 'firmware.main')\n"
+        f"from firmware.slots import due\ndue({str(root)!r}, 'firmware.main')()\n"
     )
     done = run_micropython(script, env={"MICROPYPATH": ".frozen"})
     assert done.stdout == "up 1\n", done.stderr

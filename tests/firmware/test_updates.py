@@ -188,8 +188,8 @@ def test_firmware_that_cannot_be_loaded_is_passed_over_at_once(
     script.write_text(
         "import sys\n"
         f"sys.path.insert(0, {str(Path(__file__).parent.parent.parent)!r})\n"
-        "from firmware.slots import start\n"
-        f"start({str(tmp_path)!r}, 'firmware.main', ('up',))\n"
+        "from firmware.slots import due\n"
+        f"due({str(tmp_path)!r}, 'firmware.main')('up')\n"
     )
 
     done = run_micropython(script)
