@@ -7,14 +7,18 @@ before the first answer.
 The network's time is not signed, and certificates are judged by this clock: an answer is believed
 only within bounds. It may not lie before the lower bound, which is kept on the flash and only
 grows. Once there was an answer, another may differ from this clock by a little more than a crystal
-drifts; before that it may lie ahead of the bound by as long as a bin may have lain in a store.
-What is outside is refused, told, and left to a person at the bin, who may set any time.
+drifts; before that it may lie ahead of the bound by as long as a bin may have lain in a store. No
+answer lies before this program was made, or twenty years after, not even a new bin's first. What
+is outside is refused, told, and left to a person at the bin, who may set any time in those years.
 """
 
 TICKS = 1 << 30  # the ESP32's ticks wrap here
 SYNCED_MS = 24 * 3600 * 1000
+# What ntptime makes of a server's zero, which means that it does not know (RFC 5905, section 7.3).
+NTP_ZERO_S = (1 << 32) - 2208988800
 EPOCH_2000_S = 946684800  # 2000-01-01 in Unix time
 BUILT_S = 1767225600  # 2026-01-01: no bin has seen an earlier day
+LATEST_S = BUILT_S + 20 * 365 * 24 * 3600  # nor will it live to see a later one
 BACK_S = 600  # answers may lie this much before the lower bound: another server, a leap second
 JUMP_S, DRIFT_PPM = 600, 200  # ten times what crystals of 20 ppm do
 STORED_S = 400 * 24 * 3600  # ahead of the lower bound, at the first answer after a start
@@ -61,8 +65,8 @@ class Clock:
 
     def repair(self, unix_s: int) -> None:
         """Take a person's word at the bin for the time, and for the lower bound too."""
-        if unix_s < BUILT_S:
-            raise ValueError("no bin has seen that day")
+        if not BUILT_S <= unix_s <= LATEST_S:
+            raise ValueError("no bin sees that day")
         self._set(unix_s)
         self._keep(unix_s)
 
@@ -83,7 +87,7 @@ class Clock:
         return "synced" if self.up_ms() - self._synced[1] < SYNCED_MS else "holdover"
 
     def _believes(self, unix_s: int, own_s: "int | None") -> bool:
-        if unix_s < self.least_s - BACK_S:
+        if not max(BUILT_S, self.least_s - BACK_S) <= unix_s <= LATEST_S:
             return False
         if own_s is None or self._synced is None:
             return self._new or unix_s <= self.least_s + STORED_S

@@ -7,20 +7,26 @@ from firmware.app import App
 from firmware.boards.esp32 import Esp32Board
 from firmware.errors import SettingsFault
 from firmware.passing import tidy
+from firmware.settings import read
 from firmware.supervisor import LastWords, reason
 from firmware.tuning import Tuning
 from firmware.twin import Twin
 
 
 def board() -> Esp32Board:
-    """Return the board with its network chosen, which may be told only in safe mode."""
-    made = Esp32Board()
-    if not made.rescue():
-        made.join(wifi(made.folder))
-    return made
+    """Return the board: its pins and buses, which are always there."""
+    return Esp32Board()
 
 
 def app(on: Esp32Board) -> App:
+    """Return the bin on its board; SettingsFault if files or the journal's partition are missing.
+
+    A board whose safe mode is asked for is told no network.
+    """
+    if on.flash is None:
+        raise SettingsFault("no partition for the journal")
+    if not on.rescue():
+        on.join(wifi(on.folder))
     return App(on, Tuning(on.folder))
 
 
@@ -43,12 +49,15 @@ def main() -> None:
 
 
 def wifi(folder: str) -> dict:
-    """Return the network in force, {"ssid", "password"}: as set on site, else as provisioned."""
+    """Return the network in force, {"ssid", "password"}: as set on site, else as provisioned.
+
+    SettingsFault if there is none.
+    """
     text = Twin(folder + "/wifi").read()
-    if text:
-        return json.loads(text)
-    with open(folder + "/wifi.json") as file:
-        return json.load(file)
+    found = json.loads(text) if text else read(folder + "/wifi.json")
+    if type(found) is not dict or "ssid" not in found or "password" not in found:
+        raise SettingsFault("wifi.json: ssid or password")
+    return found
 
 
 def _rescue(board: Esp32Board, asked: bool) -> None:

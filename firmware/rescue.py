@@ -64,7 +64,8 @@ class Refused(Exception):
 
 
 class Rescue:
-    """`flash` is the journal's block device; `folder` is where settings lie."""
+    """`flash` is the journal's block device, or None if it is missing; `folder` is where
+    settings lie."""
 
     def __init__(self, folder: str, flash, ticks_ms, set_time, note) -> None:
         self._folder = folder
@@ -133,6 +134,8 @@ class Rescue:
         return "The clock is set."
 
     async def _image(self, writer) -> None:
+        if self._flash is None:
+            raise Refused("404 Not Found", "This board has no partition for a journal.")
         sectors, size = self._flash.ioctl(4, 0), self._flash.ioctl(5, 0)
         writer.write(_head("200 OK", "application/octet-stream", sectors * size))
         buffer = bytearray(size)

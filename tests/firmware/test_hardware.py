@@ -6,12 +6,13 @@ import csv
 import importlib
 import sys
 from pathlib import Path
+from types import ModuleType
 from unittest.mock import MagicMock
 
 import pytest
 
 from firmware.journal import SECTOR_BYTES
-from tests.fixtures.micropython import ROOT
+from tests.fixtures.micropython import ROOT, START_S
 
 HARDWARE = ROOT / "hardware"
 STRAPPING = {0, 2, 5, 12, 15}  # they decide how an ESP32 starts
@@ -66,16 +67,43 @@ def test_journal_partition_is_the_one_that_is_simulated() -> None:
     assert size == sectors * SECTOR_BYTES
 
 
-@pytest.mark.parametrize("fault", [OSError(110), ValueError("buffer too small")])
-def test_time_server_that_answers_nothing_or_too_little_is_no_time(
-    monkeypatch: pytest.MonkeyPatch, fault: Exception
-) -> None:
+@pytest.fixture
+def esp32(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The real board's module over stand-ins for the port's own modules."""
     for name in ("machine", "network", "esp32", "ntptime"):
         monkeypatch.setitem(sys.modules, name, MagicMock())
     monkeypatch.delitem(sys.modules, "firmware.boards.esp32", raising=False)
     module = importlib.import_module("firmware.boards.esp32")
     monkeypatch.delitem(sys.modules, "firmware.boards.esp32")
-    module.ntptime.time.side_effect = fault
-    board = MagicMock()
+    return module
 
-    assert asyncio.run(module.Esp32Board.unix_s(board)) is None
+
+@pytest.mark.parametrize("fault", [OSError(110), ValueError("buffer too small")])
+def test_time_server_that_answers_nothing_or_too_little_is_no_time(
+    esp32: ModuleType, fault: Exception
+) -> None:
+    esp32.ntptime.time.side_effect = fault
+
+    assert asyncio.run(esp32.Esp32Board.unix_s(MagicMock())) is None
+
+
+@pytest.mark.parametrize("epoch_s", [0, 946_684_800])  # ports count from 1970 or 2000
+def test_time_server_that_answers_zero_knows_no_time(
+    esp32: ModuleType, monkeypatch: pytest.MonkeyPatch, epoch_s: int
+) -> None:
+    monkeypatch.setattr(esp32.time, "gmtime", lambda _: [2000 if epoch_s else 1970])
+    zero_s = 2**32 - 2_208_988_800 - epoch_s  # 2036-02-07 06:28:16, as ntptime reads a zero
+    answers = [zero_s, START_S - epoch_s]
+    esp32.ntptime.time.side_effect = answers
+
+    assert asyncio.run(esp32.Esp32Board.unix_s(MagicMock())) is None
+    assert asyncio.run(esp32.Esp32Board.unix_s(MagicMock())) == START_S
+
+
+def test_board_without_a_journal_partition_is_built_and_has_none(
+    esp32: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(esp32, "time", MagicMock())
+    esp32.esp32.Partition.find.return_value = []
+
+    assert esp32.Esp32Board().flash is None

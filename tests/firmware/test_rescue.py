@@ -90,12 +90,19 @@ Display.show = lambda self, word: print(word)
 """
 
 
-def start_as_a_board(bin_: Bin, tmp_path: Path, *, jumper: bool = False, patch: str = "") -> None:
-    """Start what a real board runs at power-up, on simulated chips; `jumper`: safe mode's."""
+WIFI = '{"ssid": "as provisioned", "password": ""}'
+
+
+def start_as_a_board(
+    bin_: Bin, tmp_path: Path, *, jumper: bool = False, patch: str = "", wifi: str | None = WIFI
+) -> None:
+    """Start what a real board runs at power-up, on simulated chips; `jumper`: safe mode's;
+    `wifi`: what wifi.json holds, or None without one."""
     settings = bin_.folder / "settings.json"
     if not (good := bin_.folder / "good.json").exists():
         good.write_text(settings.read_text())
-    (bin_.folder / "wifi.json").write_text('{"ssid": "as provisioned", "password": ""}')
+    if wifi is not None:
+        (bin_.folder / "wifi.json").write_text(wifi)
     script = tmp_path / "board.py"
     script.write_text(BOARD.format(folder=str(bin_.folder), jumper=jumper, patch=patch))
     command = [micropython(), "-X", "heapsize=1M", str(script)]
@@ -177,6 +184,44 @@ def test_settings_that_are_not_whole_lead_to_safe_mode_and_to_another_try(
         assert "SettingsFault" in answer.read().decode()
     assert bin_.wait(LIMIT_S) == 5, "ten minutes later it tries again"
     assert not bin_.lines("link")
+
+
+NO_JOURNAL = """
+made = Board.__init__
+
+
+def without(self):
+    made(self)
+    self.flash = None
+
+
+Board.__init__ = without
+"""
+
+
+@pytest.mark.parametrize(
+    ("wifi", "patch", "why"),
+    [
+        (None, "", "OSError(2"),
+        ("{", "", "SettingsFault"),
+        ('{"ssid": "town hall"}', "", "ssid or password"),
+        (WIFI, NO_JOURNAL, "no partition for the journal"),
+    ],
+)
+def test_board_without_network_or_journal_keeps_why_and_leads_to_safe_mode(
+    make_bin: MakeBin, tmp_path: Path, wifi: str | None, patch: str, why: str
+) -> None:
+    bin_, port = make_bin(), free_port()
+    bin_.set_up(free_port(), [], WORD, rescue_port=port, until="stopped")
+    start_as_a_board(bin_, tmp_path, patch=patch, wifi=wifi)
+
+    assert await_line(bin_, "safe_mode")["asked"] is False
+
+    assert bin_.running, bin_.console()
+    assert why in LastWords(str(bin_.folder)).read()
+    if patch:
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/journal.bin", timeout=10)
 
 
 def test_journal_is_kept_and_given_out(rescued: tuple[Bin, str]) -> None:

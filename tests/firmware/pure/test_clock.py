@@ -1,6 +1,15 @@
 """Time that neither wraps nor is guessed."""
 
-from firmware.clock import BUILT_S, KEEP_EVERY_S, STORED_S, SYNCED_MS, TICKS, Clock, unix_s
+from firmware.clock import (
+    BUILT_S,
+    KEEP_EVERY_S,
+    LATEST_S,
+    STORED_S,
+    SYNCED_MS,
+    TICKS,
+    Clock,
+    unix_s,
+)
 from tests.firmware.raises import raises
 
 NOW_S = 1795000000
@@ -86,6 +95,15 @@ def test_years_ahead_are_refused_after_a_start_and_a_winter_in_store_is_not():
 def test_bin_that_never_knew_the_time_believes_its_first_answer_but_no_day_before_it_was_made():
     assert started(Kept()).sync(BUILT_S + 10 * 365 * DAY_S)
     assert not started(Kept()).sync(BUILT_S - DAY_S)
+    assert not started(Kept()).sync(BUILT_S - 1)
+
+
+def test_no_answer_and_no_person_takes_a_bin_beyond_its_life():
+    clock = started(Kept())
+    assert not clock.sync(LATEST_S + 1)
+    raises(ValueError, clock.repair, LATEST_S + 1)
+    assert (clock.at_s(), clock.least_s) == (None, BUILT_S)
+    assert clock.sync(LATEST_S)
 
 
 def test_clock_jumping_years_is_held_over():
