@@ -34,6 +34,10 @@ class NotDurable(RuntimeError):
     """The database would say 'saved' before the disk has it."""
 
 
+class UnusableUrl(ValueError):
+    """The books cannot be kept there."""
+
+
 class ReadTooLong(RuntimeError):
     """A reader of SQLite has had its time: its snapshot keeps the log from being cut."""
 
@@ -55,11 +59,11 @@ def create_engine(url: str, *, exclusive: bool = True) -> Engine:
     backend = parsed.get_backend_name()
     if backend == "sqlite":
         if not parsed.database or parsed.database == ":memory:":
-            raise ValueError("The books need a file: write sqlite:////path/to/town.db.")
+            raise UnusableUrl("The books need a file: write sqlite:////path/to/town.db.")
         return _sqlite(url, Path(parsed.database), exclusive)
     if backend == "postgresql":
         return _postgresql(parsed.set(drivername="postgresql+psycopg").render_as_string(False))
-    raise ValueError(f"The books are kept in SQLite or PostgreSQL, not in {backend!r}.")
+    raise UnusableUrl(f"The books are kept in SQLite or PostgreSQL, not in {backend!r}.")
 
 
 @contextmanager

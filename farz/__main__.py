@@ -349,13 +349,19 @@ def main() -> None:
     except (FarzError, OSError, sqlite3.Error) as error:
         _refuse(error)
     except Exception as error:
+        if (
+            type(error).__module__ == "sqlalchemy.exc"
+            and "OperationalError" in type(error).__name__
+        ):
+            # Its name alone: a gateway's machine has no sqlalchemy to import.
+            _refuse(f"The database does not answer. Is FARZ_DATABASE_URL right? It says: {error}")
         # The rooms' own errors carry words for people; anything else is a fault of ours.
         if not type(error).__module__.startswith(("backend.", "edge_gateway.", "firmware.")):
             raise
         _refuse(error)
 
 
-def _refuse(error: Exception) -> None:
+def _refuse(error: Exception | str) -> None:
     sys.stderr.write(f"farz: {error}\n")
     sys.exit(1)
 

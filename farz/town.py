@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from backend.services import Services
+    from backend.settings import Settings
 
 
 @contextmanager
@@ -32,13 +33,42 @@ def open_town(*, create: bool = False) -> Iterator["Services"]:
 
     settings = Settings()
     if create:
-        settings.create_secret()
+        _create_secret(settings)
     services = build_services(settings)
     services.poster.start()
     try:
         yield services
     finally:
         close_services(services)
+
+
+def _create_secret(settings: "Settings") -> None:
+    """Makes the town's secret. Raises FarzError where a town stands that had another one."""
+    if not settings.secret_path.exists() and _stands(settings):
+        raise FarzError(
+            f"A town is in the books, and its secret is not at {settings.secret_path}. Put back "
+            "the copy that was kept apart: a new one would open no card, no key and no slip of it."
+        )
+    settings.create_secret()
+
+
+def _stands(settings: "Settings") -> bool:
+    """Whether there is a town in the books."""
+    from sqlalchemy import inspect
+
+    from backend import db
+    from backend.errors import NotFounded
+    from backend.tables import town
+    from backend.towns import service as towns
+
+    path = settings.books_url.removeprefix("sqlite:///")
+    if path != settings.books_url and not Path(path).exists():
+        return False
+    with open_database() as engine, db.read(engine) as conn:
+        try:
+            return inspect(conn).has_table(town.name) and bool(towns.town(conn, settings.ledger_id))
+        except NotFounded:
+            return False
 
 
 @contextmanager

@@ -101,8 +101,7 @@ def open_account(
     person = people.person(conn, ledger_id, person_id)
     money = currency(conn, ledger_id, code)
     low = money.member_min if min_balance is None else min_balance
-    if low < 0 and money.kind.issued_by != "nobody":
-        raise BadInput(f"{code} is issued: an account of it does not fall below 0.")
+    _check_debt(money, low)
     if max_balance is not None and max_balance < low:
         raise BadInput("An account's minimum cannot be above its maximum.")
     own = accounts.owned(conn, ledger_id, person.id)
@@ -120,9 +119,15 @@ def purses(conn: Connection, ledger_id: int, person_id: int) -> list[tuple[int, 
 
 
 def set_limits(services: Services, asked: Amend) -> Amended:
-    """Give a member's account new limits. Raises NotFound, OverMaximum."""
+    """Give a member's account new limits.
+
+    Raises NotFound, OverMaximum, BadInput for a debt of money that somebody issues.
+    """
     with services.read() as conn:
         _check_members(conn, services.ledger_id, asked.account_id)
+        own = terms(conn, services.ledger_id, (asked.account_id,))[asked.account_id]
+        money = rules.load(conn, services.ledger_id).money[own.currency_id]
+        _check_debt(money, asked.min_balance)
     return services.poster.submit(asked).result()
 
 
@@ -159,6 +164,12 @@ def _issuer(found: Rules, currency_id: int) -> int:
     if money.kind.issued_by != "town":
         raise BadInput(f"{money.code} is issued by {money.kind.issued_by}, not by the town.")
     return money.issuer
+
+
+def _check_debt(money: Money, low: int | None) -> None:
+    """Credit that nobody has earned or was given would be money made at a desk."""
+    if (low is None or low < 0) and money.kind.issued_by != "nobody":
+        raise BadInput(f"{money.code} is issued: an account of it does not fall below 0.")
 
 
 def _check_members(conn: Connection, ledger_id: int, account_id: int) -> None:

@@ -140,3 +140,26 @@ def test_money_is_read_beside_the_backend(founded: Shell) -> None:
     assert founded("ledger", "balance", "4711").returncode == 1
     assert founded("ledger", "balance", "3", "--at", "noon").returncode == 2
     assert "Example" in founded.done("ledger", "balance", "--help")
+
+
+def test_a_town_whose_secret_is_lost_gets_no_new_one(founded: Shell) -> None:
+    (founded.folder / "town.secret").unlink()
+
+    again = founded("init", "Test village (synthetic)", typed="a password for the first\n")
+
+    assert again.returncode == 1
+    assert "Put back the copy that was kept apart" in again.stderr
+    assert not (founded.folder / "town.secret").exists()
+
+
+def test_a_database_that_is_away_is_told_in_words(
+    farz: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FARZ_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/books")
+
+    away = farz("ledger", "balance", "5")
+
+    assert away.returncode == 1
+    assert "Traceback" not in away.stderr
+    assert "The database does not answer" in away.stderr
+    assert "FARZ_DATABASE_URL" in away.stderr

@@ -219,3 +219,12 @@ def test_the_towns_own_accounts_keep_their_ways(small_town: Town, path: str) -> 
         assert answer.status_code == 404
     assert issue(small_town, "i", small_town.product.stock_account_id, 5).status_code == 404
     assert issue(small_town, "j", small_town.amal.account_id, 5).status_code == 422
+
+
+@pytest.mark.parametrize("low", [None, -1])
+def test_nobody_is_given_credit_in_money_that_is_issued(town: Town, low: int | None) -> None:
+    path = f"/v1/accounts/{town.amal.account_id}/limits"
+    answer = town.browser("officer").put(path, json={"min_balance": low, "max_balance": None})
+
+    assert answer.status_code == 422, answer.text
+    assert "does not fall below 0" in answer.json()["detail"]
