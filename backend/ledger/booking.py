@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from backend.ledger.accounts import CREDIT, ISSUER, SHORTFALL, SUSPENSE
+from backend.ledger.capacity import full
 from backend.ledger.corrections import Left, correct
 from backend.ledger.errors import BadGroup, BadTime, LedgerError
 from backend.ledger.repeats import Replay, remember, replayed
@@ -310,8 +311,9 @@ def _credit(
 
 def _suspend(books: Books, entry: Entry, wanted: Suspend) -> Outcome:
     """Without budget nothing is minted yet; the budget is asked again when it is resolved."""
-    key, transfer_id = entry.key, None
-    if wanted.amount > 0 and books.affords(wanted.amount):
+    key, transfer_id, amount = entry.key, None, wanted.amount
+    room = full(books.purses.turned, ISSUER, SUSPENSE, amount) is None
+    if amount > 0 and room and books.affords(amount):
         transfer_id = mint(books, SUSPENSE, wanted.amount, entry.effective_s, key[:3], key.hash)
     return Outcome(SUSPENDED, wanted.reason, wanted.amount, None, transfer_id, False)
 

@@ -18,8 +18,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from backend import db
 from backend.ledger import booking, holds, loading, log, notices, repeats, resolve, rules, tiles
 from backend.ledger import tables as t
-from backend.ledger.accounts import ISSUER, SUSPENSE
+from backend.ledger.accounts import ISSUER, SHORTFALL, SUSPENSE
 from backend.ledger.booking import Books, ClaimDue
+from backend.ledger.capacity import LARGE
 from backend.ledger.errors import ClockLeap, LedgerError, UnknownAccount
 from backend.ledger.holds import ExpireHolds, Settle, SettleAll, Settling, Void
 from backend.ledger.log import SignLog
@@ -259,7 +260,10 @@ class Clerk:
         books.paid = resolve.pay_claims(books) if books.due else 0
         while books.due_passed and books.due_more and not books.paid:
             self._set_due(books, loading.due(conn, self._ledger_id, books.due[-1]))
-            self._learn(conn, kept, set(), {claim.account_id for claim in books.due})
+            accounts = {claim.account_id for claim in books.due}
+            self._learn(conn, kept, set(), accounts)
+            if max((claim.amount for claim in books.due), default=0) > LARGE:
+                self._learn_turned(conn, books, accounts)  # nothing has moved in this batch yet
             books.paid = resolve.pay_claims(books)
 
     def _set_due(self, books: Books, due: list[ClaimDue]) -> None:
@@ -301,10 +305,17 @@ class Clerk:
     def _load_money(
         self, conn: Connection, kept: _Kept, books: Books, requests: Sequence[Request]
     ) -> None:
-        debits, credits = loading.sides(books, requests)
+        debits, credits, large = loading.sides(books, requests)
         held = holds.sides(books.holds.values())
         books.purses = kept.purses
         self._learn(conn, kept, debits | held, credits | held)
+        books.purses.turned = {}
+        if large:
+            self._learn_turned(conn, books, debits | credits | held)
+
+    def _learn_turned(self, conn: Connection, books: Books, account_ids: set[int]) -> None:
+        asked = account_ids | {ISSUER, SUSPENSE, SHORTFALL}
+        books.purses.turned |= loading.turned(conn, self._ledger_id, asked)
 
     def _learn(self, conn: Connection, kept: _Kept, debits: set[int], credits: set[int]) -> None:
         """Reads the terms and the money that are not known yet."""

@@ -21,6 +21,7 @@ LedgerError
 │   ├── AccountClosed      409
 │   ├── InsufficientFunds  409
 │   ├── OverMaximum        409
+│   ├── TooMuchInAll       409  an account's counters have no room for it
 │   ├── NotResolvable      409  the record has its final outcome
 │   ├── BudgetOverlap      409
 │   └── RowRefused         409  a row of the caller's own breaks a rule of its table
@@ -169,6 +170,12 @@ class OverMaximum(Refused):
     """The transfer would take an account above its maximum."""
 
     code = "over_maximum"
+
+
+class TooMuchInAll(Refused):
+    """All that ever passed through an account would be more than its counters hold."""
+
+    code = "too_much_in_all"
 
 
 class UnknownMoney(Refused):

@@ -11,6 +11,7 @@ from backend.ledger import tables as t
 from backend.ledger.accounts import ISSUER, SHORTFALL, SUSPENSE
 from backend.ledger.balances import MOVES, NOT_MINTED, balance_query, by_side
 from backend.ledger.booking import Books, ClaimDue, RecordName, Waiting
+from backend.ledger.capacity import LARGE, Turned
 from backend.ledger.corrections import Left
 from backend.ledger.errors import Refused, restored
 from backend.ledger.holds import DUE, OpenHold, Settling
@@ -26,6 +27,7 @@ from backend.ledger.transfers import (
     Posted,
     Purse,
     Sale,
+    Suspend,
     Terms,
     TransferRow,
     signed64,
@@ -44,28 +46,38 @@ def chunks(items: Collection[_T]) -> Iterator[list[_T]]:
         yield ordered[start : start + _CHUNK]
 
 
-def sides(books: Books, requests: Iterable[Any]) -> tuple[set[int], set[int]]:
-    """The accounts that a batch may debit and credit."""
+def sides(books: Books, requests: Iterable[Any]) -> tuple[set[int], set[int], bool]:
+    """The accounts that a batch may debit and credit, and whether it has a large amount."""
     debits: set[int] = set()
     credits = {claim.account_id for claim in books.due}
+    most = max((claim.amount for claim in books.due), default=0)
     for request in requests:
         if type(request) is Entry:
             wanted = request.wanted
             if type(wanted) is Credit:
                 credits.add(wanted.account_id)
+                if wanted.amount > most:
+                    most = wanted.amount
             elif type(wanted) is Sale:
                 debits.update((wanted.payer_id, SHORTFALL))
                 credits.add(wanted.payee_id)
+                most = max(most, wanted.amount)
+            elif type(wanted) is Suspend:
+                most = max(most, wanted.amount)
         elif type(request) is Group:
             debits.update([leg.debit for leg in request.legs])
             credits.update([leg.credit for leg in request.legs])
+            # What is no whole number is refused when it is decided.
+            most = max([most, *(leg.amount for leg in request.legs if type(leg.amount) is int)])
         elif type(request) is Resolution:
             debits.add(SUSPENSE)
+            found = books.waiting.get(request.name)
+            most = max(most, request.amount or 0, found.amount if found else 0)
             if request.account_id is not None:
                 credits.add(request.account_id)
         elif type(request) is Amend:
             credits.add(request.account_id)
-    return debits, credits
+    return debits, credits, most > LARGE
 
 
 def terms(conn: Connection, ledger_id: int, account_ids: Collection[int]) -> dict[int, Terms]:
@@ -122,13 +134,30 @@ def money(conn: Connection, ledger_id: int, account_ids: Collection[int]) -> dic
         asked = balance_query(ledger_id).where(t.account_balance.c.account_id.in_(chunk))
         for row in conn.execute(asked):
             found[row.account_id] = Purse(row.credits - row.debits, row.held)
-        hold = t.hold_open.c
-        coming = select(hold.credit, func.sum(hold.amount)).where(
-            hold.ledger_id == ledger_id, hold.credit.in_(chunk)
-        )
-        for account_id, amount in conn.execute(coming.group_by(hold.credit)):
+        for account_id, amount in _coming(conn, ledger_id, chunk):
             found[account_id].coming = int(amount)
     return found
+
+
+def turned(conn: Connection, ledger_id: int, account_ids: Collection[int]) -> dict[int, Turned]:
+    """What ever passed through these accounts, and what open holds will."""
+    found: dict[int, Turned] = {}
+    for chunk in chunks(account_ids):
+        asked = balance_query(ledger_id).where(t.account_balance.c.account_id.in_(chunk))
+        for row in conn.execute(asked):
+            found[row.account_id] = Turned(row.debits + row.held, row.credits)
+        for account_id, amount in _coming(conn, ledger_id, chunk):
+            found[account_id].credits += int(amount)
+    return found
+
+
+def _coming(conn: Connection, ledger_id: int, account_ids: Collection[int]) -> Iterable[Any]:
+    """(account, amount) of what open holds reserve for accounts."""
+    hold = t.hold_open.c
+    coming = select(hold.credit, func.sum(hold.amount)).where(
+        hold.ledger_id == ledger_id, hold.credit.in_(account_ids)
+    )
+    return conn.execute(coming.group_by(hold.credit))
 
 
 def holds(conn: Connection, ledger_id: int, hold_ids: Collection[int]) -> dict[int, OpenHold]:

@@ -17,6 +17,7 @@ from backend.ledger.booking import (
     open_claim,
     write_transfer,
 )
+from backend.ledger.capacity import full
 from backend.ledger.errors import (
     BadAmount,
     BadRule,
@@ -211,7 +212,8 @@ def pay_claims(books: Books) -> int:
     """Pays the loaded claims in effective order until the budget ends; returns how many.
 
     A claim is paid even to an account that was closed since: the promise is older. One that
-    would break its account's maximum, with what is reserved for it, is passed over and waits;
+    would break its account's maximum, with what is reserved for it, or outgrow the counters, is
+    passed over and waits;
     `books.due_passed` if the budget was not what stopped.
     """
     books.due_passed = False
@@ -221,7 +223,7 @@ def pay_claims(books: Books) -> int:
     for claim in books.due:
         if claim.amount > books.budget.left:
             break
-        if _over_maximum(books, claim):
+        if _has_no_room(books, claim):
             continue
         transfer_id = mint(
             books, claim.account_id, claim.amount, claim.effective_s, claim.name, claim.hash
@@ -238,7 +240,9 @@ def pay_claims(books: Books) -> int:
     return len(paid)
 
 
-def _over_maximum(books: Books, claim: ClaimDue) -> bool:
+def _has_no_room(books: Books, claim: ClaimDue) -> bool:
+    if full(books.purses.turned, ISSUER, claim.account_id, claim.amount) is not None:
+        return True
     purse, terms = (
         books.purses.money.get(claim.account_id),
         books.purses.terms[claim.account_id],

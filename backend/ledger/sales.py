@@ -8,6 +8,7 @@ is missing stands in one place.
 from typing import NamedTuple
 
 from backend.ledger.accounts import CREDIT, SHORTFALL
+from backend.ledger.capacity import check_room
 from backend.ledger.errors import BadGroup
 from backend.ledger.transfers import Code, Purses, Sale, check_amount, check_leg
 
@@ -31,6 +32,7 @@ def parts(purses: Purses, sale: Sale) -> list[Part]:
     if sale.payer_id == sale.payee_id:
         raise BadGroup(f"Account {sale.payer_id} cannot buy from itself.")
     check_leg(purses, SHORTFALL, sale.payee_id, sale.amount)
+    check_room(purses.turned, sale.payer_id, sale.payee_id, sale.amount)
     taken = _spendable(purses, sale.payer_id, sale.amount)
     both = (
         Part(sale.payer_id, taken, Code.SALE),

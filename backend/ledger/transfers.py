@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, NamedTuple
 
+from backend.ledger.capacity import Turned, check_room, turn
 from backend.ledger.errors import (
     AccountClosed,
     BadAmount,
@@ -263,12 +264,13 @@ class Purse:
 class Purses:
     """Terms of every account in a batch, and the money of the limited ones among them.
 
-    `soft` are those with a soft limit.
+    `soft` are those with a soft limit. `turned` is empty unless a batch has a large amount.
     """
 
     terms: dict[int, Terms] = field(default_factory=dict)
     money: dict[int, Purse] = field(default_factory=dict)
     soft: set[int] = field(default_factory=set)
+    turned: dict[int, Turned] = field(default_factory=dict)
 
     def learn(self, terms: Mapping[int, Terms]) -> None:
         """Takes in terms that were read or changed."""
@@ -349,6 +351,8 @@ def check_leg(purses: Purses, debit: int, credit: int, amount: int) -> None:
         purse = purses.money[credit]
         if purse.posted + purse.coming + amount > payee.max_balance:
             raise OverMaximum(f"Account {credit} may not hold more than {payee.max_balance}.")
+    if purses.turned:
+        check_room(purses.turned, debit, credit, amount)
 
 
 def move(purses: Purses, debit: int, credit: int, amount: int) -> None:
@@ -357,6 +361,8 @@ def move(purses: Purses, debit: int, credit: int, amount: int) -> None:
         purses.money[debit].posted -= amount
     if credit in purses.money:
         purses.money[credit].posted += amount
+    if purses.turned:
+        turn(purses.turned, debit, credit, amount)
 
 
 def reserve(purses: Purses, debit: int, credit: int, amount: int) -> None:
@@ -365,6 +371,8 @@ def reserve(purses: Purses, debit: int, credit: int, amount: int) -> None:
         purses.money[debit].held += amount
     if credit in purses.money:
         purses.money[credit].coming += amount
+    if purses.turned:
+        turn(purses.turned, debit, credit, amount)
 
 
 def book_legs(purses: Purses, legs: tuple[Leg, ...]) -> None:
