@@ -112,7 +112,7 @@ def bin_process(folder: Path, module: str = "simboot", **streams: Any) -> "subpr
         f"heapsize={HEAP}",
         "-m",
         f"firmware.boards.{module}",
-        str(folder),
+        str(folder.absolute()),  # the bin runs in that folder
     ]
     return subprocess.Popen(command, env=_path(), cwd=folder, **streams)
 

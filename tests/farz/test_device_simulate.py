@@ -25,14 +25,18 @@ def town(mosquitto: Broker) -> Iterator[Town]:
 
 
 def test_bin_with_new_settings_starts_anew_and_goes_on(
-    make_bin: Callable[..., Bin], mosquitto: Broker, town: Town
+    make_bin: Callable[..., Bin],
+    mosquitto: Broker,
+    town: Town,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     made = make_bin()
+    monkeypatch.chdir(made.folder.parent)  # a person types the folder's name alone
     made.set_up(mosquitto.port, visits(500, 600), WORD)
     town.tune("bin-01", 1, language="ar")
     told: list[dict[str, Any]] = []
 
-    assert run(made.folder, told.append) == 0, made.console()
+    assert run(Path(made.folder.name), told.append) == 0, made.console()
 
     events = [line["event"] for line in told]
     assert events.count("restart") == 1
