@@ -38,6 +38,13 @@ LAWS = (
     ),
     Law(
         "I3",
+        "terms are of no account",
+        """SELECT k.account_id, k.number FROM account_terms k LEFT JOIN account a
+        ON a.ledger_id = k.ledger_id AND a.id = k.account_id
+        WHERE k.ledger_id = :l AND a.id IS NULL""",
+    ),
+    Law(
+        "I3",
         "an account's terms are not one after another",
         """SELECT a.account_id, a.number FROM account_terms a
         LEFT JOIN account_terms b ON b.ledger_id = a.ledger_id AND b.account_id = a.account_id

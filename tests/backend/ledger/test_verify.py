@@ -113,6 +113,30 @@ def test_an_altered_row_is_named(lived: Town, statement: str, invariant: str, na
     assert any(named in words for words in found), report.problems
 
 
+@pytest.mark.parametrize("value", ["'abc'", "1.5", "x'00'"])
+@pytest.mark.parametrize("column", ["amount", "effective_s", "recorded_us"])
+def test_what_is_no_number_is_named(lived: Town, column: str, value: str) -> None:
+    if lived.engine.dialect.name != "sqlite":
+        pytest.skip("PostgreSQL keeps no such thing in a column of numbers")
+    report = alter(lived, f"UPDATE transfer SET {column} = {value} WHERE id = 3")
+
+    assert "transfer 3 holds what is no whole number" in str(report.problems)
+
+
+def test_a_lost_head_ends_no_look(lived: Town) -> None:
+    report = alter(lived, "DELETE FROM ledger_head")
+
+    assert "the ledger's head is gone" in str(report.problems)
+
+
+def test_terms_of_a_lost_account_are_named(lived: Town) -> None:
+    if lived.engine.dialect.name == "sqlite":
+        pytest.skip("SQLite asks for foreign keys behind the triggers' back too")
+    report = alter(lived, "DELETE FROM account WHERE id = 11")
+
+    assert "terms are of no account" in str(report.problems)
+
+
 @pytest.mark.parametrize(
     ("statement", "named"),
     [
