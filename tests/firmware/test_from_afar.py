@@ -33,7 +33,7 @@ def town(mosquitto: Broker) -> Iterator[Town]:
 def bin_(make_bin: MakeBin, mosquitto: Broker, town: Town, shipped: Path) -> Bin:
     """A bin that has had two visits and stays; nothing of it is unsettled. Its heap is small."""
     made = make_bin(BIN)
-    made.shrink(shipped)
+    made.shrink(shipped, 320)
     made.set_up(mosquitto.port, visits(500, 600), WORD, until="stopped")
     made.start()
     await_until(lambda: len(made.lines("settled")) >= 3, LIMIT_S, "settling")
