@@ -31,6 +31,7 @@ from farz import (
     tariff_commands,
 )
 from farz.errors import FarzError
+from farz.gateway_help import WithSettings
 from farz.telling import Json, tell
 
 app = typer.Typer(
@@ -161,13 +162,13 @@ def serve(
     run(port, host)
 
 
-@app.command()
+@app.command(cls=WithSettings)
 def gateway(
     arguments: Annotated[
         list[str] | None, typer.Argument(help="nothing, init, again SECONDS, or take FILE")
     ] = None,
 ) -> None:
-    """The gateway between the broker and the backend. Settings: environment, FARZ_GATEWAY_*.
+    """The gateway between the broker and the backend. Its settings are listed below.
 
     `farz gateway init` makes its key and prints the public half for the backend;
     `farz gateway again 86400` relays once more what came within the last day;
