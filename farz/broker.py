@@ -1,6 +1,6 @@
 """A broker of one's own on the loopback, for the demo, the drills and the tests.
 
-Eclipse Mosquitto 2 with the configuration and access list of deploy/mosquitto, its door either
+Eclipse Mosquitto 2 with the configuration and access list of farz/mosquitto, its door either
 passwords (the demo: nothing leaves the machine) or TLS with certificates. Where Mosquitto is not
 installed, the embedded `iotcore` broker: no access list, and it forgets on restart; `note` says so.
 """
@@ -24,7 +24,7 @@ from farz.errors import NotInstalled, PartFailed
 from farz.processes import ROOT, free_port
 
 HOST = "127.0.0.1"
-TEMPLATES = ROOT / "deploy" / "mosquitto"
+TEMPLATES = ROOT / "farz" / "mosquitto"
 START_S = 10.0
 STOP_S = 5.0
 POLL_S = 0.01
@@ -180,21 +180,18 @@ class Broker:
         self._write_papers()
         _write(self.directory / "acl", access_list(self._gateways))
         here = self.directory.resolve()
-        door = "tls.conf" if self._tls else "passwords.conf"
-        values = {
-            "door": (TEMPLATES / door).read_text().replace("${directory}", str(here)),
-            "port": self.port,
-            "host": self.host,
-            "directory": here,
+        text = configuration(
+            here,
+            here,
+            door="tls.conf" if self._tls else "passwords.conf",
+            listener=f"{self.port} {self.host}",
             # As root Mosquitto becomes the user `mosquitto`, who could not read this directory.
-            "run_as": "user root" if os.geteuid() == 0 else "",
-        }
-        text = (TEMPLATES / "mosquitto.conf").read_text()
+            run_as="user root" if os.geteuid() == 0 else "",
+        )
         if self._queued is not None:
             text = re.sub(r"(?m)^(max_queued_messages) .*$", rf"\1 {self._queued}", text)
-        template = string.Template(text)
         config = self.directory / "mosquitto.conf"
-        _write(config, template.substitute(values))
+        _write(config, text)
         return [_program("mosquitto"), "-c", str(config)]
 
     def _write_papers(self) -> None:
@@ -212,8 +209,24 @@ class Broker:
         return [sys.executable, "-c", f"{start}.run_forever()", str(config)]
 
 
+def configuration(
+    directory: Path, state: Path, *, door: str, listener: str, run_as: str = ""
+) -> str:
+    """farz/mosquitto/mosquitto.conf filled in: its files in `directory`, sessions in `state`.
+
+    `listener` is a port, or a port and an address; `door` is tls.conf or passwords.conf.
+    """
+    values = {"directory": directory, "state": state, "listener": listener, "run_as": run_as}
+    text = (
+        (TEMPLATES / "mosquitto.conf")
+        .read_text()
+        .replace("${door}", (TEMPLATES / door).read_text().rstrip("\n"))
+    )
+    return string.Template(text).substitute(values)
+
+
 def broker_files(identity: Identity, revoked: bytes) -> dict[str, str]:
-    """The files that deploy/mosquitto/tls.conf names, by name, as PEM."""
+    """The files that farz/mosquitto/tls.conf names, by name, as PEM."""
     return {
         "ca.crt": certificates.pem(identity.authority_der),
         "server.crt": certificates.pem(identity.certificate_der),
@@ -223,7 +236,7 @@ def broker_files(identity: Identity, revoked: bytes) -> dict[str, str]:
 
 
 def access_list(gateways: Iterable[str]) -> str:
-    """deploy/mosquitto/acl with the gateway's block repeated for each of `gateways`."""
+    """farz/mosquitto/acl with the gateway's block repeated for each of `gateways`."""
     devices, marker, block = (TEMPLATES / "acl").read_text().partition("user gateway\n")
     return devices + "\n".join(marker.replace("gateway", name) + block for name in gateways)
 

@@ -136,27 +136,45 @@ def broker_files(
     host: Annotated[
         list[str], typer.Option(help="Name or address that bins call the broker by; repeatable.")
     ],
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="Where it listens.")] = 8883,
+    seen_as: Annotated[
+        Path | None, typer.Option(help="Where Mosquitto will find them, if not there.")
+    ] = None,
+    state: Annotated[Path, typer.Option(help="Where Mosquitto keeps its sessions.")] = Path(
+        "/var/lib/mosquitto"
+    ),
     only_revoked: Annotated[
         bool, typer.Option("--only-revoked", help="Only the list; then send Mosquitto SIGHUP.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Write what deploy/mosquitto/tls.conf names: authority, certificate, key, revoked ones.
+    """Write all that Mosquitto reads: configuration, access list, certificate, key, revoked ones.
 
+    The access list has a block for each gateway that is registered: run it again after
+    `farz device gateway`.
     Example:  farz device broker-files /etc/mosquitto/farz --host broker.town.example
     """
+    from backend.access import service as access
     from backend.devices import trust
-    from farz.broker import broker_files as files
+    from farz import broker
 
     now_s = int(time.time())
     with open_town() as services, services.begin() as conn:
-        broker = trust.broker(conn, services.vault, services.ledger_id, host, now_s)
+        papers = trust.broker(conn, services.vault, services.ledger_id, host, now_s)
         revoked = trust.revoked(conn, services.vault, services.ledger_id, now_s)
-    for name, text in files(broker, revoked).items():
+        gateways = access.gateways(conn, services.ledger_id)
+    place = (seen_as or directory).absolute()
+    texts = broker.broker_files(papers, revoked) | {
+        "acl": broker.access_list(gateways),
+        "mosquitto.conf": broker.configuration(place, state, door="tls.conf", listener=str(port)),
+    }
+    for name, text in texts.items():
         if not only_revoked or name == "revoked.crl":
             _write(directory / name, text)
-    words = f"written to {directory}"
-    tell({"folder": str(directory), "only_revoked": only_revoked}, words, as_json)
+    heard = ", ".join(gateways) or "none yet; register it with `farz device gateway`, then again"
+    words = f"written to {directory}\ngateways in the access list: {heard}"
+    told = {"folder": str(directory), "only_revoked": only_revoked, "gateways": gateways}
+    tell(told, words, as_json)
 
 
 def _object(text: str) -> dict[str, Any]:

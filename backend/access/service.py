@@ -141,6 +141,13 @@ def create_gateway(
     return GatewayKey(gateway_id, name, key)
 
 
+def gateways(conn: Connection, ledger_id: int) -> list[str]:
+    """Return the names of the gateways whose keys are good."""
+    row = t.gateway.c
+    query = select(row.name).where(row.ledger_id == ledger_id, row.revoked_s.is_(None))
+    return list(conn.scalars(query.order_by(row.name)))
+
+
 def revoke_gateway(conn: Connection, ledger_id: int, gateway_id: int, *, now_s: int) -> None:
     """Raises NotFound."""
     mine = (t.gateway.c.ledger_id == ledger_id, t.gateway.c.id == gateway_id)

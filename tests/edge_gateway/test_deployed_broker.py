@@ -13,11 +13,12 @@ from backend.devices.certificates import Authority
 from edge_gateway.broker import BrokerClient
 from edge_gateway.settings import Settings
 from farz.broker import Broker, access_list
+from farz.processes import ROOT
 from firmware import contract
 from tests.edge_gateway.doubles import Bin, await_until
 from tests.fixtures.brokers import BROKER_USERS, word_of
 
-ACL = Path(__file__).resolve().parents[2] / "deploy" / "mosquitto" / "acl"
+ACL = ROOT / "farz" / "mosquitto" / "acl"
 
 
 def test_access_list_is_the_contract() -> None:
