@@ -111,8 +111,10 @@ def init(
 ) -> None:
     """Found a town: its secret, its books, its first administrator.
 
+    By a name it asks for the administrator's password, which may be piped as one line.
     A file describes the whole town and is checked whole; applied again, it adds what is new.
     Examples:  farz init "My village" --currency qamama        farz init farz/towns/village.toml
+    farz init "My village" < admin.password
     """
     from farz.town import apply_file, found
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from farz import card_trust_commands
+from farz.asking import secret
 from farz.errors import FarzError
 from farz.town import open_town
 
@@ -22,7 +23,7 @@ Number = Annotated[str, typer.Argument(help="The number printed on the card.")]
 @app.command()
 def issue(
     uid: Annotated[str, typer.Argument(help="The card's UID in hex, as a reader shows it.")],
-    pin: Annotated[str, typer.Option(prompt=True, hide_input=True, confirmation_prompt=True)],
+    pin: Annotated[str, typer.Option(help="Asked for if it is not given.")] = "",
     person: Annotated[int | None, typer.Option(help="A person's number: one more card.")] = None,
     holder: Annotated[str, typer.Option(help="The name of somebody new.")] = "",
     consent: Annotated[str, typer.Option(help="Which version of the words they agreed to.")] = "",
@@ -36,6 +37,7 @@ def issue(
     """Give somebody a card; the number to print on it is shown.
 
     A name is kept with a consent alone. Who gives none may have a card all the same, without one.
+    The PIN is asked for, and may be piped as one line.
 
     Examples:  farz card issue 04A2B3C4D5E680 --holder "Umm Ahmad" --consent 2026-1 --how paper
     farz card issue 04A2B3C4D5E681 --person 4711
@@ -53,6 +55,7 @@ def issue(
             "Without a consent, use --nameless."
         )
     raw, now_s = _raw(uid), _now_s()
+    chosen = pin or secret("PIN", twice=True)
     with open_town() as services, services.begin() as conn:
         town = services.ledger_id
         if person is None:
@@ -66,7 +69,7 @@ def issue(
             town,
             person_id=person,
             uid=raw,
-            pin=pin,
+            pin=chosen,
             decided_by=by,
             from_s=now_s,
         )

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from farz.asking import secret
 from farz.errors import FarzError
 
 app = typer.Typer()
@@ -95,6 +96,7 @@ def update(
     Over the air it goes in some hundred orders through the backend, on from where it was
     interrupted, and ends when the bin says what is in force. By cable the bin tries it when the
     cable is let go; the same command again tells what became of it.
+    The password is asked for, and may be piped as one line.
     Examples:
       farz device update farz-7.bundle --device bin-12 --login salma
       farz device update farz-7.bundle --port /dev/ttyUSB0
@@ -113,8 +115,8 @@ def update(
             by_cable = device_update.ByCable(cable)
             before = device_update.send(by_cable, bundle, say, patience_s)
     else:
-        secret = password or typer.prompt("Password", hide_input=True, err=True)
-        with device_update.signed_in(url, login, secret, code) as client:
+        given = password or secret(f"Password for {login}")
+        with device_update.signed_in(url, login, given, code) as client:
             over_air = device_update.OverAir(client, device)
             before = device_update.send(over_air, bundle, say, patience_s)
             device_update.await_in_force(over_air, bundle, before, say, patience_s)

@@ -21,9 +21,10 @@ def add(
     name: Annotated[str, typer.Option(help="Their name, as others see it.")] = "",
     as_json: Json = False,
 ) -> None:
-    """Add a colleague, asking for their password.
+    """Add a colleague, asking for their password; it may be piped as one line.
 
-    Example:  farz staff add salma --role municipal_officer --name "Salma"
+    Examples:  farz staff add salma --role municipal_officer --name "Salma"
+    farz staff add salma --role municipal_officer < salma.password
     """
     from backend.access import service as access
 

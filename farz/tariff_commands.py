@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from farz.asking import secret
 from farz.errors import FarzError
 from farz.moments import moment
 from farz.town import open_books, open_town
@@ -154,7 +155,7 @@ def grades(as_json: Json = False) -> None:
 def approve(
     tariff_id: int,
     login: Annotated[str, typer.Option(prompt=True, help="Your login.")],
-    password: Annotated[str, typer.Option(prompt=True, hide_input=True)],
+    password: Annotated[str, typer.Option(help="Asked for if it is not given.")] = "",
     code: Annotated[
         str, typer.Option(help="Your telephone's code, if you are asked for one.")
     ] = "",
@@ -162,14 +163,17 @@ def approve(
 ) -> None:
     """Sign a tariff; the second signature, of somebody else, puts it in force.
 
-    Example:  farz tariff approve 3 --login noor
+    The password is asked for, and may be piped as one line.
+    Examples:  farz tariff approve 3 --login noor
+    farz tariff approve 3 --login noor < noor.password
     """
     from backend.access import signing_in
     from backend.tariffs import service as tariffs
 
+    given = password or secret(f"Password for {login}")
     with open_town() as services:
         place = signing_in.From("console")
-        signed_in = signing_in.staff(services, login, password, place, code)
+        signed_in = signing_in.staff(services, login, given, place, code)
         signed_in.who.require("tariffs:approve")
         with services.begin() as conn:
             version = tariffs.approve(

@@ -4,14 +4,13 @@ With SQLite one process owns the books: a command that writes needs the backend 
 so; commands that only read run beside it.
 """
 
-import getpass
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from farz.asking import secret
 from farz.errors import FarzError
 from farz.telling import tell
 
@@ -167,18 +166,9 @@ def apply_file(path: Path, slips: Path | None = None, as_json: bool = False) -> 
 
 
 def new_password(login: str) -> str:
-    """Ask for a new password, twice on a terminal. Raises FarzError, WeakPassword."""
+    """Ask for a new password. Raises FarzError, WeakPassword."""
     from backend.access.passwords import hash_password
 
-    password = _asked(login)
+    password = secret(f"Password for {login}", twice=True)
     hash_password(password)  # refuses a weak one before anything is made
     return password
-
-
-def _asked(login: str) -> str:
-    if not sys.stdin.isatty():
-        return sys.stdin.readline().rstrip("\n")
-    first = getpass.getpass(f"Password for {login}: ")
-    if getpass.getpass("Once more: ") != first:
-        raise FarzError("The two passwords differ; nothing was done.")
-    return first
