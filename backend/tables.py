@@ -23,16 +23,13 @@ from sqlalchemy import (
 )
 
 from backend.alerts.tables import alert as alert
+from backend.ledger.schema import ledger_column as _town
 from backend.ledger.tables import metadata
 from backend.noun_tables import APPEND_ONLY as _IN_FOLDERS
 from backend.transfers.tables import booking as booking
 from backend.transfers.tables import correction as correction
 
 __all__ = ["metadata"]
-
-
-def _town() -> Column[int]:
-    return Column("ledger_id", Integer, nullable=False)
 
 
 def _of(column: str, table: str, target: str = "id") -> ForeignKeyConstraint:

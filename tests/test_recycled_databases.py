@@ -19,6 +19,7 @@ LEFT = (
     "CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql"
     " AS 'BEGIN RETURN NEW; END'",
     "GRANT SELECT ON child TO PUBLIC",
+    "ANALYZE",
 )
 
 
@@ -99,6 +100,7 @@ def _state(url: str) -> list[object]:
         " ORDER BY 1",
         "SELECT tgname, tgenabled FROM pg_trigger WHERE NOT tgisinternal",
         "SELECT prosrc FROM pg_proc WHERE proname = 'refuse'",
+        "SELECT tablename, attname FROM pg_stats WHERE schemaname = 'public' ORDER BY 1, 2",
     )
     with psycopg.connect(_plain(url)) as conn:
         return [conn.execute(query).fetchall() for query in asked]

@@ -39,10 +39,12 @@ class PostgresStore(Store):
         sources, epochs, firsts, lasts = zip(*wanted, strict=True)
         cursor: Any = conn.connection.cursor()
         cursor.execute(
-            # OFFSET 0 keeps the planner from joining with all records of the ledger instead.
+            # OFFSET 0 keeps the planner from joining with all records of the ledger instead, and
+            # what `LedgerId` says of a town's number holds here too.
             f"SELECT p.source, r.* FROM unnest(%s::int[], %s::bigint[], %s::bigint[], "
             "%s::bigint[]) AS p(source, epoch_of, first, last) CROSS JOIN LATERAL "
-            f"(SELECT {PROBED} FROM record WHERE ledger_id = %s AND source_id = p.source "
+            f"(SELECT {PROBED} FROM record WHERE ledger_id = (SELECT %s) "
+            "AND source_id = p.source "
             "AND epoch = p.epoch_of AND seq BETWEEN p.first AND p.last OFFSET 0) AS r",
             (
                 list(sources),
@@ -60,7 +62,7 @@ class PostgresStore(Store):
         cursor.execute(
             "SELECT p.source, p.epoch_of, r.seq FROM unnest(%s::int[], %s::bigint[]) "
             "AS p(source, epoch_of) CROSS JOIN LATERAL (SELECT seq FROM record "
-            "WHERE ledger_id = %s AND source_id = p.source AND epoch = p.epoch_of "
+            "WHERE ledger_id = (SELECT %s) AND source_id = p.source AND epoch = p.epoch_of "
             "ORDER BY seq DESC LIMIT 1) AS r",
             (list(sources), [signed64(epoch) for epoch in epochs], self.ledger_id),
         )

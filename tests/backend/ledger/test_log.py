@@ -16,6 +16,7 @@ from backend.ledger.poster import Poster
 from backend.ledger.transfers import Credit, Entry
 from backend.ledger.verify import verify
 from tests.backend.ledger.town import TOWN, Clock, Town, done, entry
+from tests.fixtures.databases import on_postgresql
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 NAME = f"farz/{TOWN}"
@@ -99,10 +100,9 @@ def test_tiles_that_are_missing_are_made_again_at_a_start(town: Town, lost: int)
     assert _tiles(town) == once
 
 
+@on_postgresql  # SQLite takes one process
 def test_two_posters_write_one_tree(engine: Engine) -> None:
     """Each keeps leaves of its own and must notice that the other has posted in between."""
-    if engine.dialect.name == "sqlite":
-        pytest.skip("SQLite takes one process")
     town = Town(engine)
     second = Poster(engine, TOWN, town.clock)
     second.start()

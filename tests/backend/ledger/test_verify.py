@@ -16,6 +16,7 @@ from backend.ledger.resolve import Resolution, SetBudget
 from backend.ledger.transfers import Code, Credit, Group, Hold, HoldTerms, Leg, Suspend
 from backend.ledger.verify import Report, by_sets, verify
 from tests.backend.ledger.town import EPOCH, NOW_S, TOWN, Town, done, entry, pay
+from tests.fixtures.databases import on_postgresql, on_sqlite
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 
@@ -113,11 +114,10 @@ def test_an_altered_row_is_named(lived: Town, statement: str, invariant: str, na
     assert any(named in words for words in found), report.problems
 
 
+@on_sqlite  # PostgreSQL keeps no such thing in a column of numbers
 @pytest.mark.parametrize("value", ["'abc'", "1.5", "x'00'"])
 @pytest.mark.parametrize("column", ["amount", "effective_s", "recorded_us"])
 def test_what_is_no_number_is_named(lived: Town, column: str, value: str) -> None:
-    if lived.engine.dialect.name != "sqlite":
-        pytest.skip("PostgreSQL keeps no such thing in a column of numbers")
     report = alter(lived, f"UPDATE transfer SET {column} = {value} WHERE id = 3")
 
     assert "transfer 3 holds what is no whole number" in str(report.problems)
@@ -129,9 +129,8 @@ def test_a_lost_head_ends_no_look(lived: Town) -> None:
     assert "the ledger's head is gone" in str(report.problems)
 
 
+@on_postgresql  # SQLite asks for foreign keys behind the triggers' back too
 def test_terms_of_a_lost_account_are_named(lived: Town) -> None:
-    if lived.engine.dialect.name == "sqlite":
-        pytest.skip("SQLite asks for foreign keys behind the triggers' back too")
     report = alter(lived, "DELETE FROM account WHERE id = 11")
 
     assert "terms are of no account" in str(report.problems)

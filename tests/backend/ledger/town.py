@@ -68,13 +68,14 @@ def pay(debit: int, credit: int, amount: int, key: str | None = None) -> Group:
 class Town:
     """An opened ledger with a poster that runs."""
 
-    def __init__(self, engine: Engine, limits: Limits | None = None) -> None:
+    def __init__(self, engine: Engine, limits: Limits | None = None, ledger_id: int = TOWN) -> None:
         self.engine = engine
+        self.id = ledger_id
         self.clock = Clock()
         self._limits = limits
         with db.begin(engine) as conn:
-            accounts.open_ledger(conn, TOWN, self.clock())
-        self.poster = Poster(engine, TOWN, self.clock, limits)
+            accounts.open_ledger(conn, self.id, self.clock())
+        self.poster = Poster(engine, self.id, self.clock, limits)
         self.poster.start()
         self._seqs = count(1_000_000)
         self.spoiled = False
@@ -85,7 +86,7 @@ class Town:
     def restart(self) -> None:
         """The poster ends, and another goes on with the same books."""
         self.poster.close()
-        self.poster = Poster(self.engine, TOWN, self.clock, self._limits)
+        self.poster = Poster(self.engine, self.id, self.clock, self._limits)
         self.poster.start()
 
     def account(
@@ -98,7 +99,7 @@ class Town:
     ) -> int:
         """Opens an account, with funds minted to it if asked."""
         with db.begin(self.engine) as conn:
-            account_id = accounts.open_account(conn, TOWN, currency, None, low, high)
+            account_id = accounts.open_account(conn, self.id, currency, None, low, high)
         if funds:
             self.book(entry(next(self._seqs), Credit(account_id, funds)))
         return account_id
@@ -108,7 +109,7 @@ class Town:
 
     def balance(self, account_id: int) -> int:
         with db.read(self.engine) as conn:
-            return balances.balance(conn, TOWN, account_id).posted
+            return balances.balance(conn, self.id, account_id).posted
 
 
 def done(future: "Future[T]") -> T:
