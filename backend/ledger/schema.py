@@ -1,7 +1,7 @@
 """What all of the ledger's tables are made with: names, a town's column, append-only triggers."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import (
     BigInteger,
@@ -74,7 +74,8 @@ class LedgerId(Integer):
 
     class Comparator(Integer.Comparator[int]):
         def __eq__(self, other: object) -> ColumnElement[bool]:  # type: ignore[override]
-            return super().__eq__(_Unseen(literal(other)) if isinstance(other, int) else other)
+            town = _Unseen(literal(other)) if isinstance(other, int) else other
+            return cast(ColumnElement[bool], super().__eq__(town))
 
     comparator_factory = Comparator
 
