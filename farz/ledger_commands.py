@@ -1,6 +1,7 @@
 """`farz ledger`: what anyone may check."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -30,16 +31,24 @@ def verify(
     with_secret: Annotated[
         bool, typer.Option(help="Check the devices' signatures too, with the town's secret.")
     ] = False,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="A checkpoint as it was published: it must be in the books.")
+    ] = None,
 ) -> None:
     """Fold every balance again from the transfers and check every invariant.
 
     Reads only, so it runs beside a backend that serves. Exit code 1 names what is wrong,
     exit code 2 says why nothing could be read.
+
+    What it proves and what it cannot tell: deploy/README.md, "What the verifier proves".
+
+    Examples:  farz ledger verify --json
+               farz ledger verify --export books --checkpoint checkpoint-of-may
     """
     from dataclasses import asdict
 
     typer.echo("Folding the books again from their transfers ...", err=True)
-    report = _report(export, database, with_secret=with_secret)
+    report = _report(export, database, checkpoint, with_secret=with_secret)
     if as_json:
         typer.echo(json.dumps({"ok": report.ok, **asdict(report)}, default=str))
     else:
@@ -49,41 +58,48 @@ def verify(
     raise typer.Exit(0 if report.ok else 1)
 
 
-def _report(export: Path | None, database: str, *, with_secret: bool) -> "Report":
+def _report(
+    export: Path | None, database: str, checkpoint: Path | None, *, with_secret: bool
+) -> "Report":
     from sqlalchemy.exc import SQLAlchemyError
 
     from backend import db
     from backend.ledger.export import UnusableExport
     from backend.ledger.verify_export import verify_export
     from backend.proofs import exported, exported_rates
+    from backend.proofs.service import PUBLISHED
     from backend.settings import Settings
 
     try:
         if export is not None:
-            report = verify_export(export)
+            report = verify_export(export, partial(_more_of_export, checkpoint=checkpoint))
             for problem in exported.problems(export):
                 report.add("I10", problem)
             for problem in exported_rates.problems(export):
                 report.add("I9", problem)
             return report
         if not database:
+            own = Settings().data_dir / PUBLISHED
+            published = checkpoint or (own if own.exists() else None)
             with open_books() as (engine, ledger_id), db.read(engine) as conn:
-                return _audited(conn, ledger_id, with_secret)
+                return _audited(conn, ledger_id, with_secret, published)
         path = database.removeprefix("sqlite:///")
         if path != database and not Path(path).exists():
             raise UnusableExport(f"There is no file {path}. Give the path of an SQLite file.")
         engine = db.create_engine(database, exclusive=False)
         try:
             with db.read(engine) as conn:
-                return _audited(conn, Settings().ledger_id, with_secret)
+                return _audited(conn, Settings().ledger_id, with_secret, checkpoint)
         finally:
             engine.dispose()
-    except (ValueError, SQLAlchemyError) as error:
+    except (OSError, ValueError, SQLAlchemyError) as error:
         typer.echo(f"{error}", err=True)
         raise typer.Exit(2) from None
 
 
-def _audited(conn: "Connection", ledger_id: int, with_secret: bool) -> "Report":
+def _audited(
+    conn: "Connection", ledger_id: int, with_secret: bool, checkpoint: Path | None
+) -> "Report":
     from backend.ledger.verify import verify as run
     from backend.proofs.audit import audit
     from backend.settings import Settings
@@ -92,7 +108,24 @@ def _audited(conn: "Connection", ledger_id: int, with_secret: bool) -> "Report":
     vault = Vault(Settings().town_secret()) if with_secret else None
     report = run(conn, ledger_id, vault)
     audit(conn, ledger_id, report, vault)
+    _check_published(conn, report, checkpoint)
     return report
+
+
+def _more_of_export(conn: "Connection", report: "Report", *, checkpoint: Path | None) -> None:
+    """The laws of the programme that ask ledger tables alone, and what was published."""
+    from backend.ledger.verify import check_laws
+    from backend.proofs.laws import OF_TERMS
+
+    check_laws(conn, report.ledger_id, OF_TERMS, report)
+    _check_published(conn, report, checkpoint)
+
+
+def _check_published(conn: "Connection", report: "Report", checkpoint: Path | None) -> None:
+    from backend.proofs import published
+
+    if checkpoint is not None and (words := published.wrong(conn, report.ledger_id, checkpoint)):
+        report.add("I10", words)
 
 
 @app.command()

@@ -26,6 +26,7 @@ LedgerError
 │   ├── BudgetOverlap      409
 │   └── RowRefused         409  a row of the caller's own breaks a rule of its table
 ├── LogForked              500  the books contradict what was signed of them
+├── LogMissing             500  the row that names the log and holds its salt is gone
 └── NotNow                 nothing was booked or it is not known; ask again later
     ├── InProgress         409  the same idempotency key is being worked on
     ├── BooksBusy          503  the queue is full
@@ -228,6 +229,12 @@ class LogForked(LedgerError):
     """The books contradict a checkpoint that was signed: a restore, or somebody's hand."""
 
     code = "log_forked"
+
+
+class LogMissing(LedgerError):
+    """The books have no log: without its salt no leaf can be made again."""
+
+    code = "log_missing"
 
 
 class NotNow(LedgerError):

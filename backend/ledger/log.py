@@ -6,10 +6,10 @@ A checkpoint is C2SP's signed note. What was signed is never contradicted: a for
 from typing import NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, exists, func, insert, select
 
 from backend.ledger import tables as t
-from backend.ledger.errors import LogForked
+from backend.ledger.errors import LogForked, LogMissing
 from backend.ledger.merkle import Read, consistency, inclusion, root
 from backend.ledger.notes import Checkpoint, sign
 from backend.ledger.tiles import reader, size
@@ -23,6 +23,10 @@ class Origin(NamedTuple):
     salt: bytes
 
 
+# In a checkpoint: the size of the one before it, so that one that is taken out is missed.
+FOLLOWS = "follows"
+
+
 class SignLog(NamedTuple):
     """Asks the poster for a checkpoint of the books; answers the note, or None."""
 
@@ -32,14 +36,19 @@ class SignLog(NamedTuple):
 
 
 def origin(conn: Connection, ledger_id: int) -> Origin:
-    """The log in force: the one of the highest number."""
+    """The log in force: the one of the highest number. Raises LogMissing."""
     table = t.log_origin.c
     row = conn.execute(
         select(table.number, table.name, table.salt)
         .where(table.ledger_id == ledger_id)
         .order_by(table.number.desc())
         .limit(1)
-    ).one()
+    ).one_or_none()
+    if row is None:
+        raise LogMissing(
+            "The row that names the log and holds its salt (log_origin) is gone from the books: "
+            "nothing can be proved of them. Put back a backup: farz restore"
+        )
     return Origin(row.number, row.name, bytes(row.salt))
 
 
@@ -65,7 +74,7 @@ def _nodes(conn: Connection, ledger_id: int) -> Read:
 
 
 def checkpoint(conn: Connection, ledger_id: int, asked: SignLog, recorded_us: int) -> str | None:
-    """Signs the tree as it is and stores the note; None when nothing is new.
+    """Signs the tree as it is and stores the note and its key; None when nothing is new.
 
     Raises LogForked when an earlier checkpoint is no prefix of it: that is never signed.
     """
@@ -83,7 +92,9 @@ def checkpoint(conn: Connection, ledger_id: int, asked: SignLog, recorded_us: in
         if last.size == tree_size:
             return None
     said = Checkpoint(log.name, tree_size, root_at(conn, ledger_id, tree_size))
-    note = sign(said, log.name, asked.key, asked.extensions)
+    follows = () if last is None else (f"{FOLLOWS} {last.size}",)
+    note = sign(said, log.name, asked.key, (*asked.extensions, *follows))
+    _keep_key(conn, ledger_id, asked.key, recorded_us)
     conn.execute(
         insert(t.checkpoint).values(
             ledger_id=ledger_id,
@@ -95,6 +106,26 @@ def checkpoint(conn: Connection, ledger_id: int, asked: SignLog, recorded_us: in
         )
     )
     return note
+
+
+def _keep_key(conn: Connection, ledger_id: int, key: Ed25519PrivateKey, recorded_us: int) -> None:
+    """No note without the key that it is checked with."""
+    row, public = t.log_key.c, key.public_key().public_bytes_raw()
+    mine = row.ledger_id == ledger_id
+    if conn.scalar(select(exists().where(mine, row.public == public))):
+        return
+    number = (conn.scalar(select(func.max(row.number)).where(mine)) or 0) + 1
+    values = {"number": number, "public": public, "recorded_us": recorded_us}
+    conn.execute(insert(t.log_key).values(ledger_id=ledger_id, **values))
+
+
+def follows(note: str) -> int | None:
+    """The size of the checkpoint before this one; None where the note says nothing of it."""
+    for line in note.partition("\n\n")[0].splitlines()[3:]:
+        word, _, size_ = line.partition(" ")
+        if word == FOLLOWS and size_.isdecimal():
+            return int(size_)
+    return None
 
 
 def last_checkpoint_size(conn: Connection, ledger_id: int) -> int:

@@ -9,19 +9,22 @@ import struct
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from time import time_ns
 from typing import Any
 
 from sqlalchemy import Connection, select, text
 
 from backend.ledger import log, tiles
 from backend.ledger import tables as t
-from backend.ledger.append_only import append_only_ddl
 from backend.ledger.balances import MOVES
 from backend.ledger.erasure import Opener
+from backend.ledger.errors import LogMissing
 from backend.ledger.laws import LAWS, Law
 from backend.ledger.transfers import unsigned64
+from backend.ledger.verify_head import check_head
 from backend.ledger.verify_log import LogCheck
 from backend.ledger.verify_rules import RULE_LAWS, check_notices
+from backend.ledger.verify_triggers import check_triggers
 from backend.vault import Vault
 from firmware import contract
 
@@ -94,8 +97,9 @@ def verify(
     *,
     leaf_of: Callable[[Any], bytes] | None = None,
     with_tiles: bool = True,
+    now_us: int | None = None,
 ) -> Report:
-    """Checks I1 to I10 on one snapshot.
+    """Checks I1 to I10 on one snapshot; without `now_us` it is this moment.
 
     With the `vault` sealed bytes are opened and judged too. For an export: `leaf_of` gives a
     transfer's leaf where the log's salt is not there to make it, and there are no tiles.
@@ -103,18 +107,38 @@ def verify(
     report = Report(ledger_id)
     accounts = _accounts(conn, ledger_id)
     report.accounts = len(accounts)
-    logged = LogCheck(conn, ledger_id, report.add, with_tiles=with_tiles)
-    leaf_of = leaf_of or tiles.Leaves(log.origin(conn, ledger_id).salt).of
-    _fold(conn, ledger_id, accounts, report, lambda row: logged.add(leaf_of(row)))
-    logged.finish()
-    report.checkpoints = logged.checkpoints
+    _fold_logged(conn, ledger_id, accounts, report, leaf_of, with_tiles=with_tiles)
+    check_head(conn, ledger_id, report.transfers, now_us or time_ns() // 1_000, report.add)
     _check_counters(accounts, report)
     _check_currencies(conn, ledger_id, accounts, report)
     _check_laws(conn, ledger_id, report)
     check_notices(conn, ledger_id, report.add)
     _check_records(conn, ledger_id, report, vault)
-    _check_triggers(conn, report)
+    check_triggers(conn, report.add)
     return report
+
+
+def _fold_logged(
+    conn: Connection,
+    ledger_id: int,
+    accounts: dict[int, _Account],
+    report: Report,
+    leaf_of: Callable[[Any], bytes] | None,
+    *,
+    with_tiles: bool,
+) -> None:
+    """Folds the transfers, and the log over them; without a log, the transfers alone."""
+    try:
+        origin = log.origin(conn, ledger_id)
+    except LogMissing as error:
+        report.add("I10", str(error))
+        _fold(conn, ledger_id, accounts, report, tiles.Leaves(bytes(tiles.HASH)).of)
+        return
+    logged = LogCheck(conn, ledger_id, origin, report.add, with_tiles=with_tiles)
+    made = leaf_of or tiles.Leaves(origin.salt).of
+    _fold(conn, ledger_id, accounts, report, lambda row: logged.add(made(row)))
+    logged.finish()
+    report.checkpoints = logged.checkpoints
 
 
 def _accounts(conn: Connection, ledger_id: int) -> dict[int, _Account]:
@@ -141,7 +165,7 @@ def _fold(
     ledger_id: int,
     accounts: dict[int, _Account],
     report: Report,
-    logged: Callable[[Any], None],
+    logged: Callable[[Any], object],
 ) -> None:
     """Goes through the transfers in order; each is handed on to the log's check."""
     last_us, pending = 0, {}
@@ -168,7 +192,6 @@ def _fold(
                 pending[row.id] = row.amount
             _apply(row, payer, payee, pending.get(row.pending_id, 0), report)
         snapshots.check(row.id, accounts, report)
-    _check_head(conn, ledger_id, last_us, report)
 
 
 class _Snapshots:
@@ -230,18 +253,6 @@ def _apply(row: Any, payer: _Account, payee: _Account, released: int, report: Re
         report.add("I3", f"transfer {row.id} leaves {has} on account {row.credit}, above {high}")
 
 
-def _check_head(conn: Connection, ledger_id: int, last_us: int, report: Report) -> None:
-    asked = select(t.ledger_head).where(t.ledger_head.c.ledger_id == ledger_id)
-    head = conn.execute(asked).one_or_none()
-    if head is None:
-        report.add("I5", "the ledger's head is gone: nothing can be booked")
-        return
-    if head.next_id != report.transfers + 1:
-        report.add("I5", f"the next id is {head.next_id} after {report.transfers} transfers")
-    if head.clock_us < last_us:
-        report.add("I5", f"the books' clock {head.clock_us} is behind the last transfer")
-
-
 def _check_counters(accounts: dict[int, _Account], report: Report) -> None:
     for account_id, account in accounts.items():
         debits, credits, folded_id = account.folded
@@ -288,13 +299,16 @@ def by_sets(conn: Connection) -> Iterator[None]:
 
 def _check_laws(conn: Connection, ledger_id: int, report: Report) -> None:
     with by_sets(conn):
-        _check_each(conn, ledger_id, LAWS, report)
-    _check_each(conn, ledger_id, RULE_LAWS, report)
+        check_laws(conn, ledger_id, LAWS, report)
+    check_laws(conn, ledger_id, RULE_LAWS, report)
 
 
-def _check_each(conn: Connection, ledger_id: int, laws: Iterable[Law], report: Report) -> None:
+def check_laws(
+    conn: Connection, ledger_id: int, laws: Iterable[Law], report: Report, **given: int
+) -> None:
+    """Asks each law for the rows that break it; `given` are further values of the queries."""
     for law in laws:
-        for row in conn.execute(text(law.query), {"l": ledger_id}).fetchmany(NAMED):
+        for row in conn.execute(text(law.query), {"l": ledger_id, **given}).fetchmany(NAMED):
             names = ", ".join(_named(key, value) for key, value in row._mapping.items())
             report.add(law.invariant, f"{law.words}: {names}")
 
@@ -364,24 +378,3 @@ def _signed_hash(jws: bytes | str) -> bytes:
     """SHA-256 of a JWS without its signature. SQLite hands out text where a hand put text."""
     raw = jws.encode() if isinstance(jws, str) else bytes(jws)
     return hashlib.sha256(raw.rpartition(b".")[0]).digest()
-
-
-def _check_triggers(conn: Connection, report: Report) -> None:
-    """Each table that is added to has the triggers that refuse a change, as we wrote them."""
-    wanted = append_only_ddl(conn.dialect.name, t.APPEND_ONLY)
-    if conn.dialect.name == "sqlite":
-        query = "SELECT sql FROM sqlite_master WHERE type = 'trigger'"
-        found = set(conn.scalars(text(query)))
-        lost = [s for s in (w.replace("IF NOT EXISTS ", "") for w in wanted) if s not in found]
-    else:
-        query = (
-            "SELECT g.tgname FROM pg_trigger g JOIN pg_proc p ON p.oid = g.tgfoid "
-            "WHERE g.tgenabled IN ('O', 'A') AND p.proname = 'farz_append_only' "
-            "AND strpos(:ddl, p.prosrc) > 0"
-        )
-        found = set(conn.scalars(text(query), {"ddl": wanted[0]}))
-        lost = [s for s in (w.replace("OR REPLACE ", "") for w in wanted[1:])
-                if s.split()[2] not in found]  # fmt: skip
-    for statement in sorted(lost):
-        name, table = statement.split()[2], statement.partition(" ON ")[2].split()[0]
-        report.add("I7", f"{table} can be changed: its trigger {name} is gone or another")

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, func, select
 
 from backend.ledger import log, tiles
 from backend.ledger import tables as t
+from backend.ledger.log import Origin
 from backend.ledger.merkle import root
 from backend.ledger.notes import open_note
 from backend.ledger.proof_tables import log_key
@@ -26,22 +27,51 @@ class LogCheck:
     `with_tiles` is False for an export, which has the leaves and no tiles.
     """
 
-    def __init__(self, conn: Connection, ledger_id: int, told: Told, *, with_tiles: bool) -> None:
+    def __init__(
+        self, conn: Connection, ledger_id: int, name: Origin, told: Told, *, with_tiles: bool
+    ) -> None:
         self._conn, self._ledger_id, self._told = conn, ledger_id, told
         self._with_tiles = with_tiles
         self._edge: list[list[bytes]] = [[]]
         self._made: Counter[int] = Counter()
         self._size = 0
-        self._said = _checkpoints(conn, ledger_id)
+        self._said = _checkpoints(conn, ledger_id, name)
         self.checkpoints = len(self._said)
-        self._keys = [
-            Ed25519PublicKey.from_public_bytes(bytes(public))
-            for public in conn.scalars(
-                select(log_key.c.public).where(log_key.c.ledger_id == ledger_id)
-            )
-        ]
+        self._keys = self._read_keys()
+        self._check_series()
         if (row := self._said.pop(0, None)) is not None:
             self._judge(row)  # signed before anything was booked
+
+    def _read_keys(self) -> list[Ed25519PublicKey]:
+        """Every key that signed, which are numbered without a gap."""
+        key, keys = log_key.c, []
+        rows = self._conn.execute(
+            select(key.number, key.public)
+            .where(key.ledger_id == self._ledger_id)
+            .order_by(key.number)
+        ).all()
+        for row in rows:
+            try:
+                keys.append(Ed25519PublicKey.from_public_bytes(bytes(row.public)))
+            except ValueError:
+                self._told("I10", f"the log's key {row.number} is no key")
+        for number in sorted(set(range(1, len(rows) + 1)) - {row.number for row in rows}):
+            self._told("I10", f"the log's key {number} is gone")
+        if self._said and not rows:
+            self._told("I10", "the log's keys are gone: nobody can tell who signed its checkpoints")
+        return keys
+
+    def _check_series(self) -> None:
+        """Each checkpoint names the size of the one before it."""
+        before: int | None = None
+        for size in sorted(self._said):
+            named = log.follows(self._said[size].note)
+            if named is not None and named != before:
+                self._told(
+                    "I10",
+                    f"the checkpoint of {size} transfers follows one of {named}, which is gone",
+                )
+            before = size
 
     def add(self, leaf: bytes) -> None:
         """The next leaf's hash."""
@@ -112,9 +142,9 @@ class LogCheck:
         return tiles.subtree(self._edge[tile_level][start : start + (1 << inner)])
 
 
-def _checkpoints(conn: Connection, ledger_id: int) -> dict[int, Any]:
+def _checkpoints(conn: Connection, ledger_id: int, name: Origin) -> dict[int, Any]:
     """The checkpoints of the origin in force, by size. Those of a closed one may contradict."""
-    table, name = t.checkpoint.c, log.origin(conn, ledger_id)
+    table = t.checkpoint.c
     rows = conn.execute(
         select(table.size, table.root, table.note, t.log_origin.c.name)
         .join(t.log_origin, (t.log_origin.c.ledger_id == table.ledger_id)

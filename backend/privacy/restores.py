@@ -25,7 +25,7 @@ from backend.privacy import service
 from backend.privacy.service import Erased
 from backend.privacy.tables import erasure
 from backend.services import Services
-from backend.tables import person
+from backend.tables import booking, person
 
 FILE = "erased.txt"
 REASON = "erased before the books were restored"
@@ -113,7 +113,8 @@ def _settle(services: Services, person_id: int) -> None:
         is_credit = money[code].id == accounts.CREDIT
         end = accounts.REDEEMED if is_credit else money[code].issuer
         leg = Leg(account_id, end, posted, Code.RETIRE)
-        services.poster.submit(Group((leg,), services.now_s())).result()
+        by = (booking, {"booked_by": BY, "reason": REASON})
+        services.poster.submit(Group((leg,), services.now_s(), rows=(by,))).result()
 
 
 def _one(services: Services, person_id: int) -> dict[str, int]:

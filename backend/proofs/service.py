@@ -21,6 +21,7 @@ from backend.proofs import oaths
 from backend.services import Services
 
 WAIT_S = 60
+PUBLISHED = Path("published", "checkpoint")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,7 @@ def open_log(conn: Connection, ledger_id: int, reason: str, now_s: int, beyond: 
 
 def published_path(services: Services) -> Path:
     """Where the last signed note is: to be copied to where the town cannot reach."""
-    return services.settings.data_dir / "published" / "checkpoint"
+    return services.settings.data_dir / PUBLISHED
 
 
 def _check_published(services: Services) -> None:

@@ -1,6 +1,7 @@
 """`farz ledger` as an auditor uses it: sign, prove, export, check elsewhere."""
 
 import json
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,37 @@ def test_an_export_is_checked_apart_from_the_town(home: Path, tmp_path: Path) ->
     assert run("export", str(at))[0] == 2  # not over what is there
     (at / "transfer.csv").write_text("id\n1\n")
     assert run("verify", "--export", str(at))[0] in (1, 2)
+
+
+def test_a_checkpoint_that_was_published_must_be_in_the_books(home: Path, tmp_path: Path) -> None:
+    run("checkpoint", "--sign")
+    at, kept, url = tmp_path / "books", tmp_path / "kept", f"sqlite:///{home}/books.sqlite"
+    kept.write_text((home / "published" / "checkpoint").read_text())
+    published = ("--checkpoint", str(kept))
+    assert run("export", str(at))[0] == 0
+    assert [run("verify")[0], run("verify", "--database", url, *published)[0]] == [0, 0]
+    assert run("verify", "--export", str(at), *published)[0] == 0
+
+    with sqlite3.connect(home / "books.sqlite") as books:
+        books.execute("DROP TRIGGER checkpoint_no_delete")
+        books.execute("DELETE FROM checkpoint")
+    kept.write_text(kept.read_text().replace("\n2\n", "\n9\n"))
+
+    for words in ((), ("--database", url, *published), ("--export", str(at), *published)):
+        code, said, _ = run("verify", *words)
+        assert (code, "was published and is not in the books" in said) == (1, True)
+    assert run("verify", "--checkpoint", str(home / "none"))[0] == 2
+
+
+def test_an_export_says_whose_limits_were_loosened(home: Path, tmp_path: Path) -> None:
+    with sqlite3.connect(home / "books.sqlite") as books:
+        books.execute("DROP TRIGGER account_terms_no_update")
+        books.execute("UPDATE account_terms SET min_balance = -9 WHERE account_id > 100")
+    assert run("export", str(tmp_path / "books"))[0] == 0
+
+    code, said, _ = run("verify", "--export", str(tmp_path / "books"))
+
+    assert (code, "may fall below 0 in money that is issued" in said) == (1, True)
 
 
 def test_what_cannot_be_read_is_said_in_words(home: Path) -> None:

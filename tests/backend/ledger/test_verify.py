@@ -7,8 +7,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import text
 
 from backend import db
+from backend.ledger import log
 from backend.ledger import tables as t
 from backend.ledger.append_only import append_only_ddl
+from backend.ledger.errors import LogMissing
 from backend.ledger.holds import ExpireHolds
 from backend.ledger.laws import LAWS
 from backend.ledger.log import SignLog
@@ -104,6 +106,10 @@ def test_books_that_were_left_alone_fit(lived: Town) -> None:
         ("UPDATE account_terms SET number = 7 WHERE account_id = 2", "I3", "account_id 2, number"),
         ("UPDATE resolution SET outcome = 'refused' WHERE seq = 2", "I6", "refusal pays somebody"),
         ("UPDATE claim SET effective_s = 5", "I9", "record's day"),
+        ("DELETE FROM log_key", "I10", "the log's keys are gone"),
+        ("UPDATE log_key SET number = 2", "I10", "the log's key 1 is gone"),
+        ("UPDATE log_key SET public = substr(public, 2)", "I10", "the log's key 1 is no key"),
+        ("UPDATE ledger_head SET clock_us = clock_us + 94608000000000", "I5", "1094 days ahead"),
     ],
 )
 def test_an_altered_row_is_named(lived: Town, statement: str, invariant: str, named: str) -> None:
@@ -127,6 +133,33 @@ def test_a_lost_head_ends_no_look(lived: Town) -> None:
     report = alter(lived, "DELETE FROM ledger_head")
 
     assert "the ledger's head is gone" in str(report.problems)
+
+
+def test_a_lost_log_ends_no_look(lived: Town) -> None:
+    """SQLite asks for foreign keys behind the triggers' back too: checkpoints go first."""
+    report = alter(lived, "DELETE FROM checkpoint", "DELETE FROM log_origin")
+
+    assert [p.invariant for p in report.problems] == ["I10"]
+    assert "holds its salt (log_origin) is gone" in report.problems[0].words
+    with db.read(lived.engine) as conn, pytest.raises(LogMissing, match="farz restore"):
+        log.origin(conn, TOWN)
+
+
+@pytest.mark.parametrize(("gone", "later"), [(300, 400), (400, 500)])
+def test_a_checkpoint_that_was_taken_out_is_missed_by_the_next(
+    town: Town, gone: int, later: int
+) -> None:
+    member = town.account()
+    for first in (0, 300, 400, 500):
+        more = [entry(n, Credit(member, 1)) for n in range(first, first + (100 if first else 300))]
+        done(town.poster.submit_all(more))
+        done(town.poster.submit(SignLog(KEY)))
+    assert look(town).checkpoints == 4
+
+    report = alter(town, f"DELETE FROM checkpoint WHERE size = {gone}")
+
+    words = f"the checkpoint of {later} transfers follows one of {gone}, which is gone"
+    assert [p.words for p in report.problems] == [words]
 
 
 @on_postgresql  # SQLite asks for foreign keys behind the triggers' back too

@@ -1,0 +1,34 @@
+"""What was published of the log, held against the books, whose owner cannot change it.
+
+Each checkpoint names the one before it, so that one that is taken out is missed; nobody in the
+books misses the newest. Whoever has it from elsewhere does.
+"""
+
+from pathlib import Path
+
+from sqlalchemy import Connection, select
+
+from backend.ledger import tables as t
+from backend.ledger.notes import read_checkpoint
+
+
+def wrong(conn: Connection, ledger_id: int, path: Path) -> str | None:
+    """What the books say otherwise than the published note in a file; None if nothing.
+
+    The verifier itself compares the checkpoints of the books with their transfers.
+    Raises OSError.
+    """
+    try:
+        said = read_checkpoint(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        return f"{path} holds no checkpoint: {error}"
+    row, log = t.checkpoint.c, t.log_origin.c
+    known = conn.execute(
+        select(row.root)
+        .join(t.log_origin, (log.ledger_id == row.ledger_id) & (log.number == row.origin_no))
+        .where(row.ledger_id == ledger_id, log.name == said.origin, row.size == said.size)
+    ).one_or_none()
+    what = f"the checkpoint of {said.size} transfers of {said.origin} in {path}"
+    if known is None:
+        return f"{what} was published and is not in the books"
+    return None if bytes(known.root) == said.root else f"{what} has another root than in the books"
