@@ -107,19 +107,23 @@ def init(
     slips: Annotated[
         Path | None, typer.Option(help="Where PIN slips of the file's people go, a new HTML file.")
     ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Also where somebody decided otherwise since.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Found a town: its secret, its books, its first administrator.
 
     By a name it asks for the administrator's password, which may be piped as one line.
-    A file describes the whole town and is checked whole; applied again, it adds what is new.
+    A file describes the whole town and is checked whole; applied again, it adds what is new, and
+    stops where the staff have decided otherwise since (prices, caps), unless --overwrite is given.
     Examples:  farz init "My village" --currency qamama        farz init farz/towns/village.toml
     farz init "My village" < admin.password
     """
     from farz.town import apply_file, found
 
     if name.endswith(".toml"):
-        apply_file(Path(name), slips, as_json)
+        apply_file(Path(name), slips, as_json, overwrite=overwrite)
         return
     found(name, currency, login, as_json)
 

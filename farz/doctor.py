@@ -35,6 +35,7 @@ TOWN: dict[str, Check] = {
     "books' clock": town.clock_of_books,
     "ledger": town.ledger,
     "tariff": town.tariff,
+    "approvers": town.approvers,
     "plain cards": town.plain_cards,
     "languages": town.languages,
     "devices": town.devices,

@@ -29,18 +29,23 @@ def show(as_json: Json = False) -> None:
     """
     from backend import db
     from backend.tariffs import service as tariffs
+    from backend.towns import service as towns
 
+    now_s = int(time.time())
     with open_books() as (engine, ledger_id), db.read(engine) as conn:
         found = tariffs.tariffs(conn, ledger_id)
+        zone = towns.town(conn, ledger_id).timezone
+        places = {point.id: point.name for point in towns.points(conn, ledger_id)}
     if as_json:
-        typer.echo(json.dumps([_told(each) for each in found]))
+        told = [_told(each) | {"standing": tariffs.standing(found, each, now_s)} for each in found]
+        typer.echo(json.dumps(told))
         return
     for version in found:
-        state = "in force from" if version.approved else "draft, meant from"
+        state = tariffs.said(found, version, now_s, zone)
+        meant = "" if version.approved else f", meant from {time.ctime(version.from_s)}"
         until = f" until {time.ctime(version.until_s)}" if version.until_s else ""
-        where = f" at point {version.point_id}" if version.point_id else ""
-        dated = f"{state} {time.ctime(version.from_s)}{until}{where}"
-        typer.echo(f"{version.id:>3}  {dated}  {version.note}")
+        where = f" at {places[version.point_id]}" if version.point_id else ""
+        typer.echo(f"{version.id:>3}  {state}{meant}{until}{where}  {version.note}")
         for (fraction, grade_), amount in sorted(version.rates.items()):
             typer.echo(f"       {fraction:<18} {grade_:<10} {amount:>6} per kg")
 
@@ -169,6 +174,7 @@ def approve(
     """
     from backend.access import signing_in
     from backend.tariffs import service as tariffs
+    from backend.towns import service as towns
 
     given = password or secret(f"Password for {login}")
     with open_town() as services:
@@ -183,8 +189,10 @@ def approve(
                 staff_id=signed_in.who.id,
                 now_s=int(time.time()),
             )
+            versions = tariffs.tariffs(conn, services.ledger_id)
+            zone = towns.town(conn, services.ledger_id).timezone
         signing_in.out(services, signed_in.token)
-    state = "in force" if version.approved else "waiting for a second signature"
+    state = tariffs.said(versions, version, int(time.time()), zone)
     typer.echo(json.dumps(_told(version)) if as_json else f"tariff {version.id} is {state}")
 
 

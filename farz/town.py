@@ -131,14 +131,17 @@ def found(name: str, currency: str, login: str, as_json: bool = False) -> None:
     words = (
         f"{town.name} is founded in {Settings().data_dir}.\n"
         f"Keep {Settings().secret_path} safe and backed up apart: keys and cards hang on it.\n"
-        "Next: farz staff add (a second person approves tariffs), farz tariff draft --help,\n"
+        "Next: farz staff add (one drafts a tariff, two others approve it: you need two more),\n"
+        "farz tariff draft --help, "
         f"farz device --help, and farz serve, where {login} signs in."
     )
     told = {"town": town.name, "folder": str(Settings().data_dir), "login": login}
     tell(told | {"secret": str(Settings().secret_path)}, words, as_json)
 
 
-def apply_file(path: Path, slips: Path | None = None, as_json: bool = False) -> None:
+def apply_file(
+    path: Path, slips: Path | None = None, as_json: bool = False, *, overwrite: bool = False
+) -> None:
     """Bring a town to its file, and print what was done and what is shown once."""
     from backend.people import synthetic
     from backend.towns import reading
@@ -147,7 +150,7 @@ def apply_file(path: Path, slips: Path | None = None, as_json: bool = False) -> 
 
     wanted = reading.read_file(path.read_bytes())
     with open_town(create=True) as services:
-        applied = apply(services, wanted)
+        applied = apply(services, wanted, overwrite=overwrite)
         if wanted.people is not None:
             folder = services.settings.data_dir
             people = list(synthetic.entries(wanted.people.synthetic))
@@ -162,7 +165,9 @@ def apply_file(path: Path, slips: Path | None = None, as_json: bool = False) -> 
     if applied.secrets:
         lines = [*lines, "Write these down; they are shown once:"]
     lines += [f"  {whose}: {secret}" for whose, secret in applied.secrets]
-    tell({"done": applied.done, "secrets": dict(applied.secrets)}, "\n".join(lines), as_json)
+    lines += applied.notes
+    told = {"done": applied.done, "secrets": dict(applied.secrets), "notes": applied.notes}
+    tell(told, "\n".join(lines), as_json)
 
 
 def new_password(login: str) -> str:

@@ -7,13 +7,16 @@ comes before it, and a point's before the town's, rate by rate. Only the town's 
 start in the past, so that no weight is ever valued twice.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, insert, select
 
 from backend import rows
 from backend import tables as t
+from backend.access.who import Who
 from backend.errors import (
     Backdated,
     BadInput,
@@ -182,6 +185,43 @@ def tariffs(conn: Connection, ledger_id: int) -> list[Tariff]:
         )
         for row in rows
     ]
+
+
+def standing(versions: list[Tariff], version: Tariff, now_s: int) -> str:
+    """How a version stands: draft, ahead (approved, not begun), in_force, or over."""
+    if not version.approved:
+        return "draft"
+    if version.from_s > now_s:
+        return "ahead"
+    scope = (version.point_id, version.until_s is None)
+    followed = version.until_s is None and any(
+        other.approved
+        and (other.point_id, other.until_s is None) == scope
+        and version.from_s < other.from_s <= now_s
+        for other in versions
+    )
+    ended = version.until_s is not None and version.until_s <= now_s
+    return "over" if followed or ended else "in_force"
+
+
+def said(versions: list[Tariff], version: Tariff, now_s: int, timezone: str) -> str:
+    """The same in words, after "tariff 3 is"; moments by the town's clocks."""
+    signed = len(version.approved_by)
+    since = datetime.fromtimestamp(version.from_s, ZoneInfo(timezone)).isoformat(" ", "minutes")
+    return {
+        "draft": "waiting for a second signature" if signed else "a draft for two approvers",
+        "ahead": f"approved, and in force from {since} on",
+        "in_force": f"in force since {since}",
+        "over": f"over; it was in force from {since}",
+    }[standing(versions, version, now_s)]
+
+
+def can_approve(staff: Iterable[Who]) -> bool:
+    """Whether these people can bring a tariff into force: one drafts it, two others approve."""
+    people = list(staff)
+    approvers = {who.id for who in people if who.may("tariffs:approve")}
+    drafters = [who.id for who in people if who.may("tariffs:draft")]
+    return any(len(approvers - {drafter}) >= APPROVALS for drafter in drafters)
 
 
 def rate_at(

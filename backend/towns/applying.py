@@ -1,13 +1,14 @@
 """Makes of a town's file what is not there yet: applied twice, it changes nothing the second time.
 
 The first time it founds the town, with its first open tariff in force by the file itself; every
-tariff that comes later is a draft for two approvers. What a file leaves out is left alone.
+tariff that comes later is a draft for two approvers. What a file leaves out is left alone, and so
+is what somebody has decided otherwise since, unless that is to be overwritten.
 """
 
 import secrets
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Table, select
 
 from backend import tables as t
 from backend.access import service as access
@@ -15,6 +16,7 @@ from backend.budgets import coverage
 from backend.budgets import service as budgets
 from backend.budgets.coverage import DisposalCost
 from backend.cards import caps
+from backend.cards.tables import plain_cap
 from backend.compost import service as compost
 from backend.devices import service as devices
 from backend.errors import Conflict, NotFounded
@@ -22,31 +24,47 @@ from backend.services import Services
 from backend.tariffs import service as tariffs
 from backend.towns import service as towns
 from backend.towns.plan import Cards, Plan, Tariff
+from backend.towns.tables import town_backing
 
 BY = tariffs.FOUNDING
+TOO_FEW = (
+    "A tariff is drafted by one and approved by two others: there are too few of the staff for "
+    "that. Add them: farz staff add LOGIN --role municipal_officer"
+)
 
 
 @dataclass(slots=True)
 class Applied:
-    """What was done, in sentences; `secrets` are shown once: (whose, password or key in hex)."""
+    """What was done, in sentences; `secrets` are shown once: (whose, password or key in hex).
 
+    `since` is what somebody has decided otherwise since a file said it; `notes` want a person.
+    """
+
+    overwrite: bool = False
     done: list[str] = field(default_factory=list)
+    since: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     secrets: list[tuple[str, str]] = field(default_factory=list)
 
 
-def apply(services: Services, plan: Plan) -> Applied:
-    """Bring the town to its file. Raises Conflict where the two contradict each other."""
-    applied = Applied()
+def apply(services: Services, plan: Plan, *, overwrite: bool = False) -> Applied:
+    """Bring the town to its file. Raises Conflict where the two contradict each other.
+
+    What somebody has decided otherwise since is such a contradiction, unless `overwrite`.
+    """
+    applied = Applied(overwrite)
     with services.begin() as conn:
         _town(services, conn, plan, applied)
         _staff(services, conn, plan, applied)
         places = _points(services, conn, plan, applied)
         _devices(services, conn, plan, places, applied)
         for tariff in plan.tariffs:
-            _tariff(services, conn, tariff, places, applied)
+            _tariff(services, conn, tariff, places, plan.town.timezone, applied)
         _products(services, conn, plan, applied)
         _caps(services, conn, plan, applied)
         _factors(services, conn, plan, applied)
+        _nothing_decided_since(applied)
+        _approvers(services, conn, applied)
         known = {(b.from_s, b.until_s, b.amount) for b in budgets.budgets(conn, services.ledger_id)}
     for each in plan.budgets:
         period = (int(each.since.timestamp()), int(each.until.timestamp()), each.amount)
@@ -57,6 +75,32 @@ def apply(services: Services, plan: Plan) -> Applied:
             )
             applied.done.append(f"budget of {amount} from {each.since.isoformat()}")
     return applied
+
+
+def _may_replace(conn: Connection, applied: Applied, table: Table, words: str, **key: int) -> bool:
+    """Whether the newest decision in `table` was a file's; else `words` say what was decided."""
+    row = table.c
+    mine = [row[name] == value for name, value in key.items()]
+    query = select(row.decided_by).where(*mine).order_by(row.from_s.desc()).limit(1)
+    decided_by = conn.scalar(query)
+    if decided_by in (None, BY) or applied.overwrite:
+        return True
+    applied.since.append(f"{words} (decided by {decided_by})")
+    return False
+
+
+def _nothing_decided_since(applied: Applied) -> None:
+    if applied.since:
+        raise Conflict(
+            "Nothing was changed, for this was decided since, and the file says otherwise:\n"
+            + "\n".join(f"  {each}" for each in applied.since)
+            + "\nWrite it into the file as it is, or give --overwrite."
+        )
+
+
+def _approvers(services: Services, conn: Connection, applied: Applied) -> None:
+    if not tariffs.can_approve(access.staff(conn, services.ledger_id)):
+        applied.notes.append(TOO_FEW)
 
 
 def _town(services: Services, conn: Connection, plan: Plan, applied: Applied) -> None:
@@ -90,7 +134,10 @@ def _town(services: Services, conn: Connection, plan: Plan, applied: Applied) ->
 
 def _backing(services: Services, conn: Connection, plan: Plan, applied: Applied) -> None:
     words, ledger_id = plan.town.backed_by, services.ledger_id
-    if towns.backing(conn, ledger_id) != words:
+    said = towns.backing(conn, ledger_id)
+    if said != words and _may_replace(
+        conn, applied, town_backing, f"its credit is backed by: {said}", ledger_id=ledger_id
+    ):
         towns.back(conn, ledger_id, words, decided_by=BY, from_s=services.now_s())
         applied.done.append(f"its credit is backed by: {words}")
 
@@ -151,6 +198,7 @@ def _tariff(
     conn: Connection,
     wanted: Tariff,
     places: dict[str, int],
+    timezone: str,
     applied: Applied,
 ) -> None:
     ledger_id = services.ledger_id
@@ -175,7 +223,7 @@ def _tariff(
         now_s=services.now_s(),
     )
     towns.changed(conn, ledger_id)
-    state = "in force" if made.approved else "a draft for two approvers"
+    state = tariffs.said([*known, made], made, services.now_s(), timezone)
     applied.done.append(f"tariff {made.id} is {state}")
 
 
@@ -186,7 +234,11 @@ def _products(services: Services, conn: Connection, plan: Plan, applied: Applied
         found = known.get(wanted.name) or compost.create_product(
             conn, ledger_id, wanted.name, now_s=now_s
         )
-        if found.amount_per_kg != wanted.amount_per_kg:
+        was = f"{wanted.name} costs {found.amount_per_kg} per kg"
+        key = {"ledger_id": ledger_id, "product_id": found.id}
+        if found.amount_per_kg != wanted.amount_per_kg and _may_replace(
+            conn, applied, t.product_price, was, **key
+        ):
             compost.set_price(
                 conn, ledger_id, found.id, wanted.amount_per_kg, decided_by=BY, from_s=now_s
             )
@@ -199,8 +251,12 @@ def _caps(services: Services, conn: Connection, plan: Plan, applied: Applied) ->
         return
     asked = plan.cards or Cards(plain_daily_g=caps.DEFAULT_DAILY_G)
     wanted = (asked.plain_daily_g, asked.plain_daily_amount)
-    if known and (known[-1].daily_g, known[-1].daily_amount) == wanted:
-        return
+    if known:
+        there = (known[-1].daily_g, known[-1].daily_amount)
+        key = {"ledger_id": services.ledger_id}
+        was = f"plain cards {_limit(*there)}"
+        if there == wanted or not _may_replace(conn, applied, plain_cap, was, **key):
+            return
     daily_g, daily_amount = wanted
     caps.set_cap(
         conn,
@@ -210,10 +266,13 @@ def _caps(services: Services, conn: Connection, plan: Plan, applied: Applied) ->
         decided_by=BY,
         from_s=services.now_s() if known else 0,
     )
+    applied.done.append(f"plain cards {_limit(*wanted)}")
+
+
+def _limit(daily_g: int | None, daily_amount: int | None) -> str:
     parts = [f"{daily_g} g"] * (daily_g is not None)
     parts += [f"{daily_amount} minor units"] * (daily_amount is not None)
-    limit = f"bring at most {' and '.join(parts)} a day" if parts else "are not capped"
-    applied.done.append(f"plain cards {limit}")
+    return f"bring at most {' and '.join(parts)} a day" if parts else "are not capped"
 
 
 def _factors(services: Services, conn: Connection, plan: Plan, applied: Applied) -> None:

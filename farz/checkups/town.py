@@ -100,15 +100,42 @@ def ledger(name: str) -> Finding:
 def tariff(name: str) -> Finding:
     from backend import db
     from backend.tariffs import service as tariffs
+    from backend.towns import service as towns
+
+    if (missing := _no_books(name)) is not None:
+        return missing
+    now_s = int(time.time())
+    with open_books() as (engine, ledger_id), db.read(engine) as conn:
+        found = tariffs.tariffs(conn, ledger_id)
+        zone = towns.town(conn, ledger_id).timezone
+    stand = {each.id: tariffs.standing(found, each, now_s) for each in found}
+    in_force = [str(number) for number, standing in stand.items() if standing == "in_force"]
+    if in_force:
+        return Finding(name, WELL, f"in force: {', '.join(in_force)}")
+    words = "none is in force, so deposits are held"
+    ahead = [each for each in found if stand[each.id] == "ahead"]
+    if ahead:
+        first = min(ahead, key=lambda each: each.from_s)
+        words += f"; tariff {first.id} is {tariffs.said(found, first, now_s, zone)}"
+    return Finding(name, WARNING, words, "farz tariff draft --help")
+
+
+def approvers(name: str) -> Finding:
+    """Of the staff one drafts a tariff, two others approve it."""
+    from backend import db
+    from backend.access import service as access
+    from backend.tariffs import service as tariffs
 
     if (missing := _no_books(name)) is not None:
         return missing
     with open_books() as (engine, ledger_id), db.read(engine) as conn:
-        approved = [version for version in tariffs.tariffs(conn, ledger_id) if version.approved]
-    if not approved:
-        words = "none is in force, so deposits are held"
-        return Finding(name, WARNING, words, "farz tariff draft --help")
-    return Finding(name, WELL, f"{len(approved)} approved versions")
+        staff = access.staff(conn, ledger_id)
+    count = sum(who.may("tariffs:approve") for who in staff)
+    if not tariffs.can_approve(staff):
+        words = f"{count} of the staff may approve a tariff; one drafts it, two others approve"
+        cure = "farz staff add LOGIN --role municipal_officer"
+        return Finding(name, WARNING, words, cure)
+    return Finding(name, WELL, f"{count} may approve")
 
 
 def plain_cards(name: str) -> Finding:

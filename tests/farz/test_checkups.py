@@ -18,6 +18,7 @@ from sqlalchemy import update
 
 from backend import db
 from backend import tables as t
+from backend.access import service as access
 from backend.cards import caps
 from backend.devices import certificates
 from backend.ledger.tables import ledger_head
@@ -68,6 +69,13 @@ def restored(made: Town) -> None:
         conn.execute(r.recovery.insert().values(ledger_id=1, id=1, taken_s=5, began_s=9))
 
 
+def hire(made: Town) -> None:
+    """A third who may approve tariffs."""
+    who = {"login": "salma", "name": "Salma (synthetic)", "role": "approver", "now_s": START_S}
+    with made.services.begin() as conn:
+        access.create_staff(conn, 1, password="a password for salma", **who)
+
+
 def nothing(_made: Town) -> None:
     """The town as it is."""
 
@@ -82,7 +90,9 @@ CASES: list[tuple[Any, Callable[[Town], None], int, str, str]] = [
     (town.recovery, restored, WARNING, "only reads", "farz recovery"),
     (town.recovery, nothing, WELL, "none is going on", ""),
     (town.devices, nothing, WARNING, "bin-1 is never seen", "farz device list"),
-    (town.tariff, nothing, WELL, "1 approved", ""),
+    (town.tariff, nothing, WELL, "in force: 1", ""),
+    (town.approvers, nothing, WARNING, "2 of the staff may approve", "farz staff add"),
+    (town.approvers, hire, WELL, "3 may approve", ""),
     (town.ledger, nothing, WELL, "transfers fold", ""),
     (town.tables, nothing, WELL, "at this version", ""),
     (town.series, nothing, WELL, "embedded", ""),

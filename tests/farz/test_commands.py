@@ -22,7 +22,8 @@ def village(folder: Path) -> str:
     """The village that comes with Farz, with one of its households: a hundred PINs take long."""
     file = folder / "village.toml"
     text = (ROOT / "farz" / "towns" / "village.toml").read_text(encoding="utf-8")
-    file.write_text(text.replace("synthetic = 500", "synthetic = 5"), encoding="utf-8")
+    later = text.replace("[[tariffs]]\nsince = 2027", "[[tariffs]]\nsince = 2099")
+    file.write_text(later.replace("synthetic = 500", "synthetic = 5"), encoding="utf-8")
     return str(file)
 
 
@@ -32,10 +33,31 @@ def test_a_town_comes_from_one_file(farz: Shell, tmp_path: Path) -> None:
     told = farz.done("init", file)
 
     assert "is founded" in told
+    assert "tariff 1 is approved, and in force from 2099-01-01" in told
     assert "password of admin: " in told
     assert "5 synthetic people are enrolled, 1 of them with a card" in told
     assert farz.done("init", file) == "Nothing to change.\n"
-    assert "in force" in farz.done("tariff", "list")
+    assert "  1  approved, and in force from 2099-01-01" in farz.done("tariff", "list")
+    assert json.loads(farz.done("tariff", "list", "--json"))[0]["standing"] == "ahead"
+    doctor = {
+        each["check"]: each for each in json.loads(farz("doctor", "--json").stdout)["findings"]
+    }
+    assert "none is in force" in doctor["tariff"]["words"]
+    assert "tariff 1 is approved, and in force from 2099-01-01" in doctor["tariff"]["words"]
+    assert doctor["approvers"]["level"] == 0
+
+
+def test_a_file_applied_again_stops_at_what_was_decided_since(farz: Shell, tmp_path: Path) -> None:
+    file = village(tmp_path)
+    farz.done("init", file)
+    time.sleep(1.1)
+    farz.done("compost", "price", "1", "45", "--by", "salma")
+
+    stopped = farz("init", file)
+    assert (stopped.returncode, stopped.stdout) == (1, "")
+    assert "Compost costs 45 per kg (decided by staff:2)" in stopped.stderr
+    time.sleep(1.1)
+    assert farz.done("init", file, "--overwrite") == "Compost costs 30 per kg\n"
 
 
 def test_compost_is_priced_received_and_never_handed_out_on_credit(
@@ -88,7 +110,7 @@ def test_a_tariff_needs_two_different_people(founded: Shell) -> None:
     assert "waiting for a second" in founded.done(*first)
     assert founded(*first).returncode == 1
     second = ("tariff", "approve", "1", "--login", "salma", "--password", "a password for salma")
-    assert "in force" in founded.done(*second)
+    assert "is approved, and in force from 2099-01-01" in founded.done(*second)
     picture = founded.folder / "change.svg"
     told = json.loads(founded.done("tariff", "simulate", "1", "--plot", str(picture), "--json"))
     assert (told["paid"], told["households"]) == (0, {"gain": 0, "lose": 0, "same": 0})

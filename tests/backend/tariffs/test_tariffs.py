@@ -1,5 +1,7 @@
 """A tariff is a dated version that two people approve and nobody edits."""
 
+from typing import Any
+
 import pytest
 
 from backend.errors import Backdated, BadInput, Overlap, SameApprover, UnknownFraction
@@ -182,3 +184,23 @@ def test_a_period_and_a_point_come_before_the_town_rate_by_rate() -> None:
 def test_a_town_is_founded_with_a_tariff_once(town: Town) -> None:
     with town.services.begin() as conn, pytest.raises(BadInput, match="once"):
         tariffs.draft(conn, 1, {"organic": 9}, from_s=1, drafted_by=tariffs.FOUNDING, now_s=START_S)
+
+
+def test_a_version_stands_as_a_draft_ahead_in_force_or_over() -> None:
+    def version(number: int, from_s: int, until_s: int | None = None, **more: Any) -> Tariff:
+        given: dict[str, Any] = {"drafted_by": "staff:1", "approved_by": (2, 3)} | more
+        return Tariff(number, from_s, "", rates={}, until_s=until_s, **given)
+
+    versions = [
+        version(1, 100),
+        version(2, 200),
+        version(3, 300),
+        version(4, 100, 150),
+        version(5, 150, point_id=7),
+        version(6, 100, approved_by=(2,)),
+    ]
+    found = [tariffs.standing(versions, each, 250) for each in versions]
+
+    assert found == ["over", "in_force", "ahead", "over", "in_force", "draft"]
+    assert tariffs.standing(versions, versions[3], 149) == "in_force"
+    assert tariffs.said(versions, versions[5], 0, "UTC") == "waiting for a second signature"

@@ -18,7 +18,7 @@ from backend.people import synthetic
 from backend.settings import Settings
 from backend.tariffs import service as tariffs
 from backend.towns import reading, service
-from backend.towns.applying import apply
+from backend.towns.applying import TOO_FEW, apply
 
 FILES = Path(__file__).parents[3] / "farz" / "towns"
 VILLAGE = (FILES / "village.toml").read_text(encoding="utf-8")
@@ -30,6 +30,7 @@ STAFF = {
     "rana": "field_technician",
     "salma": "municipal_officer",
 }
+OLIVES = 'backed_by = "olives"\n'
 LATER = """
 [[tariffs]]
 since = 2031-01-01T00:00:00+02:00
@@ -290,6 +291,68 @@ def test_applying_twice_changes_nothing_and_later_tariffs_are_drafts(
             apply(services, reading.read(VILLAGE.replace('"QMM"', '"XYZ"')))
     finally:
         close_services(services)
+
+
+def test_what_officers_decided_since_is_not_overwritten_in_silence(
+    tmp_path: Path, database_url: str
+) -> None:
+    settings = Settings(data_dir=tmp_path, database_url=database_url)
+    settings.create_secret()
+    seconds = count(1_795_000_000)
+    services = build_services(settings, lambda: next(seconds) * 1_000_000)
+    services.poster.start()
+    try:
+        apply(services, reading.read(VILLAGE))
+        dearer = VILLAGE.replace("amount_per_kg = 30\n", "amount_per_kg = 31\n")
+        assert apply(services, reading.read(dearer)).done == ["Compost costs 31 per kg"]
+        with services.begin() as conn:
+            at = {"decided_by": "staff:2", "from_s": services.now_s()}
+            compost.set_price(conn, 1, 1, 45, **at)
+            caps.set_cap(conn, 1, daily_g=9_000, daily_amount=None, **at)
+            service.back(conn, 1, "olives", **at)
+
+        with pytest.raises(Conflict) as told:
+            apply(services, reading.read(VILLAGE + LATER))
+
+        words = str(told.value)
+        for decided in (
+            "Compost costs 45 per kg (decided by staff:2)",
+            "plain cards bring at most 9000 g a day (decided by staff:2)",
+            "backed by: olives (decided by staff:2)",
+            "--overwrite",
+        ):
+            assert decided in words
+        with services.read() as conn:
+            assert len(tariffs.tariffs(conn, 1)) == 1  # nothing else was done either
+            assert compost.product(conn, 1, 1, at_s=next(seconds)).amount_per_kg == 45
+        as_decided = (
+            VILLAGE.replace("amount_per_kg = 30\n", "amount_per_kg = 45\n")
+            .replace("plain_daily_g = 30000\nplain_daily_amount = 1500", "plain_daily_g = 9000")
+            .replace(VILLAGE[VILLAGE.index("backed_by") : VILLAGE.index("languages")], OLIVES)
+        )
+        assert apply(services, reading.read(as_decided)).done == []
+        over = apply(services, reading.read(VILLAGE), overwrite=True)
+        assert sorted(each.split()[0] for each in over.done) == ["Compost", "its", "plain"]
+    finally:
+        close_services(services)
+
+
+def test_a_town_with_too_few_to_approve_is_told(tmp_path: Path, sqlite_url: str) -> None:
+    noor = VILLAGE[
+        VILLAGE.index('[[staff]]\nlogin = "noor"') : VILLAGE.index('[[staff]]\nlogin = "kh')
+    ]
+    settings = Settings(data_dir=tmp_path, database_url=sqlite_url)
+    settings.create_secret()
+    services = build_services(settings)
+    services.poster.start()
+    try:
+        few = apply(services, reading.read(VILLAGE.replace(noor, "")))
+        enough = apply(services, reading.read(VILLAGE))
+    finally:
+        close_services(services)
+
+    assert few.notes == [TOO_FEW]
+    assert enough.notes == []
 
 
 def test_a_file_that_says_nothing_of_plain_cards_has_them_capped(
