@@ -212,7 +212,8 @@ def test_board_without_network_or_journal_keeps_why_and_leads_to_safe_mode(
     make_bin: MakeBin, tmp_path: Path, wifi: str | None, patch: str, why: str
 ) -> None:
     bin_, port = make_bin(), free_port()
-    bin_.set_up(free_port(), [], WORD, rescue_port=port, until="stopped")
+    # At the clock's own pace: else its ten minutes are over before this process has looked.
+    bin_.set_up(free_port(), [], WORD, rescue_port=port, speed=1, until="stopped")
     start_as_a_board(bin_, tmp_path, patch=patch, wifi=wifi)
 
     assert await_line(bin_, "safe_mode")["asked"] is False
