@@ -5,6 +5,7 @@ from typing import Any, cast
 
 from sqlalchemy import (
     BigInteger,
+    BindParameter,
     Column,
     ColumnElement,
     Connection,
@@ -13,11 +14,9 @@ from sqlalchemy import (
     MetaData,
     Table,
     event,
-    literal,
 )
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
 
 from backend.ledger.append_only import append_only_ddl
@@ -47,21 +46,23 @@ class Unsigned64(TypeDecorator[int]):
         return None if value is None else unsigned64(value)
 
 
-class _Unseen(FunctionElement[int]):
+_INTEGER = Integer()
+
+
+class _Unseen(BindParameter[int]):
     """A number that PostgreSQL's planner does not see: it plans for any, not for that one."""
 
-    type = Integer()
     inherit_cache = True
 
 
 @compiles(_Unseen)
 def _plain(element: _Unseen, compiler: SQLCompiler, **how: Any) -> str:
-    return compiler.process(element.clauses, **how)
+    return str(compiler.visit_bindparam(element, **how))  # type: ignore[no-untyped-call]
 
 
 @compiles(_Unseen, "postgresql")
 def _hidden(element: _Unseen, compiler: SQLCompiler, **how: Any) -> str:
-    return f"(SELECT {compiler.process(element.clauses, **how)})"
+    return f"(SELECT {_plain(element, compiler, **how)})"
 
 
 class LedgerId(Integer):
@@ -74,7 +75,7 @@ class LedgerId(Integer):
 
     class Comparator(Integer.Comparator[int]):
         def __eq__(self, other: object) -> ColumnElement[bool]:  # type: ignore[override]
-            town = _Unseen(literal(other)) if isinstance(other, int) else other
+            town = _Unseen(None, other, _INTEGER, unique=True) if isinstance(other, int) else other
             return cast(ColumnElement[bool], super().__eq__(town))
 
     comparator_factory = Comparator
