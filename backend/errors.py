@@ -5,7 +5,7 @@ BackendError
 │                           UnknownRole · WeakPassword
 ├── MissingKey 400          an Idempotency-Key is required; BadKey: it cannot be read
 ├── NotSignedIn 401         BadLogin · BadGatewayKey · BadCounterKey · CodeNeeded · BadCode
-├── Forbidden 403           BadAttestation · CrossSite
+├── Forbidden 403           BadAttestation · OtherGateway · CrossSite
 ├── NotFound 404
 ├── Conflict 409            Taken · SameApprover · Backdated · Overlap · AlreadyFounded
 │                           AlreadyDecided · StillMissing · NotErasable · DayClosed
@@ -97,6 +97,10 @@ class Forbidden(BackendError):
 
 class BadAttestation(Forbidden):
     code = "bad_attestation"
+
+
+class OtherGateway(Forbidden):
+    code = "other_gateway"
 
 
 class CrossSite(Forbidden):

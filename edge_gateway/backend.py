@@ -25,6 +25,21 @@ from edge_gateway.receipts import Down
 from edge_gateway.settings import Settings
 from edge_gateway.store import Item, Result
 
+CALLED = "Farz-Gateway"  # the header with this gateway's name
+# What a person does about a refusal, by the backend's code for it.
+CURES = {
+    "bad_gateway_key": (
+        " Put the key that `farz device gateway {name} …` printed into FARZ_GATEWAY_BACKEND_KEY."
+    ),
+    "other_gateway": (
+        " Put the key's name into FARZ_GATEWAY_GATEWAY (it is {name} now), or {name}'s own key "
+        "into FARZ_GATEWAY_BACKEND_KEY."
+    ),
+    "bad_attestation": (
+        " It was signed as {name}. Is that the name the backend knows it by "
+        "(FARZ_GATEWAY_GATEWAY), and did it register what `farz gateway init` prints here?"
+    ),
+}
 RETRY_AFTER_S = 5.0
 RETRY_AFTER_MAX_S = 600.0
 
@@ -76,7 +91,10 @@ class Backend:
         self._http = httpx.Client(
             base_url=settings.backend_url,
             timeout=settings.timeout_s,
-            headers={"Authorization": f"Bearer {settings.backend_key.get_secret_value()}"},
+            headers={
+                "Authorization": f"Bearer {settings.backend_key.get_secret_value()}",
+                CALLED: settings.gateway,
+            },
         )
 
     def close(self) -> None:
@@ -136,7 +154,7 @@ class Backend:
         if status in (413, 422):
             raise BatchRefused(words, status)
         if response.is_client_error:
-            raise BackendRefused(words)
+            raise BackendRefused(words + _cure(response, self._gateway))
         if status == BackendFault.status:
             raise BackendFault(words)
         raise BackendUnreachable(words)
@@ -162,6 +180,14 @@ def _words(response: httpx.Response) -> str:
     except (ValueError, AttributeError):
         said = response.reason_phrase
     return f"{response.status_code} {said[:200]}".strip()
+
+
+def _cure(response: httpx.Response, name: str) -> str:
+    try:
+        code = response.json().get("code", "")
+    except (ValueError, AttributeError):
+        return ""
+    return CURES.get(code, "").format(name=name)
 
 
 def retry_after_s(header: str | None) -> float:

@@ -22,6 +22,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from edge_gateway import papers
 from edge_gateway.receipts import Publish
 from edge_gateway.settings import Settings
 from firmware import contract
@@ -81,6 +82,13 @@ class BrokerClient:
         self._wake_in, self._wake_out = socket.socketpair()
         for end in (self._wake_in, self._wake_out):
             end.setblocking(False)
+        self._user = papers.name_of(settings.broker_certificate) or settings.gateway
+        if self._user != settings.gateway:
+            log.warning(
+                "This gateway is called %s, its certificate %s, and the broker goes by the "
+                "certificate. Set FARZ_GATEWAY_GATEWAY, or: farz device admit %s DIRECTORY",
+                *(settings.gateway, self._user, settings.gateway),
+            )
         self._client = self._new_client()
         self._thread = threading.Thread(target=self._run, name="broker", daemon=True)
 
@@ -271,8 +279,11 @@ class BrokerClient:
         self, client: Client, _data: Any, _flags: Any, reason: Any, _properties: Any
     ) -> None:
         if reason.is_failure:
-            self.problem = f"The broker refuses this gateway: {reason}"
-            log.warning("broker refuses the connection: %s", reason)
+            self.problem = (
+                f"The broker refuses {self._settings.gateway}: {reason}. Its certificate or "
+                "password has to be of that name: farz device admit, FARZ_GATEWAY_BROKER_…"
+            )
+            log.warning(self.problem)
             return
         # Retained births come only with a new subscription, not at each reconnection.
         # A gateway that lost its disk has forgotten the births that its session was given once.
@@ -305,9 +316,21 @@ class BrokerClient:
     ) -> None:
         self._publishing -= 1
         down_id = self._down_ids.pop(mid, None)
+        if reason.is_failure:
+            self._refused_word(reason)
         # Nobody listening is no delivery: the backend will hand it out again until it expires.
-        if down_id is not None and (reason.value != NO_MATCHING_SUBSCRIBERS):
+        elif down_id is not None and (reason.value != NO_MATCHING_SUBSCRIBERS):
             self._confirm(down_id)
+
+    def _refused_word(self, reason: Any) -> None:
+        """A broker that lets us say nothing lets us hear nothing, and tells it only here."""
+        words = (
+            f"The broker does not let {self._user} speak to bins ({reason}): its access list has "
+            "no block for that name. Write it anew: farz device broker-files"
+        )
+        if words != self.problem:
+            log.warning(words)
+        self.problem = words
 
 
 def _send_at_once(_client: Client, _data: Any, sock: Any) -> None:

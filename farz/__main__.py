@@ -30,7 +30,7 @@ from farz import (
     staff_commands,
     tariff_commands,
 )
-from farz.errors import FarzError
+from farz.errors import FarzError, in_words
 from farz.gateway_help import WithSettings
 from farz.telling import Json, tell
 
@@ -353,7 +353,9 @@ def main() -> None:
     os.umask(0o077)  # books, keys and logs are their owner's business
     try:
         app()
-    except (FarzError, OSError, sqlite3.Error) as error:
+    except OSError as error:
+        _refuse(in_words(error))
+    except (FarzError, sqlite3.Error) as error:
         _refuse(error)
     except Exception as error:
         if (

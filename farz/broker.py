@@ -21,7 +21,7 @@ from typing import Literal, Self
 from backend.devices import certificates
 from backend.devices.certificates import Identity
 from farz.errors import NotInstalled, PartFailed
-from farz.processes import ROOT, free_port
+from farz.processes import ROOT, fallen, free_port
 
 HOST = "127.0.0.1"
 TEMPLATES = ROOT / "farz" / "mosquitto"
@@ -172,9 +172,12 @@ class Broker:
                 if probe.connect_ex((self.host, self.port)) == 0:
                     return
             time.sleep(POLL_S)
+        code = self._process.poll() if self._process else None
+        what = f"did not listen within {START_S:.0f} s" if code is None else f"ended with {code}"
         self.stop()
-        log = (self.directory / "broker.log").read_text(errors="replace")
-        raise PartFailed("The broker did not start. Its last words:\n" + log[-1000:])
+        log = self.directory / "broker.log"
+        words = log.read_text(errors="replace")[-1000:].rstrip()
+        raise PartFailed(fallen("The broker", what, log, words))
 
     def _mosquitto(self) -> list[str]:
         self._write_papers()

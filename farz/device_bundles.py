@@ -61,8 +61,9 @@ def read_key(path: Path) -> Ed25519PrivateKey:
     try:
         key = serialization.load_pem_private_key(path.read_bytes(), password=None)
     except (OSError, ValueError, TypeError) as error:
+        why = getattr(error, "strerror", None) or error
         raise FarzError(
-            f"{path} holds no signing key ({error}). Make one: farz device signing-key FILE"
+            f"{path} holds no signing key ({why}). Make one: farz device signing-key FILE"
         ) from None
     if not isinstance(key, Ed25519PrivateKey):
         raise FarzError(f"{path} holds a key of another kind; bins take Ed25519.")

@@ -6,6 +6,7 @@ starts again when the cable is let go.
 
 import hashlib
 import json
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -109,7 +110,24 @@ def lines(port: str, seconds: float = 0) -> Iterator[tuple[str, dict[str, Any]]]
                 if line:
                     yield event_of(line)
     except serial.SerialException as error:
-        raise CableFault(f"{port} cannot be read ({error}).") from None
+        raise _unopened(port, error) from None
+
+
+def _unopened(port: str, error: Exception) -> CableFault:
+    """Why a port cannot be used, and what to do."""
+    if "/" in port and not os.path.exists(port):
+        return CableFault(
+            f"There is no port {port}. Is the board plugged in? "
+            "`mpremote connect list` shows the ports there are."
+        )
+    if "/" in port and not os.access(port, os.R_OK | os.W_OK):
+        return CableFault(
+            f"This user may not use {port}. Mend it: sudo usermod -aG dialout $USER, log in again."
+        )
+    return CableFault(
+        f"{port} cannot be used. Does another program have it open, did the cable come off? "
+        f"It says: {error}"
+    )
 
 
 def event_of(line: str) -> tuple[str, dict[str, Any]]:
@@ -136,9 +154,7 @@ def connected(port: str) -> Iterator[Cable]:
     try:
         transport = SerialTransport(port, baudrate=BAUD, timeout=CHARACTER_S)
     except (TransportError, OSError) as error:
-        raise CableFault(
-            f"{port} cannot be opened ({error}). `mpremote connect list` shows the ports there are."
-        ) from None
+        raise _unopened(port, error) from None
     try:
         try:
             transport.enter_raw_repl()

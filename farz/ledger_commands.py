@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from farz import money_commands
-from farz.errors import FarzError
+from farz.errors import FarzError, in_words
 from farz.telling import Json, tell
 from farz.town import open_books, open_town
 
@@ -93,7 +93,7 @@ def _report(
         finally:
             engine.dispose()
     except (OSError, ValueError, SQLAlchemyError) as error:
-        typer.echo(f"{error}", err=True)
+        typer.echo(in_words(error) if isinstance(error, OSError) else f"{error}", err=True)
         raise typer.Exit(2) from None
 
 

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -41,6 +42,20 @@ def await_until(ready: Callable[[], bool], limit_s: float, what: str) -> None:
         if time.monotonic() > deadline_s:
             raise PartFailed(f"{what} did not happen within {limit_s:.0f} s")
         time.sleep(POLL_S)
+
+
+def fallen(name: str, what: str, log: Path, last_words: str) -> str:
+    """That a part did not start: what happened, where to read on, and what to do.
+
+    Its log is copied to where it stays, for whoever started it may take its folder away.
+    """
+    handle, kept = tempfile.mkstemp(prefix=f"farz-{log.stem}-", suffix=".log")
+    with os.fdopen(handle, "wb") as file:
+        file.write(log.read_bytes() if log.exists() else b"")
+    return (
+        f"{name} did not start: it {what}. Its last words:\n{last_words or '(none)'}\n"
+        f"Its whole log: {kept}. What is missing here is told, with its cure, by: farz doctor"
+    )
 
 
 class Part:
@@ -93,7 +108,11 @@ class Part:
         with contextlib.suppress(PartFailed):
             await_until(settled, limit_s, f"{self.name} getting ready")
         if not self.running or not ready():
-            raise PartFailed(f"{self.name} did not start. Its last words:\n{self.last_words()}")
+            ended = f"ended with code {self.exit_code}"
+            late = f"was not ready within {limit_s:.0f} s; is the machine busy?"
+            raise PartFailed(
+                fallen(self.name, late if self.running else ended, self.log, self.last_words())
+            )
 
     def last_words(self, lines: int = 15) -> str:
         text = self.log.read_text(errors="replace") if self.log.exists() else ""

@@ -16,11 +16,12 @@ from backend.access.same_site import SAFE
 from backend.access.scopes import SCOPES
 from backend.access.service import Gateway, Who
 from backend.access.signing_in import From
-from backend.errors import BadCounterKey, BadGatewayKey, NotSignedIn
+from backend.errors import BadCounterKey, BadGatewayKey, NotSignedIn, OtherGateway
 from backend.services import Services
 
 COOKIE = "farz_session"
 KNOWN_COOKIE = "farz_known"
+CALLED = "Farz-Gateway"  # the header in which a gateway says its name, before it swears to anything
 # `auto_error` off: what is missing is said in our own problems' words.
 _cookie = APIKeyCookie(name=COOKIE, scheme_name="session", auto_error=False)
 _bearer = HTTPBearer(scheme_name="gateway", auto_error=False)
@@ -74,17 +75,24 @@ def staff_with(scope: str) -> Callable[[Request, Who], Who]:
 
 
 def calling_gateway(
+    request: Request,
     services: WithServices,
     bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
 ) -> Gateway:
-    """Raises BadGatewayKey."""
+    """Raises BadGatewayKey; OtherGateway where a gateway calls itself otherwise than its key."""
     try:
         if bearer is None:
             raise BadGatewayKey("Send the gateway's key as 'Authorization: Bearer …'.")
         with services.read() as conn:
-            return service.gateway_of(conn, services.ledger_id, bearer.credentials)
-    except BadGatewayKey:
-        services.answered.add("bad_gateway_key")
+            found = service.gateway_of(conn, services.ledger_id, bearer.credentials)
+        called = request.headers.get(CALLED, found.name)
+        if called != found.name:
+            raise OtherGateway(
+                f"The key that was sent is {found.name}'s; the gateway calls itself {called[:32]}."
+            )
+        return found
+    except (BadGatewayKey, OtherGateway) as error:
+        services.answered.add(error.code)
         raise
 
 

@@ -140,7 +140,9 @@ def _attested(
         Ed25519PublicKey.from_public_bytes(gateway.public_key).verify(signature, statement)
     except (InvalidSignature, contract.ContractError):
         services.answered.add("bad_attestation")
-        raise BadAttestation("The attestation is not this gateway's for these records.") from None
+        raise BadAttestation(
+            f"The attestation is not that of gateway {gateway.name} for these records."
+        ) from None
     return statement, signature
 
 

@@ -73,7 +73,8 @@ def read_manifest(at: Path) -> dict[str, Any]:
         told = json.loads((at / "manifest.json").read_text())
     except (OSError, ValueError) as error:
         raise UnusableExport(
-            f"{at} is not an export: its manifest.json cannot be read ({error}). "
+            f"{at} is not an export: its manifest.json cannot be read "
+            f"({getattr(error, 'strerror', None) or error}). "
             "Give the directory that `farz ledger export` wrote."
         ) from None
     if not isinstance(told, dict) or told.get("format") != FORMAT:

@@ -3,6 +3,7 @@
 import re
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from paho.mqtt.client import Client
@@ -11,6 +12,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from backend.devices import certificates
 from backend.devices.certificates import Authority
 from edge_gateway.broker import BrokerClient
+from edge_gateway.receipts import Publish
 from edge_gateway.settings import Settings
 from farz.broker import Broker, access_list
 from farz.processes import ROOT
@@ -122,3 +124,33 @@ def test_gateway_with_a_certificate_is_let_in_and_one_without_is_not(
 
     assert connects(paths, 10)
     assert not connects({"broker_ca": paths["broker_ca"]}, 1.5)
+
+
+def test_a_gateway_that_is_in_no_access_list_is_told_by_its_certificates_name(
+    tls_mosquitto: Broker, authority: Authority, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    mine = certificates.identity(authority, "town-hall", int(time.time()))
+    texts = {
+        "broker_ca": certificates.pem(mine.authority_der),
+        "broker_certificate": certificates.pem(mine.certificate_der),
+        "broker_private_key": certificates.pem(mine.key_der, "EC PRIVATE KEY"),
+    }
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    given: dict[str, Any] = {name: tmp_path / name for name in texts}
+    settings = Settings(
+        data_dir=tmp_path, broker_host="localhost", broker_port=tls_mosquitto.port, **given
+    )
+    confirmed: list[int] = []
+
+    client = BrokerClient(settings, lambda _: None, lambda: 1.0, confirmed.append)
+    assert "is called gateway, its certificate town-hall" in caplog.text
+    client.start()
+    order = Publish(contract.topic("bin-01", "command"), b"x", 1, False, None, 7)
+    client.publish([order])
+    await_until(lambda: "does not let" in client.problem, "the broker's refusal")
+    client.stop()
+
+    assert "does not let town-hall speak to bins" in client.problem
+    assert "farz device broker-files" in client.problem
+    assert confirmed == []  # and so the backend hands it out again

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from edge_gateway import attest
@@ -354,3 +355,25 @@ def test_attestation_key_is_private_and_made_once(tmp_path: Path) -> None:
     path.chmod(0o644)
     with pytest.raises(SettingsError, match="chmod 600"):
         attest.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("code", "cure"),
+    [
+        ("other_gateway", "Put the key's name into FARZ_GATEWAY_GATEWAY (it is gateway now)"),
+        ("bad_attestation", "It was signed as gateway."),
+        ("bad_gateway_key", "Put the key that `farz device gateway gateway …` printed"),
+        ("else", ""),
+    ],
+)
+def test_a_refusal_names_this_gateway_and_the_cure(rig: Rig, code: str, cure: str) -> None:
+    refusal = httpx.Response(403, json={"code": code, "detail": "The backend's words."})
+    rig.client._http = httpx.Client(
+        base_url="http://backend", transport=httpx.MockTransport(lambda _: refusal)
+    )
+
+    with pytest.raises(BackendRefused) as told:
+        rig.uplink.step()
+
+    assert str(told.value).startswith(f"The backend answers 403 {code} The backend's words.")
+    assert cure in str(told.value)

@@ -187,6 +187,22 @@ def test_attestation_of_another_gateway_refuses_the_batch(small_town: Town) -> N
     assert (answer.status_code, answer.json()["code"]) == (403, "bad_attestation")
 
 
+def test_a_gateway_that_calls_itself_otherwise_than_its_key_is_told_both_names(
+    small_town: Town,
+) -> None:
+    headers = {"Authorization": f"Bearer {small_town.gateway.key}", "Farz-Gateway": "town-hall"}
+
+    answer = small_town.client.post("/v1/uplink", json={}, headers=headers)
+    same = small_town.client.post(
+        "/v1/uplink", json={}, headers=headers | {"Farz-Gateway": small_town.gateway.name}
+    )
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "other_gateway")
+    words = f"key that was sent is {small_town.gateway.name}'s; the gateway calls itself town-hall"
+    assert words in answer.json()["detail"]
+    assert same.status_code == 200
+
+
 @pytest.mark.parametrize("header", ["", "Bearer nonsense", "Basic abc", "Bearer "])
 def test_unknown_gateway_is_refused(small_town: Town, header: str) -> None:
     answer = small_town.client.post(
