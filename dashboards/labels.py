@@ -65,6 +65,8 @@ MOVEMENTS = {
     "sale": N_("Redeemed on paper"),
     "issue": N_("Issued"),
     "retire": N_("Given back"),
+    "expire": N_("Expired: not spent in time"),
+    "demurrage": N_("Holding charge of a month"),
 }
 # Names that a town gives its own things, where many towns give the same ones.
 TIERS = {

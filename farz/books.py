@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, select
 
 from backend import tables as programme
-from backend.ledger import accounts, balances
+from backend.ledger import accounts, totals
 from backend.ledger import tables as t
 from backend.ledger.transfers import Code
 from farz.reckoning import Name
@@ -42,8 +42,7 @@ def booked(conn: Connection, ledger_id: int) -> Booked:
     mints, minted = _sum(conn, ledger_id, Code.MINT)
     _, redeemed = _sum(conn, ledger_id, Code.REDEEM)
     _, handed_out_g = _sum(conn, ledger_id, Code.HAND_OVER)
-    issued = -balances.balance(conn, ledger_id, accounts.ISSUER).posted
-    retired = balances.balance(conn, ledger_id, accounts.REDEEMED).posted
+    credit = next(s for s in totals.supply(conn, ledger_id) if s.currency_id == accounts.CREDIT)
     return Booked(
         outcomes=Counter({row[0]: row[1] for row in conn.execute(query)}),
         names=_names(conn, ledger_id),
@@ -51,7 +50,7 @@ def booked(conn: Connection, ledger_id: int) -> Booked:
         minted=minted,
         redeemed=redeemed,
         handed_out_g=handed_out_g,
-        balanced=issued == minted and retired == redeemed,
+        balanced=credit.issued == minted and credit.retired == redeemed,
     )
 
 

@@ -73,7 +73,7 @@ def statement(
 
 
 def supply(as_json: Json = False) -> None:
-    """What was issued, retired and is outstanding, what covers it, and how fast it moves.
+    """What was issued, retired, melted and is outstanding, what covers it, and how fast it moves.
 
     Example:  farz ledger supply --json
     """
@@ -106,6 +106,7 @@ def supply(as_json: Json = False) -> None:
     for each in money:
         typer.echo(
             f"{each.code:<12} issued {each.issued:>12}  retired {each.retired:>12}  "
+            f"melted {each.melted:>12}  "
             f"outstanding {each.outstanding:>12}"
         )
     share = "-" if cover.permille is None else f"{cover.permille / 10:.1f} %"

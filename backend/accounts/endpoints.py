@@ -132,6 +132,7 @@ def read_money(who: Reader, services: WithServices, at_recorded_s: Moments = Non
                 scale=each.scale,
                 issued=each.issued,
                 retired=each.retired,
+                melted=each.melted,
                 outstanding=each.outstanding,
             )
             for each in supply

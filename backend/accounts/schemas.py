@@ -35,12 +35,13 @@ class LineOut(BaseModel):
 
 
 class SupplyOut(BaseModel):
-    """issued = retired + outstanding."""
+    """issued = retired + melted + outstanding; what melted went back to its issuer by rule."""
 
     currency: str
     scale: int
     issued: int
     retired: int
+    melted: int
     outstanding: int
 
 

@@ -12,14 +12,12 @@ from sqlalchemy import Connection, select
 from backend.errors import BadInput
 from backend.ledger import balances, history
 from backend.ledger import tables as ledger
+from backend.ledger.accounts import PERSON as PERSON
 from backend.ledger.accounts import SHORTFALL
 from backend.ledger.balances import Balance, Line
 from backend.ledger.errors import UnknownAccount
 from backend.ledger.loading import terms
 from backend.ledger.transfers import Code
-
-# What the books note as the owner of a person's account, before the person's number.
-PERSON = "person:"
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,8 @@ STOCK_SOURCE = 10
 STOCK = 11
 HANDED_OUT = 12
 FIRST_DRAWN = 100
+# What the books note as the owner of a person's account, before the person's number.
+PERSON = "person:"
 
 # Above this a JSON reader may round; ids travel to web pages.
 _IDS = 2**53 - 1

@@ -48,6 +48,7 @@ from backend.ledger.transfers import (
 
 if TYPE_CHECKING:
     from backend.ledger.holds import OpenHold
+    from backend.ledger.melting import MeltBatch
 
 RecordName = tuple[int, int, int]
 _NO_NAME: tuple[None, None, None] = (None, None, None)
@@ -119,6 +120,7 @@ class Books:
     replays: dict[tuple[str, str], Replay] = field(default_factory=dict)
     waiting: dict[RecordName, Waiting] = field(default_factory=dict)
     holds: "dict[int, OpenHold]" = field(default_factory=dict)
+    melting: "MeltBatch | None" = None
     rules: Rules = field(default_factory=Rules)
     rules_changed: bool = False
     sheet: Sheet = field(default_factory=Sheet)

@@ -16,14 +16,27 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from backend import db
-from backend.ledger import booking, holds, loading, log, notices, repeats, resolve, rules, tiles
+from backend.ledger import (
+    booking,
+    holds,
+    loading,
+    log,
+    melting,
+    notices,
+    repeats,
+    resolve,
+    rules,
+    tiles,
+)
 from backend.ledger import tables as t
 from backend.ledger.accounts import ISSUER, SHORTFALL, SUSPENSE
 from backend.ledger.booking import Books, ClaimDue
 from backend.ledger.capacity import LARGE
-from backend.ledger.errors import ClockLeap, LedgerError, UnknownAccount
+from backend.ledger.clock import BooksClock
+from backend.ledger.errors import LedgerError, UnknownAccount
 from backend.ledger.holds import ExpireHolds, Settle, SettleAll, Settling, Void
 from backend.ledger.log import SignLog
+from backend.ledger.melting import Melt
 from backend.ledger.resolve import Amend, PayClaims, Resolution, SetBudget
 from backend.ledger.rules import RuleChange, Rules
 from backend.ledger.sheet import Budget, Sheet
@@ -35,7 +48,7 @@ logger = logging.getLogger(__name__)
 
 Request = (
     Entry | Group | Settling | ExpireHolds | Resolution | SetBudget | PayClaims | Amend
-    | SignLog | RuleChange
+    | Melt | SignLog | RuleChange
 )  # fmt: skip
 # More than the microseconds that the largest batch takes of recorded time.
 _EDGE_US = 200_000
@@ -95,9 +108,8 @@ class Clerk:
         self._engine = engine
         self._store = store_for(engine.dialect.name)(ledger_id)
         self._ledger_id = ledger_id
-        self._now_us = now_us
-        self._steady_us = steady_us
-        self._clocks: tuple[int, int] | None = None  # wall and steady, when they last agreed
+        bounds = (limits.max_forward_s, limits.max_back_s, limits.max_leap_s)
+        self._clock = BooksClock(now_us, steady_us, *bounds)
         self._limits = limits
         self._kept: _Kept | None = None
         self._appender: Appender | None = None
@@ -211,6 +223,8 @@ class Clerk:
                 return holds.settle_all(books, request)
             case ExpireHolds():
                 return holds.expire(books)
+            case Melt():
+                return melting.melt(books)
             case PayClaims():
                 return books.paid
             case SignLog():
@@ -224,7 +238,7 @@ class Clerk:
     def _load(self, conn: Connection, kept: _Kept, requests: Sequence[Request]) -> Books:
         """Everything the batch is decided by, read under the lock."""
         head = kept.head
-        books = Books(self._ledger_id, head.next_id, self._clock_us(head.clock_us), head.terms_no)
+        books = Books(self._ledger_id, head.next_id, self._clock.read(head.clock_us), head.terms_no)
         by_type: dict[type, list[Any]] = defaultdict(list)
         for request in requests:
             by_type[type(request)].append(request)
@@ -234,13 +248,12 @@ class Clerk:
             if books.known:
                 self._load_quarantined(conn, books, entries)
         settling = [*by_type[Settle], *by_type[SettleAll], *by_type[Void]]
+        if groups or settling or by_type[Melt]:
+            books.rules = kept.rules = kept.rules or rules.load(conn, self._ledger_id)
         if groups or settling:
             books.replays = loading.replays(conn, self._ledger_id, [*groups, *settling])
             named = {leg.corrects_id for g in groups for leg in g.legs if leg.corrects_id}
             books.corrected = loading.corrected(conn, self._ledger_id, named)
-            if kept.rules is None:
-                kept.rules = rules.load(conn, self._ledger_id)
-            books.rules = kept.rules
         if settling:
             books.holds = loading.holds(
                 conn, self._ledger_id, {h for r in settling for h in r.hold_ids}
@@ -251,6 +264,8 @@ class Clerk:
         if resolutions:
             books.waiting = loading.waiting(conn, self._ledger_id, {r.name for r in resolutions})
         self._load_budget(conn, kept, books, requests)
+        if by_type[Melt]:
+            books.melting = melting.load(conn, books)
         self._load_money(conn, kept, books, requests)
         self._pay_claims(conn, kept, books)
         return books
@@ -326,33 +341,6 @@ class Clerk:
         limited = kept.purses.limited(debits, credits | {SUSPENSE}) - money.keys()
         if limited:
             money.update(loading.money(conn, self._ledger_id, limited))
-
-    def _clock_us(self, last_us: int) -> int:
-        """The batch's time. Raises ClockLeap rather than record a wrong one for ever."""
-        now_us = self._now_us()
-        self._check_step(now_us)
-        ahead_s = (now_us - last_us) // 1_000_000
-        if -self._limits.max_back_s <= ahead_s <= self._limits.max_forward_s:
-            return max(now_us - 1, last_us)
-        raise ClockLeap(
-            f"This machine's clock is {abs(ahead_s)} s {'ahead of' if ahead_s > 0 else 'behind'} "
-            "the last entry in the books. Set its date right; if it is right, allow the leap."
-        )
-
-    def _check_step(self, now_us: int) -> None:
-        """Raises ClockLeap if the wall clock was stepped since the last batch."""
-        if self._steady_us is None:
-            return
-        now = (now_us, self._steady_us())
-        wall_us, steady_us = self._clocks or now
-        leap_s = ((now_us - wall_us) - (now[1] - steady_us)) // 1_000_000
-        if abs(leap_s) > self._limits.max_leap_s:
-            raise ClockLeap(
-                f"This machine's clock was set {'forward' if leap_s > 0 else 'back'} by "
-                f"{abs(leap_s)} s while the books were open. Set its date right; if it is right "
-                "now, start the backend again."
-            )
-        self._clocks = now
 
     def _count_tails(self, books: Books) -> None:
         touched = Counter(map(itemgetter(2), books.sheet.transfers))

@@ -26,6 +26,7 @@ FORMAT = "farz-export-1"
 TABLES: tuple[Table, ...] = (
     t.ledger_head, t.currency, r.money_kind, r.currency_kind, r.crossing, r.spend_rule,
     t.account, r.merchant, t.account_terms, t.account_balance, t.transfer, r.notice,
+    r.melt_rule, r.melt_run, r.melted,
     t.hold_open, t.hold_terms, t.record, t.quarantine, t.resolution, t.claim, t.claim_open,
     t.budget, t.log_origin, t.checkpoint, t.log_key,
 )  # fmt: skip

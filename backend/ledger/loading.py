@@ -51,6 +51,10 @@ def sides(books: Books, requests: Iterable[Any]) -> tuple[set[int], set[int], bo
     debits: set[int] = set()
     credits = {claim.account_id for claim in books.due}
     most = max((claim.amount for claim in books.due), default=0)
+    if books.melting is not None:
+        debits.update(books.melting.amounts)
+        credits.add(books.melting.issuer)
+        most = max([most, *books.melting.amounts.values()])
     for request in requests:
         if type(request) is Entry:
             wanted = request.wanted

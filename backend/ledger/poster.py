@@ -27,6 +27,7 @@ from backend.ledger.errors import (
 )
 from backend.ledger.holds import ExpireHolds, Settling
 from backend.ledger.log import SignLog
+from backend.ledger.melting import Melt, Melted
 from backend.ledger.resolve import Amend, Amended, PayClaims, Resolution, Resolved, SetBudget
 from backend.ledger.rules import CHANGES, RuleChange
 from backend.ledger.transfers import Entry, Group, Outcome, Posted
@@ -36,7 +37,7 @@ __all__ = ["Limits", "Poster", "Request"]
 logger = logging.getLogger(__name__)
 
 # What changes the rules of a batch is booked alone.
-_SOLO = (SetBudget, PayClaims, ExpireHolds, Amend, SignLog, *CHANGES)
+_SOLO = (SetBudget, PayClaims, ExpireHolds, Melt, Amend, SignLog, *CHANGES)
 
 
 class _Asked(NamedTuple):
@@ -114,6 +115,8 @@ class Poster:
     def submit(self, request: Resolution) -> "Future[Resolved]": ...
     @overload
     def submit(self, request: Amend) -> "Future[Amended]": ...
+    @overload
+    def submit(self, request: Melt) -> "Future[Melted | None]": ...
     @overload
     def submit(self, request: SignLog) -> "Future[str | None]": ...
     @overload

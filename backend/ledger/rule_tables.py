@@ -1,8 +1,9 @@
 """Tables of what is allowed beside an account's limits, and of what was noticed.
 
-Kinds of money, the legal crossings between them, where restricted money may be spent, and soft
-limits that were crossed. All of it is only ever added to: of rows that speak of the same thing the
-one with the highest number is in force, from the transfer `from_id` on.
+Kinds of money, the legal crossings between them, where restricted money may be spent, when credit
+melts and what melted, and soft limits that were crossed. All of it is only ever added to: of rows
+that speak of the same thing the one with the highest number is in force, from the transfer
+`from_id` on.
 """
 
 from typing import Any
@@ -110,6 +111,65 @@ merchant = Table(
     Index(None, "ledger_id", "account_id"),
 )
 
+# When members' credit in a currency goes back to its issuer. Expiry: `days` after it came, unless
+# it was spent. Demurrage: `basis_points` a month of what lies above `free_amount`. Never both.
+melt_rule = Table(
+    "melt_rule",
+    metadata,
+    _ledger(),
+    Column("number", Integer, nullable=False),
+    Column("currency_id", SmallInteger, nullable=False),
+    Column("way", String(9), nullable=False),
+    Column("days", Integer, nullable=False),
+    Column("basis_points", Integer, nullable=False),
+    Column("free_amount", BigInteger, nullable=False),
+    Column("from_s", BigInteger, nullable=False),
+    *_decided(),
+    PrimaryKeyConstraint("ledger_id", "number"),
+    ForeignKeyConstraint(["ledger_id", "currency_id"], ["currency.ledger_id", "currency.id"]),
+    CheckConstraint("way IN ('none', 'expiry', 'demurrage')", name="way"),
+    CheckConstraint(
+        "days >= 0 AND basis_points BETWEEN 0 AND 10000 AND free_amount >= 0 "
+        "AND (days > 0) = (way = 'expiry') AND (basis_points > 0) = (way = 'demurrage') "
+        "AND (free_amount = 0 OR way = 'demurrage')",
+        name="one_way",
+    ),
+)
+
+# One batch of a run: the accounts up to `upto_account` were looked at for the moment `due_s`, and
+# the transfers from `from_id` up to `upto_id` (one less where there are none) took `amount`.
+melt_run = Table(
+    "melt_run",
+    metadata,
+    _ledger(),
+    Column("currency_id", SmallInteger, nullable=False),
+    Column("due_s", BigInteger, nullable=False),
+    Column("part", Integer, nullable=False),
+    Column("rule_no", Integer, nullable=False),
+    Column("upto_account", BigInteger, nullable=False),
+    Column("last", Boolean, nullable=False),
+    Column("from_id", BigInteger, nullable=False),
+    Column("upto_id", BigInteger, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    PrimaryKeyConstraint("ledger_id", "currency_id", "due_s", "part"),
+    ForeignKeyConstraint(["ledger_id", "rule_no"], ["melt_rule.ledger_id", "melt_rule.number"]),
+    CheckConstraint("amount >= 0 AND from_id <= upto_id + 1", name="taken"),
+)
+
+# What melted of an account at a moment: once, whatever the code above believes.
+melted = Table(
+    "melted",
+    metadata,
+    _ledger(),
+    Column("account_id", BigInteger, nullable=False),
+    Column("due_s", BigInteger, nullable=False),
+    Column("rule_no", Integer, nullable=False),
+    Column("transfer_id", BigInteger, nullable=False),
+    PrimaryKeyConstraint("ledger_id", "account_id", "due_s"),
+    ForeignKeyConstraint(["ledger_id", "account_id"], ["account.ledger_id", "account.id"]),
+    ForeignKeyConstraint(["ledger_id", "rule_no"], ["melt_rule.ledger_id", "melt_rule.number"]),
+)
+
 # A soft limit that was crossed: told once, at the transfer that crossed it.
 notice = Table(
     "notice",
@@ -126,4 +186,14 @@ notice = Table(
     Index(None, "ledger_id", "account_id", "transfer_id"),
 )
 
-APPEND_ONLY = ("money_kind", "currency_kind", "crossing", "spend_rule", "merchant", "notice")
+APPEND_ONLY = (
+    "money_kind",
+    "currency_kind",
+    "crossing",
+    "spend_rule",
+    "merchant",
+    "melt_rule",
+    "melt_run",
+    "melted",
+    "notice",
+)

@@ -2,7 +2,8 @@
 
 A group that moves two currencies crosses from one to the other: there must be a row that allows
 these kinds of money under these codes. Restricted money goes from its issuer to members, from
-them to merchants of an allowed kind while the rule lasts, and back to its issuer. A correction
+them to merchants of an allowed kind while the rule lasts, and back to its issuer. What melts
+goes back to its issuer: by expiry or by demurrage, never by both. A correction
 goes back the way that something came and needs no rule of its own.
 """
 
@@ -23,6 +24,7 @@ from backend.ledger.errors import (
     UnknownAccount,
     UnknownMoney,
 )
+from backend.ledger.melt_terms import Melting, MeltRule
 from backend.ledger.transfers import MAX_AMOUNT, MAX_LEGS, Code, Group, Leg
 
 if TYPE_CHECKING:
@@ -55,7 +57,10 @@ class Money:
 
 @dataclass(slots=True)
 class Rules:
-    """All that is in force. `spend` says for a currency at which merchants and until when."""
+    """All that is in force. `spend` says for a currency at which merchants and until when.
+
+    `melting` has every rule there ever was, by number: the last one of a currency is in force.
+    """
 
     kinds: dict[str, Kind] = field(default_factory=dict)
     money: dict[int, Money] = field(default_factory=dict)
@@ -63,6 +68,7 @@ class Rules:
     crossings: set[tuple[Way, Way]] = field(default_factory=set)
     spend: dict[int, dict[str, int]] = field(default_factory=dict)
     merchants: dict[int, str] = field(default_factory=dict)
+    melting: dict[int, MeltRule] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +122,23 @@ class NameMerchant:
     decided_by: str
 
 
-RuleChange = DefineKind | OpenCurrency | AllowCrossing | AllowSpending | NameMerchant
-CHANGES = (DefineKind, OpenCurrency, AllowCrossing, AllowSpending, NameMerchant)
+@dataclass(frozen=True, slots=True)
+class DecideMelting:
+    """Members' credit in a currency melts so from now on; `NO_MELTING` ends it.
+
+    `rows` are the caller's of the same decision, (SQLAlchemy's Table, values) each.
+    """
+
+    currency_id: int
+    melting: Melting
+    decided_by: str
+    rows: tuple[tuple[Table, dict[str, Any]], ...] = ()
+
+
+RuleChange = (
+    DefineKind | OpenCurrency | AllowCrossing | AllowSpending | NameMerchant | DecideMelting
+)
+CHANGES = (DefineKind, OpenCurrency, AllowCrossing, AllowSpending, NameMerchant, DecideMelting)
 
 
 def load(conn: Connection, ledger_id: int) -> Rules:
@@ -151,6 +172,9 @@ def load(conn: Connection, ledger_id: int) -> Rules:
         rules.spend.setdefault(row.currency_id, {})[row.merchant_kind] = row.until_s
     for row in _in_order(conn, ledger_id, r.merchant):
         rules.merchants[row.account_id] = row.kind
+    for row in _in_order(conn, ledger_id, r.melt_rule):
+        way = Melting(row.way, row.days, row.basis_points, row.free_amount)
+        rules.melting[row.number] = MeltRule(row.number, row.currency_id, way, row.from_s)
     return rules
 
 
@@ -245,6 +269,23 @@ def decide(conn: Connection, books: "Books", asked: RuleChange) -> int:
                 raise UnknownAccount(f"There is no account {asked.account_id} in this ledger.")
             values = {"account_id": asked.account_id, "kind": asked.kind}
             return _write(conn, books, r.merchant, asked, **values)
+        case DecideMelting():
+            return _decide_melting(conn, books, rules, asked)
+
+
+def _decide_melting(conn: Connection, books: "Books", rules: Rules, asked: DecideMelting) -> int:
+    money = rules.money.get(asked.currency_id)
+    if money is None:
+        raise UnknownMoney(f"There is no currency {asked.currency_id} in this ledger.")
+    if money.kind.issued_by == "nobody":
+        raise BadRule(f"Nobody issues {money.code}: there is nobody whom it could go back to.")
+    asked.melting.check()
+    values = {name: getattr(asked.melting, name) for name in Melting.__slots__}
+    from_s = books.clock_us // 1_000_000 + 1
+    number = _write(conn, books, r.melt_rule, asked, currency_id=money.id, from_s=from_s, **values)
+    own = {"ledger_id": books.ledger_id}
+    books.sheet.rows += [(table, values | own) for table, values in asked.rows]
+    return number
 
 
 def _define(books: "Books", rules: Rules, asked: DefineKind) -> int:

@@ -15,6 +15,7 @@ from backend.ledger import tables as t
 from backend.ledger.accounts import COMPOST, CREDIT, HANDED_OUT, REDEEMED
 from backend.ledger.balances import MOVES, balance, balance_at
 from backend.ledger.history import last_id
+from backend.ledger.melting import melted_upto
 from backend.ledger.transfers import Code
 
 DAY_US = 86_400_000_000
@@ -27,17 +28,22 @@ _NO_TRADE = (int(Code.MINT), int(Code.CLAIM_SUSPENSE), int(Code.RELEASE), int(Co
 
 @dataclass(frozen=True, slots=True)
 class Supply:
-    """A currency's money: issued = retired + outstanding. `scale` is the decimals people see."""
+    """A currency's money: issued = retired + melted + outstanding.
+
+    `melted` went back to the issuer by rule: it was not redeemed. `scale` is the decimals people
+    see.
+    """
 
     currency_id: int
     code: str
     scale: int
     issued: int
     retired: int
+    melted: int = 0
 
     @property
     def outstanding(self) -> int:
-        return self.issued - self.retired
+        return self.issued - self.retired - self.melted
 
 
 @dataclass(slots=True)
@@ -71,16 +77,18 @@ def supply(conn: Connection, ledger_id: int, upto_id: int | None = None) -> list
     row = t.currency.c
     found = conn.execute(select(t.currency).where(row.ledger_id == ledger_id).order_by(row.id))
     return [
-        Supply(
-            each.id,
-            each.code,
-            each.scale,
-            -_posted(conn, ledger_id, each.issuer_account_id, upto_id),
-            _posted(conn, ledger_id, RETIRED[each.id], upto_id) if each.id in RETIRED else 0,
-        )
+        _supply(conn, ledger_id, each, upto_id)
         for each in found.all()
         if each.issuer_account_id is not None
     ]
+
+
+def _supply(conn: Connection, ledger_id: int, each: Any, upto_id: int | None) -> Supply:
+    issuer = each.issuer_account_id
+    owed = -_posted(conn, ledger_id, issuer, upto_id)
+    melted = melted_upto(conn, ledger_id, each.id, issuer, upto_id)
+    retired = _posted(conn, ledger_id, RETIRED[each.id], upto_id) if each.id in RETIRED else 0
+    return Supply(each.id, each.code, each.scale, owed + melted, retired, melted)
 
 
 def turnover(

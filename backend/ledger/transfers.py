@@ -50,6 +50,9 @@ class Code(IntEnum):
     # What a counter sold while it could not ask: the payer's part, and what the town bears.
     SALE = 11
     SHORTFALL = 12
+    # What goes back to its issuer by rule: not spent in time, or the holding charge of a month.
+    EXPIRE = 13
+    DEMURRAGE = 14
 
 
 class State(IntEnum):

@@ -23,6 +23,7 @@ from backend.ledger.laws import LAWS, Law
 from backend.ledger.transfers import unsigned64
 from backend.ledger.verify_head import check_head
 from backend.ledger.verify_log import LogCheck
+from backend.ledger.verify_melting import MELT_LAWS, MeltCheck
 from backend.ledger.verify_rules import RULE_LAWS, check_notices
 from backend.ledger.verify_triggers import check_triggers
 from backend.vault import Vault
@@ -170,6 +171,7 @@ def _fold(
     """Goes through the transfers in order; each is handed on to the log's check."""
     last_us, pending = 0, {}
     snapshots = _Snapshots(conn, ledger_id)
+    melting = MeltCheck(conn, ledger_id, report.add)
     for row in _transfers(conn, ledger_id):
         report.transfers += 1
         if row.id != report.transfers:
@@ -182,6 +184,7 @@ def _fold(
         if row.recorded_us <= last_us:
             report.add("I5", f"transfer {row.id} is recorded at {row.recorded_us}, not later")
         last_us = row.recorded_us
+        melting.check(row, accounts)
         payer, payee = accounts.get(row.debit), accounts.get(row.credit)
         if payer is None or payee is None:
             report.add("I1", f"transfer {row.id} moves {row.amount} of an unknown account")
@@ -300,7 +303,7 @@ def by_sets(conn: Connection) -> Iterator[None]:
 def _check_laws(conn: Connection, ledger_id: int, report: Report) -> None:
     with by_sets(conn):
         check_laws(conn, ledger_id, LAWS, report)
-    check_laws(conn, ledger_id, RULE_LAWS, report)
+    check_laws(conn, ledger_id, (*RULE_LAWS, *MELT_LAWS), report)
 
 
 def check_laws(

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, and_, func, select
 
-from backend.ledger import accounts, balances
+from backend.ledger import accounts, balances, totals
 from backend.ledger.tables import record, resolution
 from backend.people import service as people
 
@@ -25,18 +25,20 @@ class FractionTotal:
 
 @dataclass(frozen=True, slots=True)
 class Money:
-    """Minor units since the town was founded: issued = redeemed + outstanding.
+    """Minor units since the town was founded: issued = redeemed + melted + outstanding.
 
-    `suspended` is the part of what is outstanding that has no owner yet.
+    `melted` went back to the town by rule. `suspended` is the part of what is outstanding that
+    has no owner yet.
     """
 
     issued: int
     redeemed: int
     suspended: int
+    melted: int = 0
 
     @property
     def outstanding(self) -> int:
-        return self.issued - self.redeemed
+        return self.issued - self.redeemed - self.melted
 
 
 def of_person(conn: Connection, ledger_id: int, person_id: int) -> list[FractionTotal]:
@@ -61,13 +63,9 @@ def of_person(conn: Connection, ledger_id: int, person_id: int) -> list[Fraction
 
 
 def money(conn: Connection, ledger_id: int) -> Money:
-    wanted = (accounts.ISSUER, accounts.REDEEMED, accounts.SUSPENSE)
-    found = balances.balances(conn, ledger_id, wanted)
-    return Money(
-        issued=-found[accounts.ISSUER].posted,
-        redeemed=found[accounts.REDEEMED].posted,
-        suspended=found[accounts.SUSPENSE].posted,
-    )
+    credit = next(s for s in totals.supply(conn, ledger_id) if s.currency_id == accounts.CREDIT)
+    suspended = balances.balance(conn, ledger_id, accounts.SUSPENSE).posted
+    return Money(credit.issued, credit.retired, suspended, credit.melted)
 
 
 def outcomes(conn: Connection, ledger_id: int, since_s: int = 0) -> dict[str, int]:

@@ -96,10 +96,11 @@ class Town:
         low: int | None = 0,
         high: int | None = None,
         currency: int = accounts.CREDIT,
+        owner: str | None = None,
     ) -> int:
         """Opens an account, with funds minted to it if asked."""
         with db.begin(self.engine) as conn:
-            account_id = accounts.open_account(conn, self.id, currency, None, low, high)
+            account_id = accounts.open_account(conn, self.id, currency, owner, low, high)
         if funds:
             self.book(entry(next(self._seqs), Credit(account_id, funds)))
         return account_id
