@@ -12,7 +12,7 @@ BackendError
 │                           NotRipe · NotReserved · WindowOver
 ├── TooLarge 413
 ├── LockedOut 429
-└── NotReady 503            SecretMissing · NotFounded · Recovering
+└── NotReady 503            SecretMissing · WrongSecret · NotFounded · Recovering
 """
 
 from typing import ClassVar
@@ -181,6 +181,10 @@ class NotReady(BackendError):
 
 class SecretMissing(NotReady):
     code = "secret_missing"
+
+
+class WrongSecret(NotReady):
+    code = "wrong_secret"
 
 
 class NotFounded(NotReady):

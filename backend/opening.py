@@ -7,16 +7,19 @@ half the time.
 import time
 from collections.abc import Callable
 
+from sqlalchemy import Engine
+
 from backend import db, migrations
 from backend.access.audit import Audit
 from backend.access.sessions import Sessions
 from backend.deposits.facts import Facts
-from backend.errors import NotReady
+from backend.errors import NotReady, WrongSecret
 from backend.ledger.poster import Poster
 from backend.recovery.service import Guard
 from backend.services import Services
 from backend.settings import Settings
 from backend.telemetry_stores import open_series
+from backend.towns import secret
 from backend.vault import Vault
 
 
@@ -32,13 +35,18 @@ def steady_us() -> int:
 def build_services(settings: Settings, clock_us: Callable[[], int] = now_us) -> Services:
     """Open everything that a running backend needs; the tables are brought up to date first.
 
-    Raises SecretMissing, NotReady, db.DatabaseInUse.
+    Raises SecretMissing, WrongSecret, NotReady, db.DatabaseInUse.
     """
     if (settings.data_dir / "restoring").exists():
         raise NotReady("A restore has not come to its end. Run it again: farz restore")
     vault = Vault(settings.town_secret())
     engine = db.create_engine(settings.books_url)
     migrations.upgrade_engine(engine)
+    try:
+        _check_secret(engine, settings, vault)
+    except WrongSecret:
+        engine.dispose()
+        raise
     return Services(
         settings=settings,
         ledger_id=settings.ledger_id,
@@ -58,6 +66,16 @@ def build_services(settings: Settings, clock_us: Callable[[], int] = now_us) -> 
         recovery=Guard(engine, settings.ledger_id),
         now_s=lambda: clock_us() // 1_000_000,
     )
+
+
+def _check_secret(engine: Engine, settings: Settings, vault: Vault) -> None:
+    """Raises WrongSecret. An older town's fingerprint is kept from its first start on."""
+    ledger_id = settings.ledger_id
+    with db.read(engine) as conn:
+        known = secret.check(conn, ledger_id, vault, settings.secret_path)
+    if not known:
+        with db.begin(engine) as conn:
+            secret.note(conn, ledger_id, vault)
 
 
 def close_services(services: Services) -> None:

@@ -23,6 +23,11 @@ from backend.ledger.errors import LedgerError
 MEDIA_TYPE = "application/problem+json"
 _WAIT = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "string"}}}
 _log = logging.getLogger(__name__)
+# What pydantic says too briefly for whoever sent it.
+_IN_WORDS = {
+    "int_type": "This is a whole number, without quotes or a point, like 123",
+    "bool_type": "This is true or false, without quotes",
+}
 
 
 class Problem(BaseModel):
@@ -117,7 +122,7 @@ def _invalid(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"])
-    return problem_response(BadInput(f"{place}: {first['msg']}"))
+    return problem_response(BadInput(f"{place}: {_IN_WORDS.get(first['type'], first['msg'])}"))
 
 
 def _http(_request: Request, error: Exception) -> JSONResponse:

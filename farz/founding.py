@@ -16,6 +16,7 @@ from backend.devices import service as devices
 from backend.people import service as people
 from backend.services import Services
 from backend.tariffs import service as tariffs
+from backend.towns import secret
 from backend.towns import service as towns
 from farz.village import COMPOST_PER_KG, CURRENCY, TARIFF_PER_KG, Village
 
@@ -71,6 +72,7 @@ def found(
     with services.begin() as conn:
         town = services.ledger_id
         towns.found(conn, town, "Demo village (synthetic)", currency=CURRENCY, now_s=since_s)
+        secret.note(conn, town, services.vault)
         caps.set_cap(
             conn,
             town,

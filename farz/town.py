@@ -106,11 +106,13 @@ def found(name: str, currency: str, login: str, as_json: bool = False) -> None:
     from backend.access import service as access
     from backend.cards import caps
     from backend.settings import Settings
+    from backend.towns import secret
     from backend.towns import service as towns
 
     now_s, password = int(time.time()), new_password(login)
     with open_town(create=True) as services, services.begin() as conn:
         town = towns.found(conn, services.ledger_id, name, currency=currency, now_s=now_s)
+        secret.note(conn, services.ledger_id, services.vault)
         caps.set_cap(
             conn,
             services.ledger_id,

@@ -24,11 +24,11 @@ from backend.errors import BadInput, NotFound
 from backend.ledger import history, totals
 from backend.ledger.accounts import CREDIT
 from backend.problems import problems
-from backend.schemas import LARGEST, After, PageSize
+from backend.schemas import LARGEST, After, Digits, PageSize
 
 router = APIRouter(prefix="/v1", tags=["accounts"])
 Reader = Annotated[Who, Depends(staff_with("reports:read"))]
-AccountId = Annotated[int, Path(ge=1, le=LARGEST)]
+AccountId = Annotated[int, Digits, Path(ge=1, le=LARGEST)]
 Moments = Annotated[int | None, Query(ge=0, le=2**40)]
 DAY_S = 86_400
 DAYS_MOST = 3_700

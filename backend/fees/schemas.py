@@ -8,7 +8,7 @@ from backend.ledger.transfers import MAX_AMOUNT
 from backend.schemas import Strict
 
 Bill = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")]
-Whole = Annotated[int, Field(ge=1, le=MAX_AMOUNT, strict=True)]
+Whole = Annotated[int, Field(ge=1, le=MAX_AMOUNT)]
 
 
 class DiscountIn(Strict):

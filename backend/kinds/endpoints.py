@@ -38,7 +38,7 @@ from backend.ledger.rules import (
     RuleChange,
 )
 from backend.problems import problems
-from backend.schemas import LARGEST, After, PageSize, RowId
+from backend.schemas import LARGEST, After, Digits, PageSize, RowId
 from backend.services import Services
 from backend.transfers.endpoints import group_out
 from backend.transfers.schemas import GroupOut
@@ -49,7 +49,7 @@ Issuer = Annotated[Who, Depends(staff_with("money:issue"))]
 Limiter = Annotated[Who, Depends(staff_with("limits:write"))]
 Enroller = Annotated[Who, Depends(staff_with("people:enrol"))]
 Reader = Annotated[Who, Depends(staff_with("reports:read"))]
-AccountId = Annotated[int, Path(ge=1, le=LARGEST)]
+AccountId = Annotated[int, Digits, Path(ge=1, le=LARGEST)]
 CurrencyPath = Annotated[str, Path(pattern=r"^[a-z][a-z0-9_]{0,15}$")]
 _DECIDED = problems(401, 403, 404, 409, 422, 503)
 

@@ -9,9 +9,9 @@ from backend.schemas import LARGEST, Seconds, Strict, Words
 
 MoneyName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,15}$")]
 MerchantKind = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,23}$")]
-AccountNumber = Annotated[int, Field(ge=1, le=LARGEST, strict=True)]
-Debt = Annotated[int, Field(ge=-MAX_AMOUNT, le=0, strict=True)]
-Bound = Annotated[int, Field(ge=-MAX_AMOUNT, le=MAX_AMOUNT, strict=True)]
+AccountNumber = Annotated[int, Field(ge=1, le=LARGEST)]
+Debt = Annotated[int, Field(ge=-MAX_AMOUNT, le=0)]
+Bound = Annotated[int, Field(ge=-MAX_AMOUNT, le=MAX_AMOUNT)]
 CODES = {code.name.lower(): code for code in Code}
 CodeWord = Annotated[str, Field(json_schema_extra={"enum": [*CODES]}, max_length=20)]
 
@@ -30,7 +30,7 @@ class CurrencyIn(Strict):
 
     code: MoneyName
     kind: MoneyName
-    scale: Annotated[int, Field(ge=0, le=6, strict=True)] = 0
+    scale: Annotated[int, Field(ge=0, le=6)] = 0
     member_min: Debt = 0
 
 
@@ -85,7 +85,7 @@ class IssueIn(Strict):
     """Money from the town to a member, or back from a member to the town."""
 
     account_id: AccountNumber
-    amount: Annotated[int, Field(ge=1, le=MAX_AMOUNT, strict=True)]
+    amount: Annotated[int, Field(ge=1, le=MAX_AMOUNT)]
     code: Literal["issue", "retire"] = "issue"
     reason: Words = ""
 

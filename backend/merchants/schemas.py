@@ -42,7 +42,7 @@ class PromiseIn(Strict):
 
 class PaymentIn(Strict):
     merchant_id: Annotated[int, Field(ge=1, le=LARGEST)]
-    amount: Annotated[int, Field(ge=1, le=MAX_AMOUNT, strict=True)]
+    amount: Annotated[int, Field(ge=1, le=MAX_AMOUNT)]
     currency: Code = CREDIT
 
 

@@ -22,6 +22,7 @@ from backend.devices import service as devices
 from backend.errors import Conflict, NotFounded
 from backend.services import Services
 from backend.tariffs import service as tariffs
+from backend.towns import secret
 from backend.towns import service as towns
 from backend.towns.plan import Cards, Plan, Tariff
 from backend.towns.tables import town_backing
@@ -119,6 +120,7 @@ def _town(services: Services, conn: Connection, plan: Plan, applied: Applied) ->
             timezone=wanted.timezone,
             now_s=services.now_s(),
         )
+        secret.note(conn, ledger_id, services.vault)
         applied.done.append(f"{wanted.name} is founded")
         _backing(services, conn, plan, applied)
         return

@@ -1,4 +1,4 @@
-"""What the town says of its credit."""
+"""What the town says of its credit, and by what its secret is known."""
 
 from sqlalchemy import PrimaryKeyConstraint, Table
 
@@ -15,4 +15,13 @@ town_backing = Table(
     PrimaryKeyConstraint("ledger_id", "from_s"),
 )
 
-APPEND_ONLY = ("town_backing",)
+# What tells the secret that the town was founded with from another one; see `towns.secret`.
+town_secret = Table(
+    "town_secret",
+    metadata,
+    town_column(),
+    text("fingerprint", 16),
+    PrimaryKeyConstraint("ledger_id"),
+)
+
+APPEND_ONLY = ("town_backing", "town_secret")

@@ -8,14 +8,14 @@ from backend.access.dependencies import SignedIn, WithServices
 from backend.idempotency import Key
 from backend.ledger.transfers import HoldTerms, Leg
 from backend.problems import problems
-from backend.schemas import LARGEST
+from backend.schemas import LARGEST, Digits
 from backend.transfers import holds, rules, service
 from backend.transfers.holds import Hold
 from backend.transfers.schemas import GroupOut, SettlementIn, TransferIn
 from backend.transfers.service import Booked, Transfer
 
 router = APIRouter(prefix="/v1", tags=["transfers"])
-Number = Annotated[int, Path(ge=1, le=LARGEST)]
+Number = Annotated[int, Digits, Path(ge=1, le=LARGEST)]
 
 
 @router.post(

@@ -22,7 +22,7 @@ class SettlementIn(Strict):
     """Post a hold, up to its amount (all of it where none is given), or void it."""
 
     outcome: Literal["post", "void"]
-    amount: Annotated[int, Field(ge=1, le=MAX_AMOUNT, strict=True)] | None = None
+    amount: Annotated[int, Field(ge=1, le=MAX_AMOUNT)] | None = None
 
 
 class LegIn(Strict):
@@ -33,7 +33,7 @@ class LegIn(Strict):
 
     debit_account_id: AccountNumber
     credit_account_id: AccountNumber
-    amount: Annotated[int, Field(ge=1, le=MAX_AMOUNT, strict=True)]
+    amount: Annotated[int, Field(ge=1, le=MAX_AMOUNT)]
     code: Literal["pay", "correct"] = "pay"
     corrects_id: Annotated[int, Field(ge=1, le=LARGEST)] | None = None
     hold: HoldIn | None = None

@@ -4,12 +4,16 @@ import os
 import shutil
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.request import urlopen
 
 from farz import backups, copies
 from farz.checkups.finding import WARNING, WELL, WRONG, Finding
 from farz.checkups.machine import has
 from farz.town import open_books
+
+if TYPE_CHECKING:
+    from backend.vault import Vault
 
 FREE_BYTES = 500 * 2**20
 BACKUP_OLD_S = 86_400
@@ -44,15 +48,31 @@ def data_dir(name: str) -> Finding:
 
 
 def secret(name: str) -> Finding:
+    from backend.errors import WrongSecret
     from backend.settings import Settings
+    from backend.vault import Vault
 
     path = Settings().secret_path
     if not path.exists():
         return Finding(name, WARNING, "there is none yet", 'farz init "My village"')
     if path.stat().st_mode & 0o077:
         return Finding(name, WRONG, "others on this machine may read it", f"chmod 600 {path}")
-    Settings().town_secret()
-    return Finding(name, WELL, "readable by its owner alone")
+    try:
+        _check_secret(Vault(Settings().town_secret()), path)
+    except WrongSecret as error:
+        return Finding(name, WRONG, str(error), f"cp /where/it/is/kept/town.secret {path}")
+    return Finding(name, WELL, "this town's, readable by its owner alone")
+
+
+def _check_secret(vault: "Vault", path: Path) -> None:
+    """Raises WrongSecret; older tables than this program's are another question's matter."""
+    from backend import db, migrations
+    from backend.towns import secret as secrets
+
+    if _no_books("") is None:
+        with open_books() as (engine, ledger_id), db.read(engine) as conn:
+            if migrations.is_current(conn):
+                secrets.check(conn, ledger_id, vault, path)
 
 
 def tables(name: str) -> Finding:

@@ -228,3 +228,13 @@ def test_nobody_is_given_credit_in_money_that_is_issued(town: Town, low: int | N
 
     assert answer.status_code == 422, answer.text
     assert "does not fall below 0" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("wrong", ["yes", "true", 1, 0.0])
+def test_an_account_is_closed_by_true_alone(small_town: Town, wrong: Any) -> None:
+    path = f"/v1/accounts/{small_town.amal.account_id}/limits"
+
+    answer = small_town.browser("officer").put(path, json={"closed": wrong})
+
+    assert answer.status_code == 422
+    assert answer.json()["detail"] == "body.closed: This is true or false, without quotes"

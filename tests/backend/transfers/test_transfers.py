@@ -223,3 +223,42 @@ def test_closed_books_say_when_to_come_back_and_use_up_no_key(small_funded: Town
     document = town.client.get("/openapi.json").json()
     answers = document["paths"]["/v1/transfers"]["post"]["responses"]
     assert "Retry-After" in answers["503"]["headers"]
+
+
+@pytest.mark.parametrize("wrong", ["{id}", 0.5, True, None, [], "{id}.0"])
+@pytest.mark.parametrize("field", ["debit_account_id", "credit_account_id", "amount"])
+def test_what_is_no_whole_number_is_refused_in_words(
+    small_funded: Town, field: str, wrong: Any
+) -> None:
+    """Not even what looks like the right one: a client that sends text has a fault elsewhere."""
+    a, b = small_funded.amal.account_id, small_funded.bassam.account_id
+    sent = leg(a, b, 20)
+    sent[field] = wrong.format(id=sent[field]) if isinstance(wrong, str) else wrong
+
+    answer = post(small_funded.browser("amal"), "k", sent)
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "bad_input")
+    assert f"legs.0.{field}: " in answer.json()["detail"]
+    assert "whole number, without quotes" in answer.json()["detail"]
+    assert both(small_funded) == (50, 0)
+
+
+def test_a_float_is_no_account(small_funded: Town) -> None:
+    a, b = small_funded.amal.account_id, small_funded.bassam.account_id
+    body = f'{{"legs": [{{"debit_account_id": {a}.0, "credit_account_id": {b}, "amount": 1}}]}}'
+    headers = {"Idempotency-Key": "k", "Content-Type": "application/json"}
+
+    answer = small_funded.browser("amal").post("/v1/transfers", content=body, headers=headers)
+
+    assert answer.status_code == 422
+    assert "without quotes or a point" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("written", ["{}.0", "+{}", "%20{}", "1e3"])
+def test_an_address_names_an_account_by_its_digits(small_funded: Town, written: str) -> None:
+    account = written.format(small_funded.amal.account_id)
+
+    answer = small_funded.browser("amal").get(f"/v1/accounts/{account}")
+
+    assert answer.status_code == 422
+    assert "account_id: This is a whole number" in answer.json()["detail"]
