@@ -59,7 +59,10 @@ class MoneyOut(BaseModel):
 
 
 class VelocityOut(BaseModel):
-    """Whole days, UTC. `velocity`: how often the money outstanding changed hands in them."""
+    """Whole days, UTC. `velocity`: how often the money outstanding changed hands in them.
+
+    A day's part of `volume` is told up to 2^62.
+    """
 
     currency: str
     from_s: int

@@ -2,24 +2,29 @@
 
 `roll` moves transfers into the days' sums, a bounded number in one go and off the posting path;
 a read sums the transfers that no day holds yet, so it is exact however far behind the days are.
+An account's counters are bounded (see `capacity`), and with them what is issued and retired; the
+volume goes over all accounts. It is summed in halves, and a day's is told up to `MOST`.
 """
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, and_, case, func, insert, select, update
 
 from backend.ledger import tables as t
 from backend.ledger.accounts import COMPOST, CREDIT, HANDED_OUT, REDEEMED
 from backend.ledger.balances import MOVES, balance, balance_at
+from backend.ledger.capacity import MOST
 from backend.ledger.history import last_id
 from backend.ledger.melting import melted_upto
 from backend.ledger.transfers import Code
 
 DAY_US = 86_400_000_000
 PAGE = 4_096
+# Halves of an amount, of which 2**31 transfers overflow no sum.
+_HALF = 2**32
 # Where a currency goes when it has done its work.
 RETIRED = {CREDIT: REDEEMED, COMPOST: HANDED_OUT}
 # What sets right or sorts what was booked before is no trade.
@@ -48,12 +53,31 @@ class Supply:
 
 @dataclass(slots=True)
 class Day:
-    """Sums of one day and currency: `issued` and `retired` are changes, less what went back."""
+    """Sums of one day and currency: `issued` and `retired` are changes, less what went back.
+
+    `volume` is `MOST` where it was that or more.
+    """
 
     transfers: int = 0
     volume: int = 0
     issued: int = 0
     retired: int = 0
+
+
+class _Sum(NamedTuple):
+    """What transfers add to a day of a currency."""
+
+    currency_id: int
+    day: int
+    transfers: int
+    volume_high: int
+    volume_low: int
+    issued: int
+    retired: int
+
+    @property
+    def volume(self) -> int:
+        return int(self.volume_high) * _HALF + int(self.volume_low)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,18 +148,28 @@ def roll(conn: Connection, ledger_id: int, limit: int = PAGE) -> int:
     if upto_id == after_id:
         return 0
     for each in _sums(conn, ledger_id, after_id, upto_id):
-        key = {"ledger_id": ledger_id, "currency_id": each.currency_id, "day": each.day}
-        mine = and_(*(t.day_total.c[name] == value for name, value in key.items()))
-        names = ("transfers", "volume", "issued", "retired")
-        more = {name: t.day_total.c[name] + getattr(each, name) for name in names}
-        if conn.execute(update(t.day_total).where(mine).values(more)).rowcount == 0:
-            first = {name: getattr(each, name) for name in names}
-            conn.execute(insert(t.day_total).values(**key, **first))
+        _keep(
+            conn, {"ledger_id": ledger_id, "currency_id": each.currency_id, "day": each.day}, each
+        )
     mark = t.day_total_upto
     moved = update(mark).where(mark.c.ledger_id == ledger_id).values(upto_id=upto_id)
     if conn.execute(moved).rowcount == 0:
         conn.execute(insert(mark).values(ledger_id=ledger_id, upto_id=upto_id))
     return upto_id - after_id
+
+
+def _keep(conn: Connection, key: dict[str, int], more: _Sum) -> None:
+    """Add to a day's sums, or begin them."""
+    mine = and_(*(t.day_total.c[name] == value for name, value in key.items()))
+    kept = conn.execute(select(t.day_total).where(mine)).one_or_none()
+    day = Day()
+    for each in (kept, more):
+        if each is not None:
+            _add(day, each)
+    if kept is None:
+        conn.execute(insert(t.day_total).values(**key, **asdict(day)))
+    else:
+        conn.execute(update(t.day_total).where(mine).values(asdict(day)))
 
 
 def _upto(conn: Connection, ledger_id: int) -> int:
@@ -145,7 +179,7 @@ def _upto(conn: Connection, ledger_id: int) -> int:
 
 def _add(day: Day, more: Any) -> None:
     day.transfers += more.transfers
-    day.volume += more.volume
+    day.volume = min(MOST, day.volume + more.volume)
     day.issued += more.issued
     day.retired += more.retired
 
@@ -157,8 +191,8 @@ def _posted(conn: Connection, ledger_id: int, account_id: int, upto_id: int | No
     return credits - debits
 
 
-def _sums(conn: Connection, ledger_id: int, after_id: int, upto_id: int | None) -> Iterator[Any]:
-    """(currency_id, day, transfers, volume, issued, retired) of the transfers between two ids."""
+def _sums(conn: Connection, ledger_id: int, after_id: int, upto_id: int | None) -> Iterator[_Sum]:
+    """What the transfers between two ids add, by day and currency."""
     currencies = t.currency.c
     issuers = list(
         conn.scalars(
@@ -167,7 +201,8 @@ def _sums(conn: Connection, ledger_id: int, after_id: int, upto_id: int | None) 
             )
         )
     )
-    yield from conn.execute(_sums_query(ledger_id, after_id, upto_id, issuers))
+    for each in conn.execute(_sums_query(ledger_id, after_id, upto_id, issuers)):
+        yield _Sum._make(each)
 
 
 def _sums_query(
@@ -184,7 +219,8 @@ def _sums_query(
             t.account.c.currency_id,
             (row.recorded_us // DAY_US).label("day"),
             total((traded, 1)).label("transfers"),
-            total((traded, row.amount)).label("volume"),
+            total((traded, row.amount // _HALF)).label("volume_high"),
+            total((traded, row.amount % _HALF)).label("volume_low"),
             total((row.debit.in_(issuers), row.amount), (row.credit.in_(issuers), -row.amount))
             .label("issued"),
             total((row.credit.in_(retired), row.amount), (row.debit.in_(retired), -row.amount))

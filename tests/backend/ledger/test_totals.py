@@ -2,14 +2,17 @@
 
 import random
 
+import pytest
 from sqlalchemy import Engine, func, select
 
 from backend import db
 from backend.ledger import accounts, totals
 from backend.ledger import tables as t
+from backend.ledger.capacity import MOST
 from backend.ledger.poster import Limits
-from backend.ledger.transfers import Code, Group, Leg
-from tests.backend.ledger.town import NOW_S, TOWN, Town, settled
+from backend.ledger.transfers import MAX_AMOUNT, Code, Group, Leg
+from backend.ledger.verify import verify
+from tests.backend.ledger.town import NOW_S, TOWN, Town, pay, settled
 from tests.backend.ledger.work import work
 
 DAY_S = 86_400
@@ -59,6 +62,27 @@ def test_rolling_changes_no_sum(town: Town) -> None:
     assert before[0].transfers == 20
     # At the end of the last quiet day all that is left is outstanding.
     assert turnover(town, 9).average_outstanding >= credit.outstanding
+
+
+@pytest.mark.parametrize("payers", [1, 3])
+def test_a_days_volume_outgrows_no_sum(town: Town, payers: int) -> None:
+    """Each account stays within its own counters; the day goes over all of them."""
+    most = MOST // MAX_AMOUNT  # transfers of the largest amount that one account can pay
+    for _ in range(payers):
+        ends = town.account(low=None), town.account()
+        asked = [town.poster.submit(pay(*ends, MAX_AMOUNT)) for _ in range(most)]
+        assert not [answer for answer in settled(asked) if isinstance(answer, Exception)]
+    exact = payers * most * MAX_AMOUNT
+
+    unrolled = turnover(town, 1)
+    while roll(town, 600):
+        assert turnover(town, 1) == unrolled
+
+    assert unrolled.transfers == payers * most
+    assert (exact > 2**63) == (payers == 3)
+    assert unrolled.volume == min(exact, MOST)
+    with db.read(town.engine) as conn:
+        assert verify(conn, TOWN).ok
 
 
 def test_velocity_is_no_more_work_in_a_longer_history(engine: Engine) -> None:
