@@ -5,8 +5,8 @@ from alembic import op
 
 from backend.ledger.append_only import append_only_ddl
 
-revision = "0031"
-down_revision = "0030"
+revision = "0032"
+down_revision = "0031"
 branch_labels = None
 depends_on = None
 
