@@ -90,11 +90,13 @@ def demo(
     Examples:  farz demo        farz demo --once --bins 5 --deposits 200 --redemptions 20 --json
     """
     from farz import demo as village
+    from farz.guard import ends_in_order
 
     if not once:
         village.live(bins=bins, deposits=deposits, seed=seed, port=port)
         return
-    report = village.once(bins=bins, deposits=deposits, redemptions=redemptions, seed=seed)
+    with ends_in_order():
+        report = village.once(bins=bins, deposits=deposits, redemptions=redemptions, seed=seed)
     _print(report, as_json)
     raise typer.Exit(0 if report["ok"] else 1)
 
@@ -192,8 +194,10 @@ def bench(
 ) -> None:
     """Measure, as ratios to a limit that is measured in the same run."""
     from farz.benches import run
+    from farz.guard import ends_in_order
 
-    report = run(name)
+    with ends_in_order():
+        report = run(name)
     _print(report, as_json)
     raise typer.Exit(1 if report["short"] else 0)
 
@@ -216,8 +220,10 @@ def drill(
     Examples:  farz drill kill --engine postgresql --runs 200        farz drill failpoint --json
     """
     from farz.drills import drill as run
+    from farz.guard import ends_in_order
 
-    report = run(name, runs, seed, engine)
+    with ends_in_order():
+        report = run(name, runs, seed, engine)
     _print(report, as_json)
     raise typer.Exit(0 if report["ok"] else 1)
 

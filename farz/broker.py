@@ -20,6 +20,7 @@ from typing import Literal, Self
 
 from backend.devices import certificates
 from backend.devices.certificates import Identity
+from farz import guard
 from farz.errors import NotInstalled, PartFailed
 from farz.processes import ROOT, fallen, free_port
 
@@ -115,6 +116,7 @@ class Broker:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        guard.keep(self._process.pid)
         self._await_listening()
         return self
 
@@ -163,6 +165,7 @@ class Broker:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        guard.let_go(process.pid)
         self._process = None
 
     def _await_listening(self) -> None:

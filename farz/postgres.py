@@ -22,6 +22,7 @@ from pathlib import Path
 import psycopg
 from sqlalchemy import URL, make_url
 
+from farz import guard
 from farz.errors import FarzError, NotInstalled
 
 _numbers = count(1)
@@ -65,10 +66,12 @@ def running() -> Iterator[Server]:
     folder = Path(tempfile.mkdtemp(prefix="fz"))
     try:
         made = _started(folder)
+        guard.keep(made.pid_file)
         try:
             yield made
         finally:
             made.stop()
+            guard.let_go(made.pid_file)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from farz import guard
 from farz.errors import PartFailed
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -88,6 +89,8 @@ class Part:
         return self._process is not None and self._process.poll() is None
 
     def start(self) -> None:
+        if self._process is not None:
+            guard.let_go(self._process.pid)
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 self._command,
@@ -98,6 +101,7 @@ class Part:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # a Ctrl-C at the terminal reaches the front door alone
             )
+        guard.keep(self._process.pid)
 
     def await_ready(self, ready: Callable[[], bool], limit_s: float = 30.0) -> None:
         """Wait for `ready()`; PartFailed with the log's end if the process dies before."""
@@ -136,6 +140,30 @@ class Part:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        guard.let_go(self._process.pid)
+
+
+def finished(command: Sequence[str], env: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
+    """Run a command to its end and return what it said; it ends with this process at the latest."""
+    with subprocess.Popen(
+        command,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        guard.keep(process.pid)
+        try:
+            out, error = process.communicate()
+        except BaseException:
+            process.kill()
+            raise
+        finally:
+            process.wait()
+            guard.let_go(process.pid)
+    return subprocess.CompletedProcess(command, process.returncode, out, error)
 
 
 def python(*arguments: str) -> list[str]:

@@ -5,13 +5,12 @@ converter's pins to the journal (firmware/boards/simweigh.py says which faults t
 """
 
 import json
-import subprocess
 from collections import Counter
 from typing import Any
 
 from farz.demo import say
 from farz.errors import PartFailed
-from farz.processes import ROOT
+from farz.processes import ROOT, finished
 from farz.stage import micropython
 
 BATCH = 500  # runs a process
@@ -42,12 +41,8 @@ def run(runs: int, seed: int) -> dict[str, Any]:
 def weigh(seed: int, first: int, runs: int, *fault: str) -> list[dict[str, Any]]:
     """What became of the visits of some runs, a dictionary each; with one fault, or with all."""
     command = [micropython(), "-X", "heapsize=8M", "-m", "firmware.boards.simweigh"]
-    done = subprocess.run(
-        [*command, str(seed), str(first), str(runs), *fault],
-        env={"MICROPYPATH": f"{ROOT}:.frozen"},
-        capture_output=True,
-        text=True,
-    )
+    words = [*command, str(seed), str(first), str(runs), *fault]
+    done = finished(words, {"MICROPYPATH": f"{ROOT}:.frozen"})
     if done.returncode:
         raise PartFailed(f"The bins of run {first} ended early:\n{done.stderr or done.stdout}")
     return [json.loads(line) for line in done.stdout.splitlines()]
