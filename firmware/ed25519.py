@@ -5,7 +5,7 @@ Of the ways in which implementations differ this takes the strict one: S below t
 points in their only encoding, and the equation without the cofactor.
 """
 
-from firmware.sha512 import sha512
+from firmware import passing
 
 P = (1 << 255) - 19
 ORDER = (1 << 252) + 27742317777372353535851937790883648493
@@ -23,9 +23,19 @@ def verify(public_key: bytes, message: bytes, signature: bytes) -> bool:
     s = int.from_bytes(signature[32:], "little")
     if signer is None or s >= ORDER:
         return False
-    k = int.from_bytes(sha512(signature[:32] + public_key + message), "little") % ORDER
+    k = int.from_bytes(_hashed(signature[:32] + public_key + message), "little") % ORDER
     x, y, z, t = signer
     return _encoded(_sum_of_multiples(s, _BASE, k, (P - x, y, z, P - t))) == signature[:32]
+
+
+def _hashed(message: bytes) -> bytes:
+    """Return the SHA-512; what computes it is given back before the curve needs room."""
+    from firmware.sha512 import sha512
+
+    try:
+        return sha512(message)
+    finally:
+        passing.drop("sha512")
 
 
 def _point(encoded: bytes):

@@ -7,9 +7,7 @@ from firmware.app import App
 from firmware.boards.esp32 import Esp32Board
 from firmware.errors import SettingsFault
 from firmware.passing import tidy
-from firmware.settings import read
 from firmware.supervisor import LastWords, reason
-from firmware.tuning import Tuning
 from firmware.twin import Twin
 
 
@@ -27,7 +25,14 @@ def app(on: Esp32Board) -> App:
         raise SettingsFault("no partition for the journal")
     if not on.rescue():
         on.join(wifi(on.folder))
-    return App(on, Tuning(on.folder))
+    return App(on, tuning(on.folder))
+
+
+def tuning(folder: str):
+    """Return the settings in force and the keys; nobody else may keep their module, which goes."""
+    from firmware.tuning import Tuning
+
+    return Tuning(folder)
 
 
 def main() -> None:
@@ -53,6 +58,8 @@ def wifi(folder: str) -> dict:
 
     SettingsFault if there is none.
     """
+    from firmware.settings import read
+
     text = Twin(folder + "/wifi").read()
     found = json.loads(text) if text else read(folder + "/wifi.json")
     if type(found) is not dict or "ssid" not in found or "password" not in found:

@@ -72,3 +72,5 @@ class Orders:
         except (FirmwareError, KeyError, TypeError, ValueError) as error:
             why = str(error) if isinstance(error, FirmwareError) else "arguments: " + repr(error)
             self._answer(body["id"], False, (why or repr(error))[:WORDS])
+        except MemoryError:
+            self._answer(body["id"], False, "no memory for it now: ask again")

@@ -1,7 +1,7 @@
 """What the backend may have done at the bin from afar: the commands, by name.
 
 They come checked (orders.py) and are answered in words. Needs the parts it commands, knows no
-others. Loaded when the first order comes.
+others. Loaded for one order at a time.
 """
 
 from firmware.errors import OrderRefused

@@ -1,6 +1,7 @@
 """SHA-512 (FIPS 180-4), which MicroPython's hashlib lacks and Ed25519 needs.
 
-Its constants are computed as the standard defines them, from the roots of the first primes. Some
+Its constants are computed as the standard defines them, from the roots of the first primes, and
+kept as bytes: numbers of 64 bits are objects, and 80 of them would be 5 KB of a small heap. Some
 kilobytes a second on a small processor: for manifests, not for files.
 """
 
@@ -26,7 +27,9 @@ def _fraction(prime: int, power: int) -> int:
 
 
 _START = [_fraction(prime, 2) for prime in _primes(8)]  # 5.3.5
-_K = [_fraction(prime, 3) for prime in _primes(80)]  # 4.2.3
+_K = bytearray(640)  # 4.2.3
+for _number, _prime in enumerate(_primes(80)):
+    _K[8 * _number : 8 * _number + 8] = _fraction(_prime, 3).to_bytes(8, "big")
 
 
 def sha512(message: bytes) -> bytes:
@@ -40,20 +43,29 @@ def sha512(message: bytes) -> bytes:
 
 
 def _block(state: list, block: bytes) -> list:
-    w = [int.from_bytes(block[at : at + 8], "big") for at in range(0, 128, 8)]
-    for t in range(16, 80):
-        x, y = w[t - 15], w[t - 2]
-        small0 = _turned(x, 1) ^ _turned(x, 8) ^ x >> 7
-        small1 = _turned(y, 19) ^ _turned(y, 61) ^ y >> 6
-        w.append((small1 + w[t - 7] + small0 + w[t - 16]) & _MASK)
+    w = [_word(block, t) for t in range(16)]  # the last 16 of the schedule, word t at t mod 16
     a, b, c, d, e, f, g, h = state
     for t in range(80):
+        if t >= 16:
+            w[t & 15] = _scheduled(w, t)
         large1 = _turned(e, 14) ^ _turned(e, 18) ^ _turned(e, 41)
-        one = h + large1 + (e & f ^ ~e & g) + _K[t] + w[t]
+        one = h + large1 + (e & f ^ ~e & g) + _word(_K, t) + w[t & 15]
         large0 = _turned(a, 28) ^ _turned(a, 34) ^ _turned(a, 39)
         two = large0 + (a & b ^ a & c ^ b & c)
         a, b, c, d, e, f, g, h = (one + two) & _MASK, a, b, c, (d + one) & _MASK, e, f, g
     return [(old + new) & _MASK for old, new in zip(state, (a, b, c, d, e, f, g, h))]
+
+
+def _word(raw, number: int) -> int:
+    return int.from_bytes(raw[8 * number : 8 * number + 8], "big")
+
+
+def _scheduled(w: list, t: int) -> int:
+    """Return word t of the schedule (6.4.2, step 1)."""
+    x, y = w[t - 15 & 15], w[t - 2 & 15]
+    small0 = _turned(x, 1) ^ _turned(x, 8) ^ x >> 7
+    small1 = _turned(y, 19) ^ _turned(y, 61) ^ y >> 6
+    return (small1 + w[t - 7 & 15] + small0 + w[t & 15]) & _MASK
 
 
 def _turned(word: int, right: int) -> int:

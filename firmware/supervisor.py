@@ -6,6 +6,7 @@ is stirred first. A loop that never yields starves the watchdog without any of t
 """
 
 import asyncio
+import gc
 import io
 import sys
 
@@ -78,8 +79,17 @@ class LastWords:
 
 
 def reason(error: BaseException) -> str:
-    """Return in one line what was raised, and where."""
-    places = [line.strip() for line in _trace(error).split("\n") if "File" in line]
+    """Return in one line what was raised, and where.
+
+    It has ended the program, and a full heap may be why: what the tasks held is given back first.
+    """
+    if hasattr(sys, "print_exception"):  # MicroPython's
+        asyncio.new_event_loop()
+    gc.collect()
+    try:
+        places = [line.strip() for line in _trace(error).split("\n") if "File" in line]
+    except MemoryError:
+        places = []
     return repr(error) + (" " + places[-1] if places else "")
 
 
@@ -92,5 +102,8 @@ def _trace(error: BaseException) -> str:
 
 def plain(text: str, most: int = LONGEST) -> str:
     """Return a text as the contract's JSON takes it: printable ASCII, no quotes, not too long."""
-    kept = [c if " " <= c <= "~" and c not in '"\\' else "'" for c in text]
-    return "".join(kept)[:most]
+    raw = bytearray(text[:most].encode())
+    for place, byte in enumerate(raw):
+        if not 0x20 <= byte <= 0x7E or byte in b'"\\':
+            raw[place] = 0x27
+    return raw[:most].decode()

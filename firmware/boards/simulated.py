@@ -220,12 +220,11 @@ class Patience:
 def main(folder: str) -> None:
     from firmware.passing import tidy
     from firmware.supervisor import LastWords, reason
-    from firmware.tuning import Tuning
 
     tidy()
     with open(folder + "/world.json") as file:
         plan = json.load(file)
-    board = SimBoard(folder, plan, Tuning(folder).settings)
+    board = SimBoard(folder, plan, _tuning(folder).settings)
     if board.rescue():
         from firmware.rescue import stay
 
@@ -233,7 +232,7 @@ def main(folder: str) -> None:
     try:
         from firmware.app import App  # after the clock is in place
 
-        board.app = App(board, Tuning(folder))
+        board.app = App(board, _tuning(folder))
         asyncio.run(board.app.run())
     except PowerCut as cut:
         board.world.cut()
@@ -245,6 +244,13 @@ def main(folder: str) -> None:
     except Exception as error:
         LastWords(folder).write(reason(error))
         raise
+
+
+def _tuning(folder: str):
+    """Return the settings in force and the keys; kept nowhere, so that the app can drop them."""
+    from firmware.tuning import Tuning
+
+    return Tuning(folder)
 
 
 if __name__ == "__main__":

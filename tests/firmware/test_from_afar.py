@@ -31,9 +31,9 @@ def town(mosquitto: Broker) -> Iterator[Town]:
 
 @pytest.fixture
 def bin_(make_bin: MakeBin, mosquitto: Broker, town: Town, shipped: Path) -> Bin:
-    """A bin that has had two visits and stays; nothing of it is unsettled. Its heap is 320 KiB."""
+    """A bin that has had two visits and stays; nothing of it is unsettled."""
     made = make_bin(BIN)
-    made.shrink(shipped, 320)
+    made.shrink(shipped)
     made.set_up(mosquitto.port, visits(500, 600), WORD, until="stopped")
     made.start()
     await_until(lambda: len(made.lines("settled")) >= 3, LIMIT_S, "settling")

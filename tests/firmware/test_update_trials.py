@@ -27,11 +27,7 @@ TRUSTED = {key_name(public_hex(SIGNER)): public_hex(SIGNER)}
 RESTARTS = 5  # exit code of a simulated board that wants to be started anew
 PIECE = 400
 HEAP_K = 256
-SECURE = {
-    "settings": {"reader": "pn532"},
-    "heap_k": 288,
-}  # its driver is larger; in 256 it fell over
-RECEIVING_K = 384  # in 256 there was no room for a whole bundle's manifest
+SECURE = {"settings": {"reader": "pn532"}}
 
 
 def firmware() -> dict[str, bytes]:
@@ -55,10 +51,10 @@ class Machine:
         (factory / "firmware").symlink_to(shipped / "firmware")
         self._script = bin_.folder / "power_up.py"
         self._script.write_text(
-            f"import sys\nsys.path.insert(0, {str(shipped)!r})\n"
+            "import sys\nsys.path.insert(0, 'factory')\n"
             "due = __import__('firmware.slots', None, None, ('due',)).due\n"
-            f"main = due({str(bin_.folder)!r}, 'firmware.boards.simulated')\n"
-            f"del due\nmain({str(bin_.folder)!r})\n"
+            "main = due('.', 'firmware.boards.simulated')\n"
+            "del due\nmain('.')\n"
         )
 
     def start(self) -> "subprocess.Popen[bytes]":
@@ -120,7 +116,6 @@ def make_machine(
         port = world.pop("port", mosquitto.port)
         visit = [{"at_s": world.pop("at_s", 500), "uid": "04a1b2c3", "grams": 1500}]
         settings = world.pop("settings", {})
-        machine.bin.heapsize = f"{world.pop('heap_k', HEAP_K)}k"
         machine.bin.set_up(port, visit, word_of("bin-01"), **{"give_up_s": 5, **world})
         machine.bin.change_settings(update_keys=TRUSTED, **settings)
         return machine
@@ -196,9 +191,7 @@ def test_whole_update_over_the_air(make_machine: Callable[..., Machine], town: T
     machine = make_machine(speed=20, at_s=4000)
     raw = pack(firmware(), About(2, 1, "bin-a"), SIGNER)
     births = len(town.births)
-    machine.bin.heapsize = f"{RECEIVING_K}k"
     process = machine.start()
-    machine.bin.heapsize = f"{HEAP_K}k"
     try:
         until(lambda: len(town.births) > births)
         send(town, raw)

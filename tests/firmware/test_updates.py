@@ -173,7 +173,7 @@ def test_second_update_waits_for_the_verdict_on_the_first(tmp_path: Path) -> Non
 )
 def test_no_path_leads_out_of_its_slot(tmp_path: Path, path: str) -> None:
     bad = pack({path: b"x"}, About(2, 0, "bin-a"), KEY)
-    with pytest.raises(UpdateRefused, match="files of the manifest"):
+    with pytest.raises(UpdateRefused, match="a row of its listing"):
         feed(update(tmp_path), bad)
 
 

@@ -75,7 +75,7 @@ def sample(at_s: int, device: str = "bin-1", **values: int) -> Sample:
 
 
 def test_the_fields_are_the_contracts() -> None:
-    assert set(FIELDS) == set(contract.fields(contract.BODIES["telemetry"]))
+    assert set(FIELDS) == set(contract.fields(contract.UP_BODIES["telemetry"]))
 
 
 def test_every_rule_has_a_gap_and_a_name_of_its_own() -> None:
