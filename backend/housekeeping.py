@@ -15,6 +15,7 @@ from sqlalchemy import select
 from backend.alerts import service as alerts
 from backend.budgets import avoided, coverage
 from backend.compost import orders
+from backend.deposits import resolving
 from backend.devices import gaps, trust
 from backend.figures import service as figures
 from backend.ledger import repeats, totals
@@ -65,6 +66,12 @@ def pay_claims(services: Services) -> None:
             return
     while services.poster.submit(PayClaims()).result():
         pass
+
+
+def pay_provisional(services: Services) -> None:
+    """What was held until now, and nobody has decided, is credited."""
+    if paid := resolving.pay_provisional(services):
+        logger.info("%d provisional credits were paid.", paid)
 
 
 def forget_keys(services: Services) -> None:
@@ -163,6 +170,7 @@ CHORES = (
     Chore("allot stock", 60, orders.allot_all),
     Chore("sign log", 60, sign_log),
     Chore("pay claims", 60, pay_claims),
+    Chore("pay provisional", 600, pay_provisional),
     Chore("sum days", 300, sum_days),
     Chore("sum savings", 300, sum_savings),
     Chore("keep coverage", 600, keep_coverage),

@@ -6,6 +6,7 @@ from backend.cards import tables as cards
 from backend.collecting import tables as collecting
 from backend.compost import tables as compost
 from backend.counters import tables as counters
+from backend.deposits import tables as deposits
 from backend.devices import tables as devices
 from backend.fees import tables as fees
 from backend.figures import tables as figures
@@ -27,6 +28,7 @@ APPEND_ONLY = (
     *collecting.APPEND_ONLY,
     *compost.APPEND_ONLY,
     *counters.APPEND_ONLY,
+    *deposits.APPEND_ONLY,
     *fees.APPEND_ONLY,
     *figures.APPEND_ONLY,
     *grading.APPEND_ONLY,

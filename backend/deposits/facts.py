@@ -13,6 +13,7 @@ from backend import tables as t
 from backend.cards import caps, secure
 from backend.cards.caps import Cap
 from backend.cards.sun import Keys
+from backend.deposits import provisional
 from backend.devices import service as devices
 from backend.devices.keys import DeviceKey
 from backend.grading.service import Inspection, inspections
@@ -57,6 +58,7 @@ class _Remembered:
     card_keys: dict[int, Keys] | None = None
     caps: list[Cap] | None = None
     timezone: str | None = None
+    provisional_days: int | None = None
 
 
 class View:
@@ -103,6 +105,12 @@ class View:
         if self._remembered.timezone is None:
             self._remembered.timezone = towns.town(self._conn, self._ledger_id).timezone
         return self._remembered.timezone
+
+    def provisional_days(self) -> int:
+        """Return how long provisional credit waits for a person; 0: for ever."""
+        if self._remembered.provisional_days is None:
+            self._remembered.provisional_days = provisional.days(self._conn, self._ledger_id)
+        return self._remembered.provisional_days
 
     def _read(self, name: str) -> DeviceFacts | None:
         conn, ledger_id = self._conn, self._ledger_id

@@ -9,7 +9,7 @@ from backend import tables as t
 from backend.cards import caps
 from backend.cards import service as cards
 from backend.cards.service import PLAIN, Holder
-from backend.deposits import receipts, rules, tokens
+from backend.deposits import provisional, receipts, rules, tokens
 from backend.deposits.envelope import Signed, Unsigned
 from backend.deposits.facts import View
 from backend.deposits.receipts import Down
@@ -50,8 +50,10 @@ def entries(
     seen = tokens.seen(services, conn, view, signed, moments)
     hashes = {each.uid_hash for each in seen if each.uid_hash is not None}
     holders = cards.holders(conn, services.ledger_id, hashes)
+    days = view.provisional_days()
+    until_s = services.now_s() + days * provisional.DAY_S if days else None
     judged = [
-        _entry(view, each, moment, card, holders, attestation_id)
+        _entry(view, each, moment, card, holders, attestation_id, until_s)
         for each, moment, card in zip(signed, moments, seen, strict=True)
     ]
     return _capped(services, view, judged, seen)
@@ -90,6 +92,7 @@ def _entry(
     card: Seen,
     holders: dict[bytes, Holder],
     attestation_id: int | None,
+    until_s: int | None,
 ) -> Entry:
     body, device, card_hash = each.body, each.device, card.uid_hash
     fraction = body.get("fraction")
@@ -107,6 +110,7 @@ def _entry(
         rate=rate,
         max_g=now.max_g,
         card_doubt=card.doubt,
+        until_s=until_s,
     )
     return Entry(
         key=tokens.record_key(each),
@@ -130,7 +134,7 @@ def _entry(
 def _capped(
     services: Services, view: View, judged: list[Entry], seen: Sequence[Seen]
 ) -> list[Entry]:
-    """Hold what plain cards bring beyond their day's cap; a new journal's waste counts too.
+    """Hold what plain cards bring beyond their day's cap; what may be paid later counts too.
 
     One short transaction, and none where no cap is in force.
     """
@@ -158,7 +162,7 @@ def _use(entry: Entry, card: Seen) -> caps.Use | None:
     wanted = entry.wanted
     if card.tier != PLAIN or entry.kind != "deposit" or isinstance(wanted, Note | Sale):
         return None
-    if isinstance(wanted, Hold) and wanted.reason != NEW_EPOCH:
+    if isinstance(wanted, Hold) and wanted.reason != NEW_EPOCH and wanted.until_s is None:
         return None
     who = card.uid_hash if isinstance(wanted, Suspend) else wanted.account_id or card.uid_hash
     if who is None:

@@ -4,6 +4,7 @@ All money moves through the poster, once a record. A call that is repeated resol
 left and nothing twice.
 """
 
+import logging
 from collections.abc import Collection
 from concurrent.futures import Future
 from contextlib import suppress
@@ -25,6 +26,11 @@ from backend.ledger.tables import resolution as decided
 from backend.people import service as people
 from backend.services import Services
 
+logger = logging.getLogger(__name__)
+
+# What is written where time has decided, and nobody's signature.
+NOBODY_DECIDED, PROGRAMME = "nobody_decided", "programme"
+PAGE = 500
 RECORD_NAME = ("source_id", "epoch", "seq")
 
 
@@ -92,6 +98,32 @@ def confirm_epoch(services: Services, device: str, epoch: str, *, decided_by: st
         booked.c.epoch == int(epoch, 16),
     )
     return _pay(services, held, "epoch_confirmed", decided_by)
+
+
+def pay_provisional(services: Services) -> int:
+    """Credit what is held until a moment that has passed, where nobody has decided; how many.
+
+    What its account cannot take now stays held, and is tried again the next time.
+    """
+    due = (
+        booked.c.outcome == "held",
+        booked.c.until_s <= services.now_s(),
+        booked.c.account_id.is_not(None),
+    )
+    with services.read() as conn:
+        rows = waiting(conn, services.ledger_id, *due)
+    paid, stuck = 0, 0
+    for first in range(0, len(rows), PAGE):
+        asked = [
+            Resolution(row.source_id, row.epoch, row.seq, row.account_id, NOBODY_DECIDED, PROGRAMME)
+            for row in rows[first : first + PAGE]
+        ]
+        answers = services.poster.submit_all(asked).result()
+        stuck += sum(isinstance(each, Exception) for each in answers)
+        paid += sum(not isinstance(each, Exception) for each in answers)
+    if stuck:
+        logger.warning("%d provisional credits are due and stay held.", stuck)
+    return paid
 
 
 def claim_for_cards(services: Services, uid_hashes: Collection[bytes], *, decided_by: str) -> int:

@@ -4,7 +4,7 @@ Business never refuses weighed waste. A record is credited, or held with a reaso
 because nobody is known to whom it belongs; the books alone decide whether the budget has it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,9 @@ from backend.tariffs.service import Rate
 SLACK_S = 300  # how far two honest clocks may be apart
 DEVICE, REBUILT, RECEIVED = "device", "rebuilt", "received"
 NEW_EPOCH = "new_epoch"
+# What is most likely right: credited by itself where nobody decides in time. Whatever doubts the
+# card, the journal, the device or its scale is not among them.
+PROVISIONAL = frozenset(("below_min", "unstable", "future_date"))
 # A weighing with one of these flags is not good enough to be paid without a look.
 DOUBTS = ("overload", "below_min", "unstable", "uncalibrated", "lid_forced")
 
@@ -56,6 +59,7 @@ class Facts:
     rate: Rate | None
     max_g: int | None = None  # what the scale can weigh at most, as its birth says
     card_doubt: str | None = None  # why a secure card's word is not believed
+    until_s: int | None = None  # when what is provisional is credited without a person
 
 
 def moment_of(body: Body, received_s: int, anchor: Anchor | None, neighbours: Neighbours) -> Moment:
@@ -83,9 +87,10 @@ def wanted(body: Body, facts: Facts) -> Wanted:
     holder = facts.holder
     account_id = holder.account_id if holder and _active(facts) else None
     amount = worth(body, facts.rate)
-    reason = _doubt(body, facts)
-    if reason is not None:
-        return Hold(reason, account_id=account_id, amount=amount)
+    doubts = [*_doubts(body, facts)]
+    if doubts:
+        likely = account_id is not None and amount > 0 and PROVISIONAL.issuperset(doubts)
+        return Hold(doubts[0], facts.until_s if likely else None, account_id, amount)
     if holder is None:
         return Suspend(amount, "unknown_card")
     if account_id is None:
@@ -99,29 +104,27 @@ def worth(body: Body, rate: Rate | None) -> int:
     return credit_for(net_g, rate.amount_per_kg) if rate is not None and net_g > 0 else 0
 
 
-def _doubt(body: Body, facts: Facts) -> str | None:
-    """Return why a person has to look first; what was weighed comes before who and when.
+def _doubts(body: Body, facts: Facts) -> Iterator[str]:
+    """Yield why a person has to look first; what was weighed comes before who and when.
 
     A card that is not believed comes before all: nothing else may release such a deposit.
     """
     if facts.card_doubt is not None:
-        return facts.card_doubt
+        yield facts.card_doubt
     if body["kind"] == "interrupted":
-        return "interrupted"
-    for flag in DOUBTS:
-        if flag in body["flags"]:
-            return flag
+        yield "interrupted"
+        return
+    yield from (flag for flag in DOUBTS if flag in body["flags"])
     if body["net_g"] <= 0:
-        return "no_gain"
+        yield "no_gain"
     if facts.max_g is not None and body["net_g"] > facts.max_g:
-        return "over_max"
+        yield "over_max"
     if facts.moment.future:
-        return "future_date"
+        yield "future_date"
     if not facts.confirmed:
-        return NEW_EPOCH
+        yield NEW_EPOCH
     if facts.rate is None:
-        return "no_tariff"
-    return None
+        yield "no_tariff"
 
 
 def _active(facts: Facts) -> bool:

@@ -124,7 +124,7 @@ class Suspend:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Mint nothing until a person has decided. Nothing happens at `until_s`."""
+    """Mint nothing until a person has decided, or what the programme does at `until_s`."""
 
     reason: str
     until_s: int | None = None

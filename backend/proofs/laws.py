@@ -163,6 +163,15 @@ LAWS = (
         GROUP BY t.id, t.drafted_by HAVING count(a.staff_id) < 2""",
     ),
     Law(
+        "I8",
+        "a held record was credited by time before its time",
+        """SELECT s.source_id, s.seq, r.until_s FROM resolution s JOIN record r
+        ON r.ledger_id = s.ledger_id AND r.source_id = s.source_id AND r.epoch = s.epoch
+          AND r.seq = s.seq
+        WHERE s.ledger_id = :l AND s.decided_by = 'programme'
+        AND s.recorded_us < (coalesce(r.until_s, 9000000000) - 1) * 1000000""",
+    ),
+    Law(
         "I9",
         "a town is founded with its first tariff alone",
         """SELECT t.id AS tariff_id FROM tariff t JOIN tariff o

@@ -18,6 +18,8 @@ from backend.budgets.coverage import DisposalCost
 from backend.cards import caps
 from backend.cards.tables import plain_cap
 from backend.compost import service as compost
+from backend.deposits import provisional
+from backend.deposits.tables import provisional as waits
 from backend.devices import service as devices
 from backend.errors import Conflict, NotFounded
 from backend.services import Services
@@ -63,6 +65,7 @@ def apply(services: Services, plan: Plan, *, overwrite: bool = False) -> Applied
             _tariff(services, conn, tariff, places, plan.town.timezone, applied)
         _products(services, conn, plan, applied)
         _caps(services, conn, plan, applied)
+        _provisional(services, conn, plan, applied)
         _factors(services, conn, plan, applied)
         _nothing_decided_since(applied)
         _approvers(services, conn, applied)
@@ -275,6 +278,22 @@ def _limit(daily_g: int | None, daily_amount: int | None) -> str:
     parts = [f"{daily_g} g"] * (daily_g is not None)
     parts += [f"{daily_amount} minor units"] * (daily_amount is not None)
     return f"bring at most {' and '.join(parts)} a day" if parts else "are not capped"
+
+
+def _provisional(services: Services, conn: Connection, plan: Plan, applied: Applied) -> None:
+    if plan.deposits is None:
+        return
+    wanted, ledger_id = plan.deposits.provisional_days, services.ledger_id
+    days = provisional.days(conn, ledger_id)
+    if days != wanted and _may_replace(
+        conn, applied, waits, f"provisional credit {_waits(days)}", ledger_id=ledger_id
+    ):
+        provisional.decide(conn, ledger_id, wanted, decided_by=BY, from_s=services.now_s())
+        applied.done.append(f"provisional credit {_waits(wanted)}")
+
+
+def _waits(days: int) -> str:
+    return f"is paid after {days} days" if days else "waits for a person"
 
 
 def _factors(services: Services, conn: Connection, plan: Plan, applied: Applied) -> None:

@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 from backend.budgets.coverage import DEAREST_TONNE
+from backend.deposits.provisional import MOST_DAYS
 from backend.schemas import LARGEST, Name, Words
 from backend.tariffs.service import DEAREST, GRADE
 
@@ -156,6 +157,15 @@ class Cards(Part):
     plain_uncapped: bool = False
 
 
+class Deposits(Part):
+    """How many days staff have to look at what is held and most likely right.
+
+    Then it is credited; 0: it waits for a person for ever.
+    """
+
+    provisional_days: Annotated[int, Field(ge=0, le=MOST_DAYS)]
+
+
 class Saving(Part):
     fraction: str
     amount_per_tonne: Annotated[int, Field(ge=0, le=DEAREST_TONNE)]
@@ -188,5 +198,6 @@ class Plan(Part):
     budgets: list[Budget] = []
     products: list[Product] = []
     cards: Cards | None = None
+    deposits: Deposits | None = None
     factors: list[Factors] = []
     people: People | None = None

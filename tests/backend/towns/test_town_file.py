@@ -58,6 +58,8 @@ MISTAKES = [
     ("plain_daily_g = 30000", "plain_daily_g = -1", "greater than or equal to 0"),
     ("plain_daily_g = 30000", "daily_kg = 30", "Nothing is called cards.daily_kg"),
     ("plain_daily_g = 30000", "plain_daily_g = 30000\nplain_uncapped = true", "both or neither"),
+    ("provisional_days = 30", "provisional_days = -1", "deposits.provisional_days"),
+    ("provisional_days = 30", "provisional_days = 400", "less than or equal to 366"),
     ("scale = 2", "scale = 9", "less than or equal to 6"),
     ('backed_by = "compost', 'note = "compost', "town.backed_by is missing"),
     ('grades = ["standard"]', 'grades = ["clean"]', "what a bin vouches for"),
