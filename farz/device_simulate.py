@@ -43,7 +43,7 @@ def prepare(folder: Path, visits: int, *, seed: int, speed: int) -> None:
     day = [
         {
             "at_s": 60 + GAP_S * number,
-            "uid": f"04{seed % 256:02x}0000{dice.randrange(CARDS):06x}",
+            "uid": uid(seed, dice.randrange(CARDS)),
             "grams": dice.randrange(LIGHTEST_G, HEAVIEST_G),
         }
         for number in range(visits)
@@ -54,6 +54,21 @@ def prepare(folder: Path, visits: int, *, seed: int, speed: int) -> None:
     (folder / "progress.json").unlink(missing_ok=True)  # another day begins
     if visits and not list(folder.glob("calibration.*")):
         Twin(f"{folder}/calibration").write(_calibration(settings))
+
+
+def uid(seed: int, number: int) -> str:
+    """A synthetic card of a day, in hex."""
+    return f"04{seed % 256:02x}0000{number:06x}"
+
+
+def about_cards(seed: int) -> str:
+    """Whose the cards of a day are, and what makes one somebody's."""
+    first, last = uid(seed, 0).upper(), uid(seed, CARDS - 1).upper()
+    return (
+        f"Its {CARDS} synthetic cards, {first} to {last}, are in no register here: what an unknown "
+        "card brings is suspended until somebody claims it.\n"
+        f"To register one, with the backend stopped: farz card issue {first} --nameless"
+    )
 
 
 def _calibration(settings: Mapping[str, Any]) -> str:

@@ -63,7 +63,9 @@ def bundle(
     from farz.device_bundles import About
 
     private = device_bundles.read_key(key)
-    files = device_bundles.simulated() if simulated else device_bundles.compiled()
+    say = partial(typer.echo, err=True)  # progress is not the answer
+    made_of = device_bundles.simulated if simulated else device_bundles.compiled
+    files = made_of(say=say)
     raw = device_bundles.pack(files, About(version, min_version, model), private)
     out.write_bytes(raw)
     signer = device_bundles.key_name(device_bundles.public_hex(private))
@@ -165,10 +167,10 @@ def flash(
         if image is not None:
             typer.echo(f"writing {image.name}; this takes a minute or two", err=True)
             device_flash.write_image(port, image, work)
+    say = partial(typer.echo, err=True)
+    carried = compiled(say=say)  # before the bin is stopped
     with connected(port) as cable:
-        count = device_flash.write_files(
-            cable, own, version, lambda words: typer.echo(words, err=True), compiled()
-        )
+        count = device_flash.write_files(cable, own, version, say, carried)
     typer.echo(f"{count} files are on the board, and it starts now.")
 
 
@@ -209,7 +211,8 @@ def simulate(
 
     The firmware is the one that ships, in a real MicroPython. Its flash lies in --files, so a
     second run goes on where the first ended. --cable prints the name of a port for the other
-    commands (calibrate, accept, console) and waits.
+    commands (calibrate, accept, console) and waits. Its cards are in no register, so that what
+    they bring is suspended; it says which they are, and how to register one.
     Examples:
       farz device simulate --files bin-12 --visits 50 --speed 0
       farz device simulate --files bin-12 --cable
@@ -223,6 +226,8 @@ def simulate(
             typer.prompt("Press Enter to pull the cable", default="", show_default=False, err=True)
         return
     device_simulate.prepare(files, visits, seed=seed, speed=speed)
+    if visits:
+        typer.echo(device_simulate.about_cards(seed), err=True)
     code = device_simulate.run(files, lambda line: _told(line, as_json))
     raise typer.Exit(code)
 
