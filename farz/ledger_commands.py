@@ -102,13 +102,15 @@ def _audited(
 ) -> "Report":
     from backend.ledger.verify import verify as run
     from backend.proofs.audit import audit
+    from backend.recovery import service as recovery
     from backend.settings import Settings
     from backend.vault import Vault
 
     vault = Vault(Settings().town_secret()) if with_secret else None
     report = run(conn, ledger_id, vault)
     audit(conn, ledger_id, report, vault)
-    _check_published(conn, report, checkpoint)
+    recovering = recovery.current(conn, ledger_id) is not None
+    _check_published(conn, report, checkpoint, recovering=recovering)
     return report
 
 
@@ -121,10 +123,14 @@ def _more_of_export(conn: "Connection", report: "Report", *, checkpoint: Path | 
     _check_published(conn, report, checkpoint)
 
 
-def _check_published(conn: "Connection", report: "Report", checkpoint: Path | None) -> None:
+def _check_published(
+    conn: "Connection", report: "Report", checkpoint: Path | None, *, recovering: bool = False
+) -> None:
     from backend.proofs import published
 
-    if checkpoint is not None and (words := published.wrong(conn, report.ledger_id, checkpoint)):
+    if checkpoint is None:
+        return
+    if words := published.wrong(conn, report.ledger_id, checkpoint, recovering=recovering):
         report.add("I10", words)
 
 
