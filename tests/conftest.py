@@ -2,6 +2,7 @@
 
 pytest_plugins = [
     "tests.fixtures.databases",
+    "tests.fixtures.statements",
     "tests.fixtures.passwords",
     "tests.fixtures.brokers",
     "tests.fixtures.micropython",

@@ -9,9 +9,7 @@ import copy
 import hashlib
 import os
 import sys
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from hypothesis import HealthCheck, Phase, seed, settings
@@ -23,7 +21,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from sqlalchemy import Engine, func, select
+from sqlalchemy import func, select
 
 from backend import db
 from backend.ledger import accounts, balances, errors, kinds
@@ -50,7 +48,7 @@ from backend.ledger.verify import verify
 from farz.drills.failpoints import Failpoint, install
 from tests.backend.ledger.model import Account, Model
 from tests.backend.ledger.town import EPOCH, NOW_S, TOWN, Town, done, entry
-from tests.fixtures.recycled import Recycled
+from tests.fixtures.databases import Engines
 
 DAY_S = 86_400
 SEED = int(os.environ.get("FARZ_MODEL_SEED", "4"))
@@ -81,12 +79,12 @@ softs = st.sampled_from([None, None, 5, 50])
 class Books(RuleBasedStateMachine):
     """A town with four kinds of money. What was sent under a key may be sent again."""
 
-    open_engine: ClassVar[Callable[[], Iterator[Engine]]]
+    opened: ClassVar[Engines]
 
     def __init__(self) -> None:
         super().__init__()
-        self._opened = contextmanager(type(self).open_engine)()
-        engine = self._opened.__enter__()
+        self._lent = type(self).opened()
+        engine = self._lent.__enter__()
         self.failpoint: Failpoint = install(engine, f"poster-{TOWN}")
         self.town = Town(engine, Limits(tail=4, issuer_tail=8))
         self.model = Model(NOW_S)
@@ -321,7 +319,7 @@ class Books(RuleBasedStateMachine):
                 select(notice.transfer_id, notice.account_id, notice.crossed, notice.bound,
                        notice.balance)
             ).all()  # fmt: skip
-        self._opened.__exit__(None, None, None)
+        self._lent.__exit__(None, None, None)
         assert report.ok, report.problems
         assert [tuple(each) for each in moved] == self.model.transfers
         assert sorted(tuple(each) for each in told) == sorted(self.model.notices)
@@ -343,14 +341,6 @@ def _said(got: Any) -> Any:
     return got
 
 
-def _sqlite() -> Iterator[Engine]:
-    with tempfile.TemporaryDirectory() as folder:
-        engine = db.create_engine(f"sqlite:///{folder}/town.db")
-        t.metadata.create_all(engine)
-        yield engine
-        engine.dispose()
-
-
 LIMITS = settings(
     max_examples=RUNS,
     stateful_step_count=50,
@@ -369,21 +359,8 @@ def _run(machine: type[Books]) -> None:
     run_state_machine_as_test(machine, settings=LIMITS)
 
 
-def test_sqlite_books_are_a_dictionary() -> None:
-    class OnSqlite(Books):
-        open_engine = staticmethod(_sqlite)
+def test_books_are_a_dictionary(engines: Engines) -> None:
+    class OnThisEngine(Books):
+        opened = staticmethod(engines)
 
-    _run(OnSqlite)
-
-
-def test_postgresql_books_are_a_dictionary(ledger_database: Recycled) -> None:
-    def opened() -> Iterator[Engine]:
-        with ledger_database.lent() as url:
-            engine = db.create_engine(url)
-            yield engine
-            engine.dispose()
-
-    class OnPostgresql(Books):
-        open_engine = staticmethod(opened)
-
-    _run(OnPostgresql)
+    _run(OnThisEngine)

@@ -11,18 +11,17 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from sqlalchemy import Engine
 
 from backend import db
 from backend.ledger import balances, errors, notices, rules
 from backend.ledger.accounts import CREDIT
 from backend.ledger.resolve import Amend
 from backend.ledger.rules import AllowCrossing, AllowSpending, NameMerchant, OpenCurrency
-from backend.ledger.tables import metadata
 from backend.ledger.transfers import Code, Group, Leg
 from backend.ledger.verify import verify
 from tests.backend.ledger.test_model import LIMITS
 from tests.backend.ledger.town import NOW_S, TOWN, Town, settled
+from tests.fixtures.databases import Engines
 
 DAY_US = 86_400_000_000
 PAY = int(Code.PAY)
@@ -45,12 +44,12 @@ amounts = st.integers(1, 6)
 class Kinds(RuleBasedStateMachine):
     """Three people with four moneys each; a town that keeps changing its mind."""
 
-    engine: ClassVar[Engine]
+    opened: ClassVar[Engines]
 
     def __init__(self) -> None:
         super().__init__()
-        metadata.drop_all(self.engine)
-        metadata.create_all(self.engine)
+        self._lent = type(self).opened()
+        self.engine = self._lent.__enter__()
         self.town = Town(self.engine)
         self.crossings: set[frozenset[str]] = set()
         self.spend: dict[str, int] = {}
@@ -228,13 +227,13 @@ class Kinds(RuleBasedStateMachine):
         self.town.close()
         with db.read(self.engine) as conn:
             report = verify(conn, TOWN)
+        self._lent.__exit__(None, None, None)
         assert report.ok, report.problems
 
 
-def test_kinds_of_money_are_a_dictionary(engine: Engine) -> None:
+def test_kinds_of_money_are_a_dictionary(engines: Engines) -> None:
     class OnThisEngine(Kinds):
-        pass
+        opened = staticmethod(engines)
 
-    OnThisEngine.engine = engine
     limits = settings(LIMITS, max_examples=15, stateful_step_count=50)
     run_state_machine_as_test(OnThisEngine, settings=limits)
