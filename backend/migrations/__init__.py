@@ -3,10 +3,12 @@
 `upgrade` brings a database to the newest version, `is_current` tells whether it is there.
 """
 
+from functools import cache
+from importlib.resources import files
+
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine
 
 from backend import db
@@ -26,15 +28,23 @@ def upgrade(settings: Settings) -> None:
 
 
 def upgrade_engine(engine: Engine) -> None:
-    """The same on an engine that is open already."""
+    """The same on an engine that is open already. Nothing is loaded where nothing is to be done."""
     with db.begin(engine) as conn:
-        command.upgrade(_config(conn), "head")
+        if not is_current(conn):
+            command.upgrade(_config(conn), "head")
 
 
-def versions(conn: Connection) -> tuple[str | None, str | None]:
+def versions(conn: Connection) -> tuple[str | None, str]:
     """Return the version of the database's tables and this program's."""
     there = MigrationContext.configure(conn).get_current_revision()
-    return there, ScriptDirectory.from_config(_config(conn)).get_current_head()
+    return there, newest()
+
+
+@cache
+def newest() -> str:
+    """This program's version: the files form one chain, and their names begin with the number."""
+    names = [each.name for each in (files("backend.migrations") / "versions").iterdir()]
+    return max(name.split("_")[0] for name in names if name.endswith(".py"))
 
 
 def is_current(conn: Connection) -> bool:

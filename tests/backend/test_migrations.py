@@ -2,6 +2,7 @@
 
 import pytest
 from alembic import command
+from alembic.script import ScriptDirectory
 from sqlalchemy import select, text
 from sqlalchemy.exc import DatabaseError
 
@@ -11,6 +12,7 @@ from backend.ledger import accounts
 from backend.ledger import rule_tables as r
 from backend.ledger.tables import record
 from backend.tables import APPEND_ONLY, staff
+from farz.processes import ROOT
 
 
 def test_migrations_make_exactly_the_models(database_url: str) -> None:
@@ -22,6 +24,12 @@ def test_migrations_make_exactly_the_models(database_url: str) -> None:
     with db.read(engine) as conn:
         assert migrations.is_current(conn)
     engine.dispose()
+
+
+def test_the_newest_file_is_the_end_of_the_chain() -> None:
+    assert (
+        migrations.newest() == ScriptDirectory(str(ROOT / "backend/migrations")).get_current_head()
+    )
 
 
 def test_migrating_twice_changes_nothing(database_url: str) -> None:

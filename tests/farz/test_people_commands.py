@@ -1,6 +1,7 @@
 """`farz people` and `farz card` as the office types them."""
 
 import json
+import shutil
 import sqlite3
 import stat
 from contextlib import closing
@@ -20,16 +21,24 @@ Bassam (synthetic),House 3,en,04A2B3C4D5E681,2026-1,2026-09-01,spoken
 """
 
 
-@pytest.fixture
-def enrolled(tmp_path: Path) -> tuple[Shell, Path]:
-    """A town with a list of two people, and their slips."""
-    farz = Shell(tmp_path / "town")
-    farz.done("init", "Test village (synthetic)", typed="a password for the first\n")
-    people, slips = tmp_path / "people.csv", tmp_path / "slips.html"
+@pytest.fixture(scope="module")
+def an_enrolled_folder(a_founded_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Enrolled once, to copy from."""
+    folder = tmp_path_factory.mktemp("enrolled")
+    farz = Shell(folder / "town")
+    shutil.copytree(a_founded_folder, farz.folder)
+    people, slips = folder / "people.csv", folder / "slips.html"
     people.write_text(LIST, encoding="utf-8")
     told = farz.done("people", "import", str(people), "--slips", str(slips), "--json")
     assert json.loads(told)["cards"] == 2
-    return farz, slips
+    return folder
+
+
+@pytest.fixture
+def enrolled(tmp_path: Path, an_enrolled_folder: Path) -> tuple[Shell, Path]:
+    """A town with a list of two people, and their slips."""
+    shutil.copytree(an_enrolled_folder, tmp_path, dirs_exist_ok=True)
+    return Shell(tmp_path / "town"), tmp_path / "slips.html"
 
 
 def test_slips_are_for_their_owner_alone_and_in_both_languages(
@@ -92,7 +101,7 @@ def test_a_towns_file_brings_people_who_do_not_exist_once(tmp_path: Path) -> Non
     found = json.loads(farz.done("people", "find", "", "--json"))
 
     assert "12 synthetic people are enrolled, 3 of them with a card" in first["done"]
-    assert again == {"done": [], "secrets": {}}
+    assert again == {"done": [], "notes": [], "secrets": {}}
     assert len(found) == 12
     assert all("(synthetic)" in each["name"] + each["household"] for each in found)
     assert len({each["household"] for each in found}) == 3
