@@ -208,6 +208,7 @@ BOOKS = {
     "alert": "devices",
     "balance_snapshot": "sums",
     "claim": "promises, by account",
+    "melted": "by account",
     "merchant": "by account",
     "notice": "by account",
     "person_key": "the keys whose destruction is the erasure",
