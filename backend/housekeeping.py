@@ -18,6 +18,7 @@ from backend.compost import orders
 from backend.deposits import resolving
 from backend.devices import gaps, trust
 from backend.figures import service as figures
+from backend.kinds import melting
 from backend.ledger import repeats, totals
 from backend.ledger import tables as t
 from backend.ledger.holds import DUE, ExpireHolds
@@ -72,6 +73,13 @@ def pay_provisional(services: Services) -> None:
     """What was held until now, and nobody has decided, is credited."""
     if paid := resolving.pay_provisional(services):
         logger.info("%d provisional credits were paid.", paid)
+
+
+def melt_credit(services: Services) -> None:
+    """Credit that expired or carries demurrage goes back to its issuer, a batch a transaction."""
+    taken = sum(batch.amount for batch in melting.melt_due(services))
+    if taken:
+        logger.info("Credit of %d minor units melted by rule.", taken)
 
 
 def forget_keys(services: Services) -> None:
@@ -171,6 +179,7 @@ CHORES = (
     Chore("sign log", 60, sign_log),
     Chore("pay claims", 60, pay_claims),
     Chore("pay provisional", 600, pay_provisional),
+    Chore("melt credit", 60, melt_credit),
     Chore("sum days", 300, sum_days),
     Chore("sum savings", 300, sum_savings),
     Chore("keep coverage", 600, keep_coverage),

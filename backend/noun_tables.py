@@ -11,6 +11,7 @@ from backend.devices import tables as devices
 from backend.fees import tables as fees
 from backend.figures import tables as figures
 from backend.grading import tables as grading
+from backend.kinds import tables as kinds
 from backend.merchants import tables as merchants
 from backend.paper import tables as paper
 from backend.people import tables as people
@@ -32,6 +33,7 @@ APPEND_ONLY = (
     *fees.APPEND_ONLY,
     *figures.APPEND_ONLY,
     *grading.APPEND_ONLY,
+    *kinds.APPEND_ONLY,
     *merchants.APPEND_ONLY,
     *paper.APPEND_ONLY,
     *people.APPEND_ONLY,

@@ -21,6 +21,7 @@ from farz import (
     device_commands,
     device_workshop,
     ledger_commands,
+    melting_commands,
     merchant_commands,
     order_commands,
     paper_commands,
@@ -53,6 +54,7 @@ app.add_typer(people_commands.app, name="people")
 app.add_typer(compost_commands.app, name="compost")
 app.add_typer(tariff_commands.app, name="tariff")
 app.add_typer(ledger_commands.app, name="ledger")
+app.add_typer(melting_commands.app, name="melting")
 app.add_typer(budget_commands.app, name="budget")
 app.add_typer(merchant_commands.app, name="merchant")
 app.add_typer(merchant_commands.settlements, name="settlement")

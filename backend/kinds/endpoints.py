@@ -9,8 +9,9 @@ from backend.access.service import Who
 from backend.accounts.endpoints import may_read
 from backend.errors import BadInput
 from backend.idempotency import Key
-from backend.kinds import expiry, service
+from backend.kinds import expiry, melting, service
 from backend.kinds.expiry import TakenBack
+from backend.kinds.melting import Draft, InForce
 from backend.kinds.schemas import (
     CODES,
     CrossingIn,
@@ -20,6 +21,7 @@ from backend.kinds.schemas import (
     KindIn,
     LimitsIn,
     LimitsOut,
+    MeltingIn,
     MerchantIn,
     PurseIn,
     PurseOut,
@@ -28,6 +30,7 @@ from backend.kinds.schemas import (
 )
 from backend.kinds.service import Moneys
 from backend.ledger import notices
+from backend.ledger.melt_terms import Melting
 from backend.ledger.notices import Notice
 from backend.ledger.resolve import Amend
 from backend.ledger.rules import (
@@ -48,6 +51,9 @@ Decider = Annotated[Who, Depends(staff_with("money:write"))]
 Issuer = Annotated[Who, Depends(staff_with("money:issue"))]
 Limiter = Annotated[Who, Depends(staff_with("limits:write"))]
 Enroller = Annotated[Who, Depends(staff_with("people:enrol"))]
+MeltReader = Annotated[Who, Depends(staff_with("tariffs:read"))]
+MeltDrafter = Annotated[Who, Depends(staff_with("tariffs:draft"))]
+MeltApprover = Annotated[Who, Depends(staff_with("tariffs:approve"))]
 Reader = Annotated[Who, Depends(staff_with("reports:read"))]
 AccountId = Annotated[int, Digits, Path(ge=1, le=LARGEST)]
 CurrencyPath = Annotated[str, Path(pattern=r"^[a-z][a-z0-9_]{0,15}$")]
@@ -112,6 +118,39 @@ def take_back(currency: CurrencyPath, who: Issuer, services: WithServices) -> Ta
     May be repeated: it only ever takes what is still there. Merchants keep what they took in.
     """
     return expiry.take_back(services, who, currency)
+
+
+@router.get("/money/melting", responses=problems(401, 503))
+def list_melting(who: SignedIn, services: WithServices) -> list[InForce]:
+    """How credit melts in each currency for which that was decided: everybody's to know."""
+    with services.read() as conn:
+        return melting.in_force(conn, who.ledger_id)
+
+
+@router.get("/money/melting/drafts", responses=problems(401, 403, 503))
+def list_melting_drafts(who: MeltReader, services: WithServices) -> list[Draft]:
+    """Every rule that was drafted, and who signed it."""
+    with services.read() as conn:
+        return melting.drafts(conn, who.ledger_id)
+
+
+@router.post(
+    "/money/melting/drafts",
+    status_code=status.HTTP_201_CREATED,
+    responses=problems(401, 403, 404, 422, 503),
+)
+def draft_melting(body: MeltingIn, who: MeltDrafter, services: WithServices) -> Draft:
+    """Write a rule down; it needs two approvals."""
+    wanted = Melting(body.way, body.days, body.basis_points, body.free_amount)
+    by, now_s = who.signature, services.now_s()
+    with services.begin() as conn:
+        return melting.draft(conn, who.ledger_id, body.currency, wanted, drafted_by=by, now_s=now_s)
+
+
+@router.post("/money/melting/drafts/{draft_id}/approvals", responses=_DECIDED)
+def approve_melting(draft_id: RowId, who: MeltApprover, services: WithServices) -> Draft:
+    """Sign a rule; the second person's signature puts it in force."""
+    return melting.approve(services, draft_id, staff_id=who.id)
 
 
 @router.put("/accounts/{account_id}/merchant", responses=_DECIDED)

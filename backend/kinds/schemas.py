@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
+from backend.ledger.melt_terms import ALL, MOST_DAYS
 from backend.ledger.transfers import MAX_AMOUNT, Code
 from backend.schemas import LARGEST, Seconds, Strict, Words
 
@@ -88,6 +89,19 @@ class IssueIn(Strict):
     amount: Annotated[int, Field(ge=1, le=MAX_AMOUNT)]
     code: Literal["issue", "retire"] = "issue"
     reason: Words = ""
+
+
+class MeltingIn(Strict):
+    """How a currency's credit melts: expiry after `days`, demurrage of `basis_points` a month.
+
+    Demurrage leaves `free_amount` alone. `none` ends it.
+    """
+
+    currency: MoneyName
+    way: Literal["none", "expiry", "demurrage"]
+    days: Annotated[int, Field(ge=0, le=MOST_DAYS, strict=True)] = 0
+    basis_points: Annotated[int, Field(ge=0, le=ALL, strict=True)] = 0
+    free_amount: Annotated[int, Field(ge=0, le=MAX_AMOUNT, strict=True)] = 0
 
 
 class DecidedOut(BaseModel):

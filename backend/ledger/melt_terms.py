@@ -51,6 +51,7 @@ class MeltRule:
     currency_id: int
     melting: Melting
     from_s: int
+    decided_by: str = ""
 
     def cutoff_s(self, due_s: int) -> int:
         """What came before this moment is looked at when credit melts at `due_s`."""

@@ -174,7 +174,9 @@ def load(conn: Connection, ledger_id: int) -> Rules:
         rules.merchants[row.account_id] = row.kind
     for row in _in_order(conn, ledger_id, r.melt_rule):
         way = Melting(row.way, row.days, row.basis_points, row.free_amount)
-        rules.melting[row.number] = MeltRule(row.number, row.currency_id, way, row.from_s)
+        rules.melting[row.number] = MeltRule(
+            row.number, row.currency_id, way, row.from_s, row.decided_by
+        )
     return rules
 
 

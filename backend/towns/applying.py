@@ -22,6 +22,10 @@ from backend.deposits import provisional
 from backend.deposits.tables import provisional as waits
 from backend.devices import service as devices
 from backend.errors import Conflict, NotFounded
+from backend.kinds import melting
+from backend.ledger.accounts import CREDIT
+from backend.ledger.melt_terms import DEMURRAGE, EXPIRY, Melting
+from backend.ledger.rules import DecideMelting
 from backend.services import Services
 from backend.tariffs import service as tariffs
 from backend.towns import secret
@@ -30,6 +34,7 @@ from backend.towns.plan import Cards, Plan, Tariff
 from backend.towns.tables import town_backing
 
 BY = tariffs.FOUNDING
+LATER = "a later town file"  # it only drafts: two people approve
 TOO_FEW = (
     "A tariff is drafted by one and approved by two others: there are too few of the staff for "
     "that. Add them: farz staff add LOGIN --role municipal_officer"
@@ -67,6 +72,7 @@ def apply(services: Services, plan: Plan, *, overwrite: bool = False) -> Applied
         _caps(services, conn, plan, applied)
         _provisional(services, conn, plan, applied)
         _factors(services, conn, plan, applied)
+        founding = _melting(services, conn, plan, applied)
         _nothing_decided_since(applied)
         _approvers(services, conn, applied)
         known = {(b.from_s, b.until_s, b.amount) for b in budgets.budgets(conn, services.ledger_id)}
@@ -78,6 +84,9 @@ def apply(services: Services, plan: Plan, *, overwrite: bool = False) -> Applied
                 services, from_s=from_s, until_s=until_s, amount=amount, decided_by=BY
             )
             applied.done.append(f"budget of {amount} from {each.since.isoformat()}")
+    if founding is not None:
+        services.poster.submit(DecideMelting(CREDIT, founding, BY)).result()
+        applied.done.append(f"credit melts by {founding.way}")
     return applied
 
 
@@ -223,7 +232,7 @@ def _tariff(
         from_s=from_s,
         until_s=until_s,
         point_id=point_id,
-        drafted_by=BY if first else "a later town file",
+        drafted_by=BY if first else LATER,
         note=wanted.note,
         now_s=services.now_s(),
     )
@@ -294,6 +303,27 @@ def _provisional(services: Services, conn: Connection, plan: Plan, applied: Appl
 
 def _waits(days: int) -> str:
     return f"is paid after {days} days" if days else "waits for a person"
+
+
+def _melting(services: Services, conn: Connection, plan: Plan, applied: Applied) -> Melting | None:
+    """The rule that a town is founded with; once anything was booked, a draft for two approvers."""
+    if plan.expiry is not None:
+        wanted = Melting(EXPIRY, days=plan.expiry.days)
+    elif plan.demurrage is not None:
+        asked = plan.demurrage
+        wanted = Melting(DEMURRAGE, basis_points=asked.basis_points, free_amount=asked.free_amount)
+    else:
+        return None
+    ledger_id = services.ledger_id
+    if melting.was_asked(conn, ledger_id, CREDIT, wanted):
+        return None
+    if melting.untouched(conn, ledger_id):
+        return wanted
+    made = melting.draft(
+        conn, ledger_id, "credit", wanted, drafted_by=LATER, now_s=services.now_s()
+    )
+    applied.done.append(f"melting by {wanted.way} is draft {made.id} for two approvers")
+    return None
 
 
 def _factors(services: Services, conn: Connection, plan: Plan, applied: Applied) -> None:

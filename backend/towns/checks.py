@@ -40,6 +40,9 @@ def check(plan: Plan) -> Found:
     if not any(who.role == "administrator" for who in plan.staff):
         yield ("staff", 0), "Nobody is administrator.", "Give one of the staff this role."
     yield from _cards(plan.cards)
+    if plan.expiry is not None and plan.demurrage is not None:
+        cure = "Take out [expiry] or [demurrage]."
+        yield ("demurrage",), "Credit expires, or it carries demurrage: never both.", cure
     yield from _tariffs(plan, points)
     yield from _periods("budgets", plan.budgets, lambda _each: "town")
     yield from _factors(plan)

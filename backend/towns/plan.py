@@ -20,7 +20,8 @@ from pydantic import (
 )
 
 from backend.budgets.coverage import DEAREST_TONNE
-from backend.deposits.provisional import MOST_DAYS
+from backend.deposits import provisional
+from backend.ledger.melt_terms import ALL, MOST_DAYS
 from backend.schemas import LARGEST, Name, Words
 from backend.tariffs.service import DEAREST, GRADE
 
@@ -163,7 +164,23 @@ class Deposits(Part):
     Then it is credited; 0: it waits for a person for ever.
     """
 
-    provisional_days: Annotated[int, Field(ge=0, le=MOST_DAYS)]
+    provisional_days: Annotated[int, Field(ge=0, le=provisional.MOST_DAYS)]
+
+
+class Expiry(Part):
+    """Credit that was not spent so many days after it came goes back to the town."""
+
+    days: Annotated[int, Field(ge=1, le=MOST_DAYS)]
+
+
+class Demurrage(Part):
+    """A share of what lies above a free amount goes back to the town each month.
+
+    `basis_points` are hundredths of a percent, `free_amount` is in minor units.
+    """
+
+    basis_points: Annotated[int, Field(ge=1, le=ALL)]
+    free_amount: Annotated[int, Field(ge=0, le=LARGEST)] = 0
 
 
 class Saving(Part):
@@ -199,5 +216,7 @@ class Plan(Part):
     products: list[Product] = []
     cards: Cards | None = None
     deposits: Deposits | None = None
+    expiry: Expiry | None = None
+    demurrage: Demurrage | None = None
     factors: list[Factors] = []
     people: People | None = None

@@ -1,5 +1,11 @@
 """A month's statement on paper, in both languages, for oneself and at the counter."""
 
+import pytest
+
+from backend.housekeeping import melt_credit
+from backend.ledger.accounts import CREDIT
+from backend.ledger.melt_terms import Melting
+from backend.ledger.rules import DecideMelting
 from tests.backend.village import Town
 
 
@@ -36,3 +42,16 @@ def test_what_is_of_a_month_ends_with_it(town: Town) -> None:
 
     assert "Nothing moved in this month." in page
     assert page.count("0.50") == 2  # before, and at the end
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", "Expired: not spent in time"), ("ar", "انتهت صلاحيته")]
+)
+def test_what_melted_is_told_in_words(town: Town, language: str, words: str) -> None:
+    rule = DecideMelting(CREDIT, Melting("expiry", days=1), "two:staff:1,staff:2")
+    town.services.poster.submit(rule).result()
+    town.outcome(town.bin.deposit())
+    town.clock.now_s += 3 * 86_400
+    melt_credit(town.services)
+
+    assert words in town.browser("amal").get(f"/me/statement?lang={language}").text

@@ -16,6 +16,7 @@ ASKING = {
     "init": ("init", "Test village (synthetic)"),
     "staff add": ("staff", "add", "salma", *OFFICER),
     "tariff approve": ("tariff", "approve", "1", "--login", "admin"),
+    "melting approve": ("melting", "approve", "1", "--login", "admin"),
     "card issue": ("card", "issue", "04A2B3C4D5E680", "--nameless"),
     "device update": ("device", "update", "x.bundle", "--device", "bin-1"),
 }
@@ -39,6 +40,7 @@ def test_every_command_that_asks_is_tried_here() -> None:
         "town.py": 2,  # init, and the new password's own question
         "staff_commands.py": 1,
         "tariff_commands.py": 1,
+        "melting_commands.py": 1,
         "card_commands.py": 1,
         "device_workshop.py": 1,
     }
@@ -55,8 +57,10 @@ def test_passwords_and_pins_are_piped(founded: Shell) -> None:
     founded.done(*ASKING["staff add"], typed="a password for salma\n")
     since = ("--since", "2099-01-01T00:00+02:00", "--by", "salma")
     founded.done("tariff", "draft", "organic=25", *since)
+    founded.done("melting", "draft", "--days", "365", "--by", "salma")
 
     assert "second" in founded.done(*ASKING["tariff approve"], typed="a password for the first\n")
+    assert "1 of 2" in founded.done(*ASKING["melting approve"], typed="a password for the first\n")
     assert founded.done(*ASKING["card issue"], typed="2468\n").startswith("card")
     for name in ("tariff approve", "card issue", "staff add"):
         empty = founded(*ASKING[name])

@@ -94,3 +94,15 @@ def test_paper_loads_and_cover(farz: Shell, tmp_path: Path) -> None:
     until = ("--since", "2026-01-01", "--until", "2040-01-01", "--by", "officer")
     farz("budget", "set", "1000", *until)
     assert read(farz, "budget", "list")["budgets"][0]["amount"] == 1_000
+
+
+def test_a_rule_of_melting_is_drafted_shown_and_run(farz: Shell) -> None:
+    made = read(farz, "melting", "draft", "--days", "365", "--by", "officer")
+    found = read(farz, "melting", "show")
+
+    assert made["melting"]["way"] == "expiry"
+    assert (found["in_force"], found["drafts"][0]["approved"]) == ([], False)
+    assert "in 365 days" in farz("melting", "show")
+    farz("melting", "draft", "--days", "9", "--free-amount", "5", "--by", "officer", code=1)
+    assert read(farz, "melting", "run") == {"batches": 0, "accounts": 0, "amount": 0}
+    assert "melted" in farz("ledger", "supply")

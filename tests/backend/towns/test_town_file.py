@@ -13,6 +13,10 @@ from backend.cards import caps
 from backend.compost import service as compost
 from backend.devices import service as devices
 from backend.errors import BadTownFile, Conflict
+from backend.kinds import melting
+from backend.ledger.accounts import STOCK, STOCK_SOURCE
+from backend.ledger.melt_terms import Melting
+from backend.ledger.transfers import Code, Group, Leg
 from backend.opening import build_services, close_services
 from backend.people import synthetic
 from backend.settings import Settings
@@ -380,3 +384,56 @@ def test_a_file_that_says_nothing_of_plain_cards_has_them_capped(
     assert free.done == ["plain cards are not capped"]
     assert [each.daily_g for each in dated] == [caps.DEFAULT_DAILY_G, None]
     assert caps.cap_at(dated, dated[-1].from_s) is None
+
+
+EXPIRES = "\n[expiry]\ndays = 365\n"
+DEMURRAGE = "\n[demurrage]\nbasis_points = 100\nfree_amount = 5000\n"
+
+
+def test_a_town_is_founded_with_its_rule_of_melting_and_later_files_only_draft(
+    tmp_path: Path, database_url: str
+) -> None:
+    settings = Settings(data_dir=tmp_path, database_url=database_url)
+    settings.create_secret()
+    seconds = count(1_795_000_000)
+    services = build_services(settings, lambda: next(seconds) * 1_000_000)
+    services.poster.start()
+    try:
+        first = apply(services, reading.read(VILLAGE + EXPIRES))
+        again = apply(services, reading.read(VILLAGE + EXPIRES))
+        with services.read() as conn:
+            rules = melting.in_force(conn, services.ledger_id)
+        leg = Leg(STOCK_SOURCE, STOCK, 5_000, Code.RECEIVE_STOCK)
+        services.poster.submit(Group((leg,), 1_795_000_000)).result()
+        later = apply(services, reading.read(VILLAGE + DEMURRAGE))
+        once = apply(services, reading.read(VILLAGE + DEMURRAGE))
+        with services.read() as conn:
+            still = melting.in_force(conn, services.ledger_id)
+            drafts = melting.drafts(conn, services.ledger_id)
+    finally:
+        close_services(services)
+
+    assert "credit melts by expiry" in first.done
+    assert again.done == once.done == []
+    assert [(r.currency, r.melting, r.decided_by) for r in rules] == [
+        ("credit", Melting("expiry", days=365), tariffs.FOUNDING)
+    ]
+    assert later.done == ["melting by demurrage is draft 1 for two approvers"]
+    assert still == rules
+    assert [(d.melting.basis_points, d.melting.free_amount, d.approved) for d in drafts] == [
+        (100, 5_000, False)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("added", "words"),
+    [
+        (EXPIRES + DEMURRAGE, "never both"),
+        ("\n[expiry]\ndays = 0\n", "Write 1 or more"),
+        ("\n[demurrage]\nfree_amount = 5\n", "demurrage.basis_points is missing"),
+        ("\n[demurrage]\nbasis_points = 10001\n", "Write 10000 or less"),
+    ],
+)
+def test_a_rule_of_melting_with_a_mistake_is_told_with_its_line(added: str, words: str) -> None:
+    with pytest.raises(BadTownFile, match=words):
+        reading.read(VILLAGE + added)
