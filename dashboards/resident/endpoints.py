@@ -8,6 +8,7 @@ from backend.budgets import service as budgets
 from backend.cards import service as cards
 from backend.deposits import service as deposits
 from backend.ledger import balances
+from backend.ledger.melt_forecast import forecast
 from backend.people import service as people
 from backend.reports import totals
 from dashboards.page import Page, page_router, resident_page
@@ -29,6 +30,7 @@ def show_home(page: Mine, before: Moment = None) -> Response:
     with page.services.read() as conn:
         person = people.person(conn, ledger_id, page.person_id)
         balance = balances.balance(conn, ledger_id, person.account_id)
+        melts = forecast(conn, ledger_id, person.account_id, page.services.now_s())
         own_cards = cards.of_person(conn, ledger_id, person.id)
         claims = budgets.claims_of(conn, ledger_id, person.account_id)
         fractions = totals.of_person(conn, ledger_id, person.id)
@@ -44,6 +46,7 @@ def show_home(page: Mine, before: Moment = None) -> Response:
         "resident/home.html",
         person=person,
         balance=balance,
+        melts=melts,
         claims=claims,
         cards=own_cards,
         fractions=fractions,

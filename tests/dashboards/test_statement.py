@@ -51,6 +51,8 @@ def test_what_melted_is_told_in_words(town: Town, language: str, words: str) -> 
     rule = DecideMelting(CREDIT, Melting("expiry", days=1), "two:staff:1,staff:2")
     town.services.poster.submit(rule).result()
     town.outcome(town.bin.deposit())
+    before = town.browser("amal").get(f"/me?lang={language}").text
+    assert {"en": "Expires unless", "ar": "تنتهي صلاحيته"}[language] in before
     town.clock.now_s += 3 * 86_400
     melt_credit(town.services)
 

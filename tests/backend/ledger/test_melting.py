@@ -12,6 +12,7 @@ from backend.ledger import rule_tables as r
 from backend.ledger.accounts import CREDIT, ISSUER
 from backend.ledger.balances import Line
 from backend.ledger.holds import Void
+from backend.ledger.melt_forecast import forecast
 from backend.ledger.melt_terms import DAY_S, DEMURRAGE, EXPIRY, NO_MELTING, Melting
 from backend.ledger.melting import Melt, Melted
 from backend.ledger.poster import Limits
@@ -376,3 +377,35 @@ def test_a_run_over_an_account_with_a_long_past_reads_no_more(engine: Engine) ->
     with db.read(engine) as conn:
         assert conn.scalar(text("SELECT count(*) FROM balance_snapshot")) > 2
         assert verify(conn, TOWN).ok
+
+
+@pytest.mark.parametrize("rule", [THIRTY_DAYS, TWO_PERCENT])
+def test_what_is_forecast_is_what_melts_then_and_nothing_before(melts: Town, rule: Melting) -> None:
+    decide(melts, rule)
+    who, shop = member(melts, 700), melts.account()
+    turn_to(melts, at(10, 4, 12))
+    earn(melts, who, 900)
+    done(melts.poster.submit(pay(who, shop, 650)))
+
+    with db.read(melts.engine) as conn:
+        told = forecast(conn, TOWN, who, at(10, 4, 13))
+    assert told is not None
+    turn_to(melts, told.due_s - 10)
+    assert sum(each.amount for each in melt(melts)) == 0
+    turn_to(melts, told.due_s)
+    melt(melts)
+
+    assert melts.balance(who) == 950 - told.amount
+    assert (told.due_s, told.amount) == (
+        (at(11, 1), 50) if rule is THIRTY_DAYS else (at(12, 1), 17)
+    )
+
+
+def test_nothing_is_forecast_where_nothing_melts(melts: Town) -> None:
+    who, empty = member(melts, 700), member(melts)
+    with db.read(melts.engine) as conn:
+        assert forecast(conn, TOWN, who, at(10, 4)) is None
+    decide(melts, THIRTY_DAYS)
+    done(melts.poster.submit(NameMerchant(who, "grocer", "staff:1")))
+    with db.read(melts.engine) as conn:
+        assert [forecast(conn, TOWN, each, at(10, 4)) for each in (who, empty)] == [None, None]
