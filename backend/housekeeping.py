@@ -26,6 +26,7 @@ from backend.ledger.resolve import PayClaims
 from backend.privacy import restores, retention
 from backend.proofs import service as proofs
 from backend.recovery import service as recovery
+from backend.reports import sums
 from backend.services import Services
 from backend.telemetry import HOUR_S
 
@@ -122,6 +123,14 @@ def sum_savings(services: Services) -> None:
             more = avoided.roll(conn, services.ledger_id)
 
 
+def sum_figures(services: Services) -> None:
+    """What was recorded since is added to the sums of its days, a page a transaction."""
+    more = True
+    while more:
+        with services.begin() as conn:
+            more = sums.roll(conn, services.ledger_id)
+
+
 def look_for_gaps(services: Services) -> None:
     """What the journals brought is noted, so that the next look at their gaps is short."""
     more = 1
@@ -182,6 +191,7 @@ CHORES = (
     Chore("melt credit", 60, melt_credit),
     Chore("sum days", 300, sum_days),
     Chore("sum savings", 300, sum_savings),
+    Chore("sum figures", 300, sum_figures),
     Chore("keep coverage", 600, keep_coverage),
     Chore("watch devices", 60, watch_devices),
     Chore("fold telemetry", 3_600, fold_telemetry),

@@ -18,6 +18,7 @@ from backend.people import tables as people
 from backend.privacy import tables as privacy
 from backend.proofs import tables as proofs
 from backend.recovery import tables as recovery
+from backend.reports import tables as reports
 from backend.settlements import tables as settlements
 from backend.towns import tables as towns
 
@@ -40,6 +41,7 @@ APPEND_ONLY = (
     *privacy.APPEND_ONLY,
     *proofs.APPEND_ONLY,
     *recovery.APPEND_ONLY,
+    *reports.APPEND_ONLY,
     *towns.APPEND_ONLY,
     *settlements.APPEND_ONLY,
 )

@@ -8,7 +8,7 @@ time. A read sums what no sum holds yet, so it is exact however far behind the s
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from backend import rows
 from backend.budgets.tables import avoided_run, avoided_sum, avoided_upto, disposal_cost
 from backend.errors import BadInput, UnknownFraction
 from backend.ledger import runs
-from backend.ledger.runs import Run
+from backend.ledger.runs import Journal
 from backend.ledger.tables import KEY, record, resolution
 from backend.reports.service import HELD, PAID
 from backend.towns import service as towns
@@ -28,7 +28,6 @@ GRAMS_PER_TONNE = 1_000_000
 DEAREST_TONNE = 10**12
 PAGE = 4_096
 _NO_COST = -1
-Journal = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +68,7 @@ def avoided(conn: Connection, ledger_id: int, costs: Sequence[DisposalCost]) -> 
     if not costs:
         return 0
     grams = _summed(conn, ledger_id, costs)
-    for journal, first, last in _unsummed(conn, ledger_id):
+    for journal, first, last in runs.outside(conn, ledger_id, avoided_run):
         weighed = _weighed(ledger_id, costs, journal, first, last)
         total = select(weighed.c.place, func.sum(weighed.c.net_g)).group_by(weighed.c.place)
         _add(grams, conn.execute(total))
@@ -92,7 +91,7 @@ def roll(conn: Connection, ledger_id: int, limit: int = PAGE) -> bool:
     grams: Counter[int] = Counter()
     late = _roll_late(conn, ledger_id, costs, grams, limit)
     found: dict[Journal, list[int]] = defaultdict(list)
-    for journal, first, last in list(_unsummed(conn, ledger_id)):
+    for journal, first, last in list(runs.outside(conn, ledger_id, avoided_run)):
         weighed = _weighed(ledger_id, costs, journal, first, last)
         # One statement tells the numbers and the grams: what is booked meanwhile is in neither.
         for seq, place, net_g in conn.execute(select(weighed).order_by(weighed.c.seq).limit(limit)):
@@ -102,7 +101,7 @@ def roll(conn: Connection, ledger_id: int, limit: int = PAGE) -> bool:
         if limit == 0:
             break
     for journal, seqs in found.items():
-        _keep_runs(conn, ledger_id, journal, seqs)
+        runs.note(conn, ledger_id, avoided_run, journal, seqs)
     for place, net_g in grams.items():
         if place != _NO_COST and net_g:
             _add_sum(conn, ledger_id, costs[place], net_g)
@@ -172,49 +171,6 @@ def _late(
     return select(each.c.place, func.sum(each.c.net_g)).group_by(each.c.place)
 
 
-def _unsummed(conn: Connection, ledger_id: int) -> Iterator[tuple[Journal, int, int | None]]:
-    """Yield (journal, first, last) of all numbers that no sum holds, as far as there are any."""
-    row = avoided_run.c
-    kept: dict[Journal, list[Run]] = defaultdict(list)
-    ordered = select(row.source_id, row.epoch, row.first_seq, row.last_seq).order_by(row.first_seq)
-    for source_id, epoch, first, last in conn.execute(ordered.where(row.ledger_id == ledger_id)):
-        kept[source_id, epoch].append((first, last))
-    for source_id, epoch, highest in conn.execute(_journals(ledger_id)).all():
-        summed = kept[source_id, epoch]
-        for first, last in runs.gaps(summed):
-            yield (source_id, epoch), first, last
-        after = summed[-1][1] + 1 if summed else 0
-        if highest >= after:
-            yield (source_id, epoch), after, None
-
-
-def _journals(ledger_id: int) -> Select[Any]:
-    """(source_id, epoch, highest seq) of every journal, leaping from one to the next by index."""
-    row = record.c
-
-    def one(found: Any, *which: Any) -> Any:
-        return select(found).where(row.ledger_id == ledger_id, *which).scalar_subquery()
-
-    first = select(one(func.min(row.source_id)).label("id"))
-    source = first.cte("source", recursive=True)
-    source = source.union_all(
-        select(one(func.min(row.source_id), row.source_id > source.c.id)).where(
-            source.c.id.is_not(None)
-        )
-    )
-    mine = row.source_id == source.c.id
-    begun = select(source.c.id, one(func.min(row.epoch), mine).label("epoch"))
-    journal = begun.where(source.c.id.is_not(None)).cte("journal", recursive=True)
-    mine = row.source_id == journal.c.id
-    journal = journal.union_all(
-        select(journal.c.id, one(func.min(row.epoch), mine, row.epoch > journal.c.epoch)).where(
-            journal.c.epoch.is_not(None)
-        )
-    )
-    highest = one(func.max(row.seq), row.source_id == journal.c.id, row.epoch == journal.c.epoch)
-    return select(journal.c.id, journal.c.epoch, highest).where(journal.c.epoch.is_not(None))
-
-
 def _upto_us(conn: Connection, ledger_id: int) -> int:
     row = avoided_upto.c
     return conn.scalar(select(row.resolved_us).where(row.ledger_id == ledger_id)) or 0
@@ -241,18 +197,6 @@ def _roll_late(
     if conn.execute(moved.values(resolved_us=upto_us)).rowcount == 0:
         conn.execute(insert(avoided_upto).values(ledger_id=ledger_id, resolved_us=upto_us))
     return True
-
-
-def _keep_runs(conn: Connection, ledger_id: int, journal: Journal, seqs: list[int]) -> None:
-    row = avoided_run.c
-    mine = (row.ledger_id == ledger_id, row.source_id == journal[0], row.epoch == journal[1])
-    kept = [tuple(each) for each in conn.execute(select(row.first_seq, row.last_seq).where(*mine))]
-    conn.execute(delete(avoided_run).where(*mine))
-    name = {"ledger_id": ledger_id, "source_id": journal[0], "epoch": journal[1]}
-    made = runs.merged(kept, seqs)
-    conn.execute(
-        insert(avoided_run), [{**name, "first_seq": a, "last_seq": b} for a, b in made]
-    )  # fmt: skip
 
 
 def _add_sum(conn: Connection, ledger_id: int, cost: DisposalCost, net_g: int) -> None:

@@ -4,10 +4,12 @@ What is kept may be behind; a look reads the records in the gaps that were known
 last run, through the records' own key, at most `LOOK` of them.
 """
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
+from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, Select, Table, delete, func, insert, select
 
 from backend.ledger import tables as t
 
@@ -16,6 +18,7 @@ LOOK = 20_000
 KEPT = 1_000
 
 Run = tuple[int, int]
+Journal = tuple[int, int]  # source, epoch
 
 
 def runs(
@@ -96,3 +99,64 @@ def _between(
         .limit(limit)
     )
     return list(conn.scalars(query if last is None else query.where(row.seq <= last)))
+
+
+def outside(
+    conn: Connection, ledger_id: int, table: Table
+) -> Iterator[tuple[Journal, int, int | None]]:
+    """Yield (journal, first, last) of all numbers that no run of `table` holds, if there are any.
+
+    What lies in sums is told by such runs: a deposit has no place in one order of all journals.
+    """
+    row = table.c
+    kept: dict[Journal, list[Run]] = defaultdict(list)
+    ordered = select(row.source_id, row.epoch, row.first_seq, row.last_seq).order_by(row.first_seq)
+    for source_id, epoch, first, last in conn.execute(ordered.where(row.ledger_id == ledger_id)):
+        kept[source_id, epoch].append((first, last))
+    for source_id, epoch, highest in conn.execute(_journals(ledger_id)).all():
+        summed = kept[source_id, epoch]
+        for first, last in gaps(summed):
+            yield (source_id, epoch), first, last
+        after = summed[-1][1] + 1 if summed else 0
+        if highest >= after:
+            yield (source_id, epoch), after, None
+
+
+def _journals(ledger_id: int) -> Select[Any]:
+    """(source_id, epoch, highest seq) of every journal, leaping from one to the next by index."""
+    row = t.record.c
+
+    def one(found: Any, *which: Any) -> Any:
+        return select(found).where(row.ledger_id == ledger_id, *which).scalar_subquery()
+
+    first = select(one(func.min(row.source_id)).label("id"))
+    source = first.cte("source", recursive=True)
+    source = source.union_all(
+        select(one(func.min(row.source_id), row.source_id > source.c.id)).where(
+            source.c.id.is_not(None)
+        )
+    )
+    mine = row.source_id == source.c.id
+    begun = select(source.c.id, one(func.min(row.epoch), mine).label("epoch"))
+    journal = begun.where(source.c.id.is_not(None)).cte("journal", recursive=True)
+    mine = row.source_id == journal.c.id
+    journal = journal.union_all(
+        select(journal.c.id, one(func.min(row.epoch), mine, row.epoch > journal.c.epoch)).where(
+            journal.c.epoch.is_not(None)
+        )
+    )
+    highest = one(func.max(row.seq), row.source_id == journal.c.id, row.epoch == journal.c.epoch)
+    return select(journal.c.id, journal.c.epoch, highest).where(journal.c.epoch.is_not(None))
+
+
+def note(conn: Connection, ledger_id: int, table: Table, journal: Journal, seqs: list[int]) -> None:
+    """Add numbers of a journal to the runs of `table`."""
+    row = table.c
+    mine = (row.ledger_id == ledger_id, row.source_id == journal[0], row.epoch == journal[1])
+    kept = [tuple(each) for each in conn.execute(select(row.first_seq, row.last_seq).where(*mine))]
+    conn.execute(delete(table).where(*mine))
+    name = {"ledger_id": ledger_id, "source_id": journal[0], "epoch": journal[1]}
+    made = merged(kept, seqs)
+    conn.execute(
+        insert(table), [{**name, "first_seq": a, "last_seq": b} for a, b in made]
+    )  # fmt: skip

@@ -1,13 +1,16 @@
 """Kilograms per fraction and point, and what the backend has answered: figures, no people."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, Table, and_, case, func, select
+from sqlalchemy import Connection, Select, Table, and_, func, select
 
 from backend import tables as t
 from backend.ledger import tables as ledger
+from backend.reports import sums
+from backend.reports.sums import Word
 from backend.services import Services
 from firmware import contract
 
@@ -80,92 +83,65 @@ def streams(
     conn: Connection, ledger_id: int, since_s: int = 0, until_s: int | None = None
 ) -> Streams:
     """Sum deposits that happened in [since_s, until_s), by fraction and point."""
-    row = ledger.record.c
-    paid = row.outcome.in_(PAID)
-    query = (
-        select(
-            row.fraction,
-            row.point_id,
-            func.count(case((paid, 1))).label("deposits"),
-            func.coalesce(func.sum(case((paid, row.net_g))), 0).label("net_g"),
-            func.coalesce(func.sum(case((~paid, row.net_g))), 0).label("held_g"),
-            func.coalesce(func.sum(case((paid, row.amount))), 0).label("amount"),
-        )
-        .where(row.ledger_id == ledger_id, row.kind == "deposit", row.effective_s >= since_s)
-        .group_by(row.fraction, row.point_id)
-        .order_by(row.fraction, row.point_id)
-    )
-    late = _late(ledger_id).where(row.effective_s >= since_s)
-    if until_s is not None:
-        query = query.where(row.effective_s < until_s)
-        late = late.where(row.effective_s < until_s)
-    more = {(each.fraction, each.point_id): each for each in conn.execute(late)}
-    counter = change(conn, ledger_id)
+    found: dict[tuple[str, int], list[int]] = {}
+    for word, (n, net_g, amount) in sums.sums(conn, ledger_id, since_s, until_s).items():
+        if word.kind == "deposit":
+            mine = found.setdefault((word.fraction, word.point_id), [0, 0, 0, 0])
+            for place, more in enumerate(_weighed(word, n, net_g, amount)):
+                mine[place] += more
     points = conn.execute(
         select(t.point.c.id, t.point.c.name).where(t.point.c.ledger_id == ledger_id)
     )
     names: dict[int, str] = {row.id: row.name for row in points}
     return Streams(
-        counter,
-        tuple(
-            _stream(found, more.get((found.fraction, found.point_id)), names)
-            for found in conn.execute(query)
-        ),
+        change(conn, ledger_id),
+        tuple(_stream(*place, figures, names) for place, figures in sorted(found.items())),
     )
 
 
-def _late(ledger_id: int) -> Select[Any]:
-    row, last = ledger.record.c, ledger.resolution.c
-    paid = last.outcome.in_(PAID)
-    return decided_late(
-        ledger_id,
-        row.fraction,
-        row.point_id,
-        func.count(case((paid, 1))).label("deposits"),
-        func.coalesce(func.sum(case((paid, row.net_g))), 0).label("net_g"),
-        func.sum(row.net_g).label("decided_g"),
-        func.coalesce(func.sum(case((paid, last.amount))), 0).label("amount"),
-    ).group_by(row.fraction, row.point_id)
+def _weighed(word: Word, n: int, net_g: int, amount: int) -> tuple[int, int, int, int]:
+    """(deposits, net_g, held_g, amount) of one sum: at first, or by the last word on it."""
+    if not word.last:
+        return (n, net_g, 0, amount) if word.outcome in PAID else (0, 0, net_g, 0)
+    if word.outcome != HELD:
+        return (0, 0, 0, 0)
+    return (n, net_g, -net_g, amount) if word.last in PAID else (0, 0, -net_g, 0)
 
 
-def _stream(found: Any, more: Any, names: Mapping[int, str]) -> Stream:
-    """Sums of a fraction at a point, with those that were held at first."""
-    late = (0, 0, 0, 0)
-    if more is not None:
-        late = (more.deposits, int(more.net_g), int(more.decided_g), int(more.amount))
+def _stream(
+    fraction: str,
+    point_id: int,
+    figures: list[int],
+    names: Mapping[int, str],
+) -> Stream:
+    deposits, net_g, held_g, amount = figures
     return Stream(
-        found.fraction,
-        contract.FRACTIONS[found.fraction],
-        found.point_id,
-        names.get(found.point_id),
-        found.deposits + late[0],
-        int(found.net_g) + late[1],
-        int(found.held_g) - late[2],
-        int(found.amount) + late[3],
+        fraction,
+        contract.FRACTIONS[fraction],
+        point_id or None,
+        names.get(point_id),
+        deposits,
+        net_g,
+        held_g,
+        amount,
     )
 
 
 def health(services: Services) -> Health:
     """Count every outcome and refusal."""
     ledger_id = services.ledger_id
-    row, last, tally = ledger.record.c, ledger.resolution.c, t.tally.c
+    tally = t.tally.c
     with services.read() as conn:
-        records = conn.execute(
-            select(row.outcome, func.count())
-            .where(row.ledger_id == ledger_id)
-            .group_by(row.outcome)
-        ).all()
-        resolved = conn.execute(
-            select(last.outcome, func.count())
-            .where(last.ledger_id == ledger_id)
-            .group_by(last.outcome)
-        ).all()
+        records: Counter[str] = Counter()
+        resolved: Counter[str] = Counter()
+        for word, (n, _, _) in sums.sums(conn, ledger_id).items():
+            (resolved if word.last else records)[word.last or word.outcome] += n
         tallies = conn.execute(
             select(tally.name, tally.n).where(tally.ledger_id == ledger_id)
         ).all()
         return Health(
-            records={row[0]: row[1] for row in records},
-            resolved={row[0]: row[1] for row in resolved},
+            records=dict(records),
+            resolved=dict(resolved),
             quarantined=_count(conn, ledger.quarantine, ledger_id),
             refused={name.removeprefix("refused:"): n for name, n in tallies},
             refused_kept=_count(conn, t.refused, ledger_id),

@@ -1,5 +1,6 @@
 """Sums for the pages: one person's kilograms, the town's money, what became of deposits."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, and_, func, select
@@ -7,6 +8,7 @@ from sqlalchemy import Connection, and_, func, select
 from backend.ledger import accounts, balances, totals
 from backend.ledger.tables import record, resolution
 from backend.people import service as people
+from backend.reports import sums
 
 _SAME_RECORD = and_(
     *(record.c[name] == resolution.c[name] for name in ("ledger_id", "source_id", "epoch", "seq"))
@@ -70,14 +72,10 @@ def money(conn: Connection, ledger_id: int) -> Money:
 
 def outcomes(conn: Connection, ledger_id: int, since_s: int = 0) -> dict[str, int]:
     """Count deposits from a moment on by the last word on them."""
-    query = (
-        select(_LAST_WORD, func.count())
-        .select_from(record.outerjoin(resolution, _SAME_RECORD))
-        .where(
-            record.c.ledger_id == ledger_id,
-            record.c.kind.in_(("deposit", "interrupted")),
-            record.c.effective_s >= since_s,
-        )
-        .group_by(_LAST_WORD)
-    )
-    return {row[0]: row[1] for row in conn.execute(query)}
+    found: Counter[str] = Counter()
+    for word, (n, _, _) in sums.sums(conn, ledger_id, since_s).items():
+        if word.kind in ("deposit", "interrupted"):
+            found[word.last or word.outcome] += n
+            if word.last:
+                found[word.outcome] -= n
+    return {outcome: n for outcome, n in found.items() if n}
