@@ -11,6 +11,7 @@ from backend.budgets import coverage
 from backend.budgets import service as budgets
 from backend.cards import caps
 from backend.compost import service as compost
+from backend.deposits import provisional
 from backend.devices import service as devices
 from backend.errors import BadTownFile, Conflict
 from backend.kinds import melting
@@ -437,3 +438,25 @@ def test_a_town_is_founded_with_its_rule_of_melting_and_later_files_only_draft(
 def test_a_rule_of_melting_with_a_mistake_is_told_with_its_line(added: str, words: str) -> None:
     with pytest.raises(BadTownFile, match=words):
         reading.read(VILLAGE + added)
+
+
+def test_a_file_says_how_long_provisional_credit_waits(tmp_path: Path, sqlite_url: str) -> None:
+    settings = Settings(data_dir=tmp_path, database_url=sqlite_url)
+    settings.create_secret()
+    services = build_services(settings)
+    services.poster.start()
+    longer = VILLAGE.replace("provisional_days = 30", "provisional_days = 45")
+    never = VILLAGE.replace("provisional_days = 30", "provisional_days = 0")
+    try:
+        apply(services, reading.read(VILLAGE))
+        done = [apply(services, reading.read(file)).done for file in (longer, longer, never)]
+        with services.begin() as conn:
+            assert provisional.days(conn, 1) == 0
+            provisional.decide(conn, 1, 9, decided_by="staff:2", from_s=1)
+        with pytest.raises(Conflict, match=r"paid after 9 days \(decided by staff:2\)"):
+            apply(services, reading.read(VILLAGE))
+    finally:
+        close_services(services)
+
+    paid = ["provisional credit is paid after 45 days"]
+    assert done == [paid, [], ["provisional credit waits for a person"]]
