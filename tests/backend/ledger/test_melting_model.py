@@ -88,9 +88,12 @@ class Melts(RuleBasedStateMachine):
     def now(self) -> datetime:
         return datetime.fromtimestamp(self.town.clock.now_us / 1e6, UTC)
 
-    @initialize()
-    def everybody_joins(self) -> None:
+    @initialize(which=st.sampled_from(RULES[1:]), funds=st.integers(200, 999))
+    def everybody_joins(self, which: Melting, funds: int) -> None:
         self.ids = [self.town.account(owner=f"person:{n}") for n in range(PEOPLE)]
+        self.town_decides(which)
+        for who in range(PEOPLE):
+            self.somebody_earns(who, funds + who)
 
     @rule(who=people, amount=amounts)
     def somebody_earns(self, who: int, amount: int) -> None:
@@ -134,7 +137,7 @@ class Melts(RuleBasedStateMachine):
         done(self.town.poster.submit(DecideMelting(CREDIT, which, "staff:1")))
         self.rule, self.since = which, self.now
 
-    @rule(hours=st.sampled_from([5, 24, 24, 72, 24 * 12, 24 * 40]), looked=st.booleans())
+    @rule(hours=st.sampled_from([5, 24, 72, 24 * 12, 24 * 40, 24 * 70]), looked=st.booleans())
     def time_goes_by(self, hours: int, looked: bool) -> None:
         until = self.now + timedelta(hours=hours)
         month = _month(self.now)
