@@ -28,11 +28,14 @@ SAID_EVERY = 10  # files
 ESP32, UNIX = "xtensawin", ""  # what mpy-cross compiles for; .mpy without native code runs on both
 # The simulated board; what only the workshop reads, signs or salvages with.
 NOT_CARRIED = ("sim", "world", "words", "salvage", "issuing", "limits")
-# What the contract's other side does with what a bin sends: each name costs memory in every bin.
-NOT_A_BIN_S = (
-    *("got", "open_card_token", "open_secure_token", "attestation_input"),
-    *("check_record", "known", "RECORD", "_DONE", "KINDS", "UP_BODIES"),
-)
+# What only others do with what a bin sends, or with its flash: each name costs memory in every bin.
+NOT_A_BIN_S = {
+    "firmware/contract.py": (
+        *("got", "open_card_token", "open_secure_token", "attestation_input"),
+        *("check_record", "known", "RECORD", "_DONE", "KINDS", "UP_BODIES"),
+    ),
+    "firmware/journal.py": ("read_image", "Image"),
+}
 LOADER = ("__init__", "errors", "twin", "slots")  # what chooses the firmware, outside of all slots
 
 
@@ -126,9 +129,7 @@ def simulated(say: Callable[[str], None] = _silence) -> dict[str, bytes]:
 
 def _compiled(compiler: str, options: list[str], path: Path, name: str, beyond: Meant) -> bytes:
     with tempfile.NamedTemporaryFile("w", suffix=".py") as short:
-        source = path.read_text()
-        if name == "firmware/contract.py":
-            source = without(source, NOT_A_BIN_S)
+        source = without(path.read_text(), NOT_A_BIN_S.get(name, ()))
         short.write(shortened(source, beyond))
         short.flush()
         # Named as it is imported, a name that is in memory anyway; tracebacks say it with the line.

@@ -69,10 +69,10 @@ def shortened(source: str, beyond: Meant) -> str:
 
 
 def without(source: str, names: tuple[str, ...]) -> str:
-    """Return the source of a module without some of its functions and tables; no line moves."""
+    """Return the source of a module without some functions, classes, tables; no line moves."""
     lines = source.splitlines(keepends=True)
     for node in ast.parse(source).body:
-        if isinstance(node, ast.FunctionDef):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
             made = {node.name}
         else:
             targets = node.targets if isinstance(node, ast.Assign) else []

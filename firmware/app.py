@@ -9,7 +9,7 @@ from collections import namedtuple
 
 from firmware import contract, journal, passing, pictures, records, ring
 from firmware.asking import Asking
-from firmware.cipher import decrypt, encrypt
+from firmware.cipher import decrypt
 from firmware.clock import Clock
 from firmware.display import SSD1306, Buzzer, Display
 from firmware.errors import FlashFault, JournalFull, LinkFault
@@ -24,6 +24,7 @@ from firmware.visits import Visits
 POLL_MS, TIRED_POLL_MS = 100, 400  # how often card and lid are looked at; on a low battery
 LOOK_S = 600  # between two looks at fill and battery
 TELEMETRY_S = 900
+OBEY_S = 120  # the longest order, a tare that finds no rest, is refused long before
 SYNC_S = 3600
 LONGEST_ANSWER = 120  # characters
 REFUSED = {"command": "order_refused", "settings": "settings_refused"}  # the display's words
@@ -38,6 +39,7 @@ Parts = namedtuple("Parts", "settings fw certificate scale lid display reader")
 class App:
     def __init__(self, board, tuning) -> None:
         from firmware import fingerprint, fitting  # given back when all is built
+        from firmware.scale import envelope
 
         self._board = board
         self._settings = settings = tuning.settings
@@ -45,9 +47,9 @@ class App:
         self._clock = Clock(board.ticks_ms, Twin(board.folder + "/clock"))
         self.last_words = LastWords(board.folder)
         self._restarted = self.last_words.read() or board.reset_cause()
-        self._turns = {"lid": 0, "yard": 0, "clock": 0, "report": 0}
+        self._turns = {"lid": 0, "yard": 0, "clock": 0, "report": 0, "orders": 0, "restart": 0}
         self._alarms = {}  # word of a trouble with the link: when it was last written down
-        self._fw = fingerprint.fingerprint(WEIGHING)
+        self._fw = fingerprint.fingerprint(WEIGHING + (envelope,))
         self._update_due = fitting.is_update_due(board.folder)
         self._certificate = certificate.Certificate(board.folder, settings, len(board.cells))
         self.journal = self._open_journal()
@@ -70,6 +72,7 @@ class App:
         if self._fill is not None:
             self.visits.obstacles.append(self._fill.obstacle)
         self.reader = fitting.reader(board, settings.reader)
+        self.visits.staff = fitting.staff(board, settings) or self.visits.staff
         self._cards = CardWatch(self.reader, self._clock.up_ms, self.visits.put, self.visits.alarm)
         about = (settings, keys, self.journal, self._about, self._clock.up_ms)
         self.link = Link(*about, board.random, decrypt, self._note)
@@ -77,7 +80,9 @@ class App:
         self._orders = self._retuning = self._renewal = None  # until they are wanted
         self._called = asyncio.Event()  # the backend has spoken
         self._listen()
-        passing.drop("survey", "fingerprint", "fitting", "settings", "tuning", "slots")
+        passing.drop(
+            "survey", "fingerprint", "fitting", "settings", "tuning", "slots", "scale.envelope"
+        )
 
     def _listen(self) -> None:
         """Connect what comes down with what it is about."""
@@ -88,8 +93,6 @@ class App:
 
         asking = Asking(link, self._keys, self._board.random, tell)
         visits.ask = asking.ask
-        if self._settings.service:
-            visits.staff = self._staff()
         link.hears["command"] = self._command
         link.hears["settings"] = self._tune
         link.hears["answer"] = lambda jws, number, body: asking.hear(number, body)
@@ -99,9 +102,9 @@ class App:
             from firmware.orders import Orders
 
             obeys = {name: self._served(name) for name in contract.COMMANDS}
-            obeys.update(calibrate=self.calibrate, update=self.renew)
-            self._orders = Orders(obeys, self._clock.at_s, self._answer, self._refused)
-            self._called.set()
+            obeys["update"] = self.renew
+            says = (self._answer, self._refused, self._called.set)
+            self._orders = Orders(obeys, self._clock.at_s, *says)
         self._orders.take(body, self.link.number)
 
     def _served(self, name: str):
@@ -112,7 +115,8 @@ class App:
 
             passing.drop("service")
             parts = (self._keys, self.link, self.visits, self._scale, self.journal)
-            return Service(*parts, self._alone, self._leaving.set).obeys()[name](args)
+            does = (self._alone, self._leaving.set, self.put_in_force)
+            return Service(*parts, *does).obeys()[name](args)
 
         return serve
 
@@ -153,15 +157,6 @@ class App:
         if self._renewal is not None and not self._renewal.busy:
             self._renewal = None
             passing.drop("renewal", "slots", "ota", "unpacking")
-
-    def _staff(self):
-        from firmware.fitting import let_technicians_in
-        from firmware.reader.staff import FILE, Staff  # most bins have no service card yet
-
-        let_technicians_in()
-        settings = self._settings
-        seen = Twin(self._board.folder + FILE)
-        return Staff(settings.device, settings.service, seen, decrypt, encrypt).judge
 
     def _open_journal(self) -> journal.Journal:
         who = journal.Identity(self._settings.device, self._keys.number, self._fw)
@@ -210,6 +205,8 @@ class App:
         guard.watch("yard", lambda: turns["yard"], 2 * LOOK_S)
         guard.watch("clock", lambda: turns["clock"], 2 * SYNC_S)
         guard.watch("report", lambda: turns["report"], 2 * TELEMETRY_S)
+        guard.watch("orders", lambda: turns["orders"], OBEY_S, self._called.set)
+        guard.watch("restart", lambda: turns["restart"], 2 * LOOK_S)
         for watched in board.watched:
             guard.watch(*watched)
         return guard
@@ -234,15 +231,10 @@ class App:
         current = self._certificate.current
         return 0 if current is None else current.number
 
-    def calibrate(self, args: dict) -> str:
-        """Put in force what a command carries; return what to tell, or raise CalibrationRefused."""
-        settings = self._settings
-        jws = certificate.assemble(args, settings.device, settings.key_number)
-        return "calibration " + str(self.put_in_force(jws)) + " is in force"
-
     def put_in_force(self, jws: str) -> int:
         """Weigh by a signed calibration from now on; return its number, or raise as above."""
         self._scale.calibrate(self._certificate.take(jws))
+        passing.drop("scale.envelope")
         self.note_calibration()
         return self._cal()
 
@@ -353,16 +345,26 @@ class App:
 
     async def _start_anew(self) -> None:
         """Restart when that is wanted, nobody is there and nothing waits to be said."""
-        await self._leaving.wait()
+        while not self._leaving.is_set():
+            self._turns["restart"] += 1
+            try:
+                await asyncio.wait_for(self._leaving.wait(), LOOK_S)
+            except asyncio.TimeoutError:
+                pass
         while not self._alone() or self.link.talking:
+            self._turns["restart"] += 1
             await asyncio.sleep(1)
         await self.link.leave()
         self._board.restart()
 
     async def _obey(self) -> None:
-        """Obey orders, once the first has come."""
-        await self._called.wait()
-        await self._orders.run()  # pyright: ignore
+        """Obey orders as they come."""
+        while True:
+            self._turns["orders"] += 1
+            await self._called.wait()
+            self._called.clear()
+            if self._orders is not None:
+                await self._orders.obey()
 
     async def _renew(self) -> None:
         """Tell of an update that failed; let one on trial prove itself."""
@@ -386,12 +388,11 @@ class App:
             self._turns["report"] += 1
             await asyncio.sleep(TELEMETRY_S)
             gc.collect()
-            body: dict = {"fill_pct": self._fill and self._fill.fill_pct}
-            body["battery_mv"] = self._power and self._power.battery_mv
-            body["solar_mv"] = self._power and self._power.solar_mv
-            body.update(raw_zero=self._scale.raw_zero, rssi_dbm=self._board.rssi_dbm())
-            measured = {"heap_free": gc.mem_free(), "journal_depth": self.journal.depth()}
-            body.update(measured, temp_c10=self._board.temp_c10())
+            power, fill = self._power, self._fill
+            body: dict = {"fill_pct": fill and fill.fill_pct, "raw_zero": self._scale.raw_zero}
+            body.update(battery_mv=power and power.battery_mv, solar_mv=power and power.solar_mv)
+            body.update(heap_free=gc.mem_free(), journal_depth=self.journal.depth())
+            body.update(rssi_dbm=self._board.rssi_dbm(), temp_c10=self._board.temp_c10())
             body["reader_resets"] = self._cards.resets
             try:
                 await self.link.telemetry(body)

@@ -5,8 +5,6 @@ Of the ways in which implementations differ this takes the strict one: S below t
 points in their only encoding, and the equation without the cofactor.
 """
 
-from firmware import passing
-
 P = (1 << 255) - 19
 ORDER = (1 << 252) + 27742317777372353535851937790883648493
 _LOW = (1 << 255) - 1
@@ -17,25 +15,23 @@ _NEUTRAL = (0, 1, 1, 0)  # points are (X, Y, Z, T) with x = X/Z, y = Y/Z, xy = T
 
 def verify(public_key: bytes, message: bytes, signature: bytes) -> bool:
     """Tell whether a signature of 64 bytes over a message was made with the key of 32 bytes."""
+    from firmware.sha512 import sha512
+
+    return holds(public_key, signature, sha512(signature[:32] + public_key + message))
+
+
+def holds(public_key: bytes, signature: bytes, digest: bytes) -> bool:
+    """Tell the same from the SHA-512 of the signature's first half, the key and the message:
+    for who has no room for both computations at once."""
     if len(public_key) != 32 or len(signature) != 64:
         return False
     signer = _point(public_key)
     s = int.from_bytes(signature[32:], "little")
     if signer is None or s >= ORDER:
         return False
-    k = int.from_bytes(_hashed(signature[:32] + public_key + message), "little") % ORDER
+    k = int.from_bytes(digest, "little") % ORDER
     x, y, z, t = signer
     return _encoded(_sum_of_multiples(s, _BASE, k, (P - x, y, z, P - t))) == signature[:32]
-
-
-def _hashed(message: bytes) -> bytes:
-    """Return the SHA-512; what computes it is given back before the curve needs room."""
-    from firmware.sha512 import sha512
-
-    try:
-        return sha512(message)
-    finally:
-        passing.drop("sha512")
 
 
 def _point(encoded: bytes):

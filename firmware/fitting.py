@@ -42,3 +42,16 @@ def let_technicians_in() -> None:
     from firmware import station, technician
 
     station.RULES.update(technician.RULES)
+
+
+def staff(board, settings):
+    """Return what judges the cards of technicians, or None: most bins have no service card yet."""
+    if not settings.service:
+        return None
+    from firmware.cipher import decrypt, encrypt
+    from firmware.reader.staff import FILE, Staff
+    from firmware.twin import Twin
+
+    let_technicians_in()
+    seen = Twin(board.folder + FILE)
+    return Staff(settings.device, settings.service, seen, decrypt, encrypt).judge

@@ -4,8 +4,6 @@ An order holds in one session and until a moment; its number grows. What is refu
 like what was done, with the reason.
 """
 
-import asyncio
-
 from firmware.errors import FirmwareError, OrderRefused
 
 WAITING = 8  # orders at most that wait for their turn
@@ -15,9 +13,10 @@ WORDS = 120  # characters of a result
 class Orders:
     """`obeys` maps a command's name to a function, or coroutine function, of its arguments that
     returns what to tell; `at_s()` is Unix time or None; `answer(id, ok, words)` sends results;
-    `alarm("command", why)` hears of orders that came at a wrong time or too often."""
+    `alarm("command", why)` hears of orders that came at a wrong time or too often; `news()` of each
+    that waits for obey()."""
 
-    def __init__(self, obeys: dict, at_s, answer, alarm) -> None:
+    def __init__(self, obeys: dict, at_s, answer, alarm, news) -> None:
         self._obeys = obeys
         self._at_s = at_s
         self._answer = answer
@@ -25,7 +24,7 @@ class Orders:
         self._session = None
         self._last = 0  # number of the last order of this session
         self._waiting = []
-        self._news = asyncio.Event()
+        self._news = news
 
     def take(self, body: dict, session: int) -> None:
         """Queue the body of a checked envelope that came in a session, or answer why not."""
@@ -39,15 +38,12 @@ class Orders:
             return
         self._last = int(body["id"])
         self._waiting.append(body)
-        self._news.set()
+        self._news()
 
-    async def run(self) -> None:
-        """Obey what waits, for ever."""
-        while True:
-            while self._waiting:
-                await self._obey(self._waiting.pop(0))
-            self._news.clear()
-            await self._news.wait()
+    async def obey(self) -> None:
+        """Obey what waits."""
+        while self._waiting:
+            await self._obey(self._waiting.pop(0))
 
     def _check(self, body: dict, session: int) -> None:
         at_s = self._at_s()

@@ -24,4 +24,5 @@ def drop(*names: str) -> None:
         whole = "firmware." + name
         if whole in sys.modules:
             del sys.modules[whole]
-            delattr(sys.modules["firmware"], name)
+            package, _, last = whole.rpartition(".")
+            delattr(sys.modules[package], last)

@@ -4,15 +4,17 @@ They come checked (orders.py) and are answered in words. Needs the parts it comm
 others. Loaded for one order at a time.
 """
 
+from firmware import passing
 from firmware.errors import OrderRefused
 
 MOST_HISTORY = 500  # records that one order may ask for again
 
 
 class Service:
-    """`idle()` tells whether nobody is there; `restart()` starts the bin anew when that is so."""
+    """`idle()` tells whether nobody is there; `restart()` starts the bin anew when that is so;
+    `put_in_force(jws)` weighs by a signed calibration from now on and returns its number."""
 
-    def __init__(self, keys, link, visits, scale, journal, idle, restart) -> None:
+    def __init__(self, keys, link, visits, scale, journal, idle, restart, put_in_force) -> None:
         self._keys = keys
         self._link = link
         self._visits = visits
@@ -20,6 +22,7 @@ class Service:
         self._journal = journal
         self._idle = idle
         self._restart = restart
+        self._put_in_force = put_in_force
 
     def obeys(self) -> dict:
         """Return the commands by name."""
@@ -27,6 +30,7 @@ class Service:
             "unlock": self._unlock,
             "tare": self._tare,
             "identify": self._identify,
+            "calibrate": self._calibrate,
             "resend": self._resend,
             "history": self._history,
             "rotate": self._rotate,
@@ -53,6 +57,13 @@ class Service:
         self._visits.note("tare", "zero", (weight.mg,), "backend")
         self._scale.zero(weight)
         return str(weight.grams) + " g are zero now"
+
+    def _calibrate(self, args: dict) -> str:
+        from firmware.scale import envelope
+
+        jws = envelope.assemble(args, self._keys.device, self._keys.number)
+        passing.drop("scale.envelope")
+        return "calibration " + str(self._put_in_force(jws)) + " is in force"
 
     def _resend(self, args: dict) -> str:
         if args:

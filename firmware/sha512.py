@@ -8,13 +8,14 @@ kilobytes a second on a small processor: for manifests, not for files.
 _MASK = (1 << 64) - 1
 
 
-def _primes(count: int) -> list:
-    found, candidate = [], 2
-    while len(found) < count:
-        if all([candidate % prime for prime in found]):
-            found.append(candidate)
+def _primes(count: int):
+    """Yield the first primes, 80 at most: the 80th is 409, and 21 squared is more."""
+    candidate = 1
+    while count:
         candidate += 1
-    return found
+        if all([candidate % divisor or candidate == divisor for divisor in range(2, 21)]):
+            count -= 1
+            yield candidate
 
 
 def _fraction(prime: int, power: int) -> int:

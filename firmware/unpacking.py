@@ -12,7 +12,7 @@ from firmware.errors import UpdateRefused
 
 LISTING = "listing"  # a row for each file, "path size SHA-256\n"; kept beside them in the slot
 MOST_BYTES = 600000  # of all files
-PIECE = 1024  # bytes read back at a time
+PIECE = 256  # bytes read back at a time
 ENDINGS = (".mpy", ".bin")
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789_/"
 

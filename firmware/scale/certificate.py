@@ -1,40 +1,14 @@
-"""The calibration as a signed, numbered record, and the one in force on the device's own flash.
+"""The calibration in force: a signed, numbered record on the device's own flash.
 
-An envelope like all others (contract), of type `farz.calibration`, under the key that signs what
-goes down to this one device: it fits no other bin. It has no topic: it travels over the cable as it
-is, and in the command `calibrate` as {"body", "signature"}, from which it is put together again.
-It is verified before it is kept; only a higher number takes the place of the one in force.
+What reads its envelope (envelope.py) is loaded for a start and for a new one. Only a higher number
+takes the place of the one in force.
 """
 
 from firmware import contract
-from firmware.errors import CalibrationRefused, SettingsFault
-from firmware.scale import calibration
+from firmware.errors import CalibrationRefused
 from firmware.twin import Twin
 
-TYPE = "calibration"
 FILE, NOTED = "/calibration", "/calibration-noted"
-
-
-def read(jws: str, key: bytes, device: str, key_number: int):
-    """Return the Calibration of an envelope; CalibrationRefused says in words why it is none."""
-    try:
-        parts = contract.split(jws, TYPE)
-        if (parts.device, parts.number) != (device, key_number):
-            raise CalibrationRefused("it was made for another device or key")
-        contract.verify(parts, contract.derive(key, contract.DOWN))
-        return checked(contract.parse_json(parts.payload))
-    except contract.ContractError as error:
-        raise CalibrationRefused(str(error))
-
-
-def assemble(args: dict, device: str, key_number: int) -> str:
-    """Return the envelope that a command carries as {"body": {...}, "signature": "..."}."""
-    try:
-        payload = contract.canonical(args["body"]).encode()
-        signed = contract.signing_input(device, key_number, TYPE, payload)
-        return signed.decode() + "." + args["signature"]
-    except (KeyError, TypeError, contract.ContractError):
-        raise CalibrationRefused("body or signature is missing")
 
 
 class Certificate:
@@ -86,39 +60,17 @@ class Certificate:
         self._noted.write(str(number))
 
     def _read(self, jws):
+        from firmware.scale import envelope
+
         settings = self._settings
         try:
-            number = contract.number_of(jws, TYPE)
+            number = contract.number_of(jws, envelope.TYPE)
         except contract.ContractError as error:
             raise CalibrationRefused(str(error))
         key = settings.keys.get(number)  # a calibration outlives the key it was signed under
         if key is None:
             raise CalibrationRefused("it was made for another device or key")
-        found = read(jws, key, settings.device, number)
+        found = envelope.read(jws, key, settings.device, number)
         if len(found.cells) != self._cells:
             raise CalibrationRefused("it is of another number of cells")
         return found
-
-
-_TESTS = {
-    "v": lambda v: v == contract.VERSION,
-    "passed": lambda v: type(v) is bool,
-    "limits": lambda v: type(v) is list and len(v) == 3 and all([type(i) is int for i in v]),
-    "from_s": lambda v: type(v) is int and 0 <= v < 1 << 40,
-    "until_s": lambda v: v is None or (type(v) is int and 0 <= v < 1 << 40),
-    "seal": lambda v: type(v) is str and 0 < len(v) <= 32,
-    "by": lambda v: type(v) is str and 0 < len(v) <= 64,
-}
-
-
-def checked(body: dict):
-    """Return the Calibration of a body, or raise CalibrationRefused."""
-    if type(body) is not dict:
-        raise CalibrationRefused("it is no object")
-    for name in _TESTS:
-        if name not in body or not _TESTS[name](body[name]):
-            raise CalibrationRefused(name + " is missing or out of its range")
-    try:
-        return calibration.calibration(**{name: body[name] for name in calibration.FIELDS.split()})
-    except (KeyError, TypeError, ValueError, SettingsFault):
-        raise CalibrationRefused("it could not weigh")

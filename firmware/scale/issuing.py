@@ -1,7 +1,7 @@
 """How a record of calibration is signed for a bin. Never loaded on one: bins read them."""
 
 from firmware import contract
-from firmware.scale.certificate import TYPE, checked
+from firmware.scale.envelope import TYPE, checked
 
 
 def issue(key: bytes, device: str, key_number: int, body: dict) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from cryptography import x509
 
 from firmware.scale.calibration import mg_of
-from firmware.scale.certificate import read
+from firmware.scale.envelope import read
 from firmware.settings import checked
 from tests.farz.shell import Shell
 from tests.farz.test_calibrating import at_temperature

@@ -22,6 +22,8 @@ HANGS = {
     "yard": "App._look_around = hang",
     "clock": "App._keep_time = hang",
     "report": "App._report = hang",
+    "orders": "App._obey = hang",
+    "restart": "App._start_anew = hang",
 }
 
 

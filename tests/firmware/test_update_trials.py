@@ -27,6 +27,7 @@ TRUSTED = {key_name(public_hex(SIGNER)): public_hex(SIGNER)}
 RESTARTS = 5  # exit code of a simulated board that wants to be started anew
 PIECE = 400
 HEAP_K = 256
+RECEIVING_K = 264  # 254 were enough and 252 were not
 SECURE = {"settings": {"reader": "pn532"}}
 
 
@@ -191,7 +192,9 @@ def test_whole_update_over_the_air(make_machine: Callable[..., Machine], town: T
     machine = make_machine(speed=20, at_s=4000)
     raw = pack(firmware(), About(2, 1, "bin-a"), SIGNER)
     births = len(town.births)
+    machine.bin.heapsize = f"{RECEIVING_K}k"
     process = machine.start()
+    machine.bin.heapsize = f"{HEAP_K}k"
     try:
         until(lambda: len(town.births) > births)
         send(town, raw)

@@ -3,7 +3,8 @@
 from firmware import contract
 from firmware.errors import CalibrationRefused, SettingsFault
 from firmware.scale import calibration
-from firmware.scale.certificate import Certificate, assemble, read
+from firmware.scale.certificate import Certificate
+from firmware.scale.envelope import assemble, read
 from firmware.scale.issuing import arguments, issue
 from firmware.twin import Twin
 from tests.firmware.raises import raises, remove

@@ -31,7 +31,12 @@ class Bin:
     def __init__(self, at_s=NOW_S):
         self.done, self.answers, self.alarms, self.at_s = [], [], [], at_s
         obeys = {"identify": self._identify, "tare": self._tare, "unlock": self._unlock}
-        self.orders = Orders(obeys, lambda: self.at_s, self._answer, self._alarm)
+        self.called = 0
+        says = (self._answer, self._alarm, self._call)
+        self.orders = Orders(obeys, lambda: self.at_s, *says)
+
+    def _call(self):
+        self.called += 1
 
     def _answer(self, order_id, ok, words):
         self.answers.append((order_id, ok, words))
@@ -56,10 +61,7 @@ class Bin:
         async def all_of_them():
             for body in bodies:
                 self.orders.take(body, session)
-            task = asyncio.create_task(self.orders.run())
-            for _ in range(20):
-                await asyncio.sleep(0)
-            task.cancel()
+            await self.orders.obey()
 
         finish(all_of_them())
         return self.answers
@@ -69,6 +71,7 @@ def test_order_is_obeyed_and_answered():
     bin_ = Bin()
     assert bin_.take(order(args={"x": 1})) == [("7", True, "shown")]
     assert bin_.done == [{"x": 1}]
+    assert bin_.called == 1
     assert Bin().take(order(name="tare")) == [("7", True, "zero")]
 
 
