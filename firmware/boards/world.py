@@ -110,6 +110,8 @@ class World:
         self.field.cards = [self._card(uid, visit) for uid in visit["uid"].split("+")]
         if await self._happens(self.unlocked, AT_LID_S):
             self.field.cards = []
+            if "reads" in visit:
+                await self._until_shown(visit["reads"])
             await self._drop(visit)
             await self._happens(self.told, LEAVES_S)
             self._wobble(0)

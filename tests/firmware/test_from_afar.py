@@ -278,7 +278,7 @@ def test_balance_is_asked_for_at_the_tap_and_shown(
 ) -> None:
     made = make_bin(BIN)
     for visit in (plan := visits(500, 600)):
-        visit["at_s"] = 5 + 60 * plan.index(visit)
+        visit.update(at_s=20 + 60 * plan.index(visit), reads="open_balance")
     made.set_up(mosquitto.port, plan, WORD, speed=3)
 
     assert made.run() == 0, made.console()
@@ -294,7 +294,8 @@ def test_holder_of_an_unknown_card_is_told_before_the_waste_is_in(
 ) -> None:
     town.answers = {"balance": None, "why": "unknown_card"}
     made = make_bin(BIN)
-    made.set_up(mosquitto.port, [{"at_s": 5, "uid": UIDS[0], "grams": 500}], WORD, speed=3)
+    visit = {"at_s": 20, "uid": UIDS[0], "grams": 500, "reads": "unknown_card"}
+    made.set_up(mosquitto.port, [visit], WORD, speed=3)
 
     assert made.run() == 0, made.console()
 

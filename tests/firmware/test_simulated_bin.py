@@ -422,6 +422,21 @@ def test_empty_battery_lets_nobody_in_and_the_lid_falls_into_its_safe_state(
     assert_whole(bin_, town)
 
 
+def test_bin_that_its_sensor_finds_full_lets_nobody_in_until_it_was_emptied(
+    make_bin: MakeBin, mosquitto: Broker, town: Town
+) -> None:
+    day = visits(500, 600)
+    bin_ = make_bin()
+    surface_mm = [[0, 280], [day[0]["at_s"] + 60, 850]]
+    bin_.set_up(mosquitto.port, day, WORD, surface_mm=surface_mm)
+    bin_.change_settings(fill={"empty_mm": 900, "full_mm": 300})
+
+    assert bin_.run() == 0, bin_.console()
+
+    assert bin_.shown().count("bin_full") == 1
+    assert [deposit["net_g"] for deposit in town.deposits()] == [600]
+
+
 def test_real_time_may_be_hastened_instead_of_jumped(
     make_bin: MakeBin, mosquitto: Broker, town: Town
 ) -> None:
