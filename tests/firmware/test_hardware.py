@@ -107,3 +107,13 @@ def test_board_without_a_journal_partition_is_built_and_has_none(
     esp32.esp32.Partition.find.return_value = []
 
     assert esp32.Esp32Board().flash is None
+
+
+def test_board_locks_the_lid_before_it_starts_anew(esp32: ModuleType) -> None:
+    board, done = MagicMock(), []
+    board.lid_lock.side_effect = lambda level: done.append(("lock", level))
+    esp32.machine.reset.side_effect = lambda: done.append(("reset",))
+
+    esp32.Esp32Board.restart(board)
+
+    assert done == [("lock", 0), ("reset",)]
