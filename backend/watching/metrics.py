@@ -21,6 +21,7 @@ from backend import tables as t
 from backend.devices import gaps
 from backend.devices import service as devices
 from backend.ledger import log, tiles
+from backend.ledger.errors import LedgerError
 
 if TYPE_CHECKING:
     from backend.services import Services
@@ -92,7 +93,7 @@ def _read(figure: Figure, services: "Services") -> Values:
     """A figure that cannot be read is left out; the others are told all the same."""
     try:
         return figure.read(services)
-    except (SQLAlchemyError, OSError) as error:
+    except (SQLAlchemyError, LedgerError, OSError) as error:
         _log.warning("farz_%s cannot be read: %s", figure.name, type(error).__name__)
         return {}
 

@@ -58,6 +58,7 @@ class SimBoard:
         self.ticks_diff = self.clock.ticks_diff
         self.random = os.urandom
         self.app = None
+        self._left = False
         limit_s = plan.get("patience_s", PATIENCE_S)
         self._for_recorded, self._for_settled = Patience(limit_s), Patience(limit_s)
 
@@ -197,7 +198,10 @@ class SimBoard:
             return 1
         if not self.world.finished:
             return 0
-        return LATE_RATE if self._plan.get("until", "settled") == "settled" else 1
+        # Who runs it until it is stopped wants it in real time, once the last visitor has gone.
+        self._left = self._left or self.world.shown == "welcome"
+        stays = self._plan.get("until", "settled") == "stopped"
+        return 1 if stays and self._left else LATE_RATE
 
 
 class Patience:

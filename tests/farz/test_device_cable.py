@@ -109,5 +109,5 @@ def test_lid_card_and_display_are_asked_for(cable: Cable, hands: Hands) -> None:
 
 
 def test_port_where_nobody_is_says_so(tmp_path: Path) -> None:
-    with pytest.raises(CableFault, match="cannot be opened"), connected(f"{tmp_path}/ttyUSB9"):
+    with pytest.raises(CableFault, match="There is no port"), connected(f"{tmp_path}/ttyUSB9"):
         pass

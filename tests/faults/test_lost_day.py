@@ -25,6 +25,7 @@ def test_where_the_gateways_disk_is_lost_too_the_bins_flash_is_enough() -> None:
 
     assert done.books is not None
     assert done.in_backup < done.before == done.truth.made == 24
-    assert done.relayed == 0
+    # What bins had said again to the new disk by the time the backend asked, but never the day.
+    assert done.relayed < done.before - done.in_backup
     assert done.truth.names == done.books.names
     assert agree(done)

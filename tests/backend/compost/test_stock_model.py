@@ -17,13 +17,15 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from backend.access.who import Who
 from backend.compost import orders, redeeming, service, voiding
 from backend.errors import BackendError
 from backend.housekeeping import end_holds
 from backend.ledger import balances
 from backend.ledger.errors import LedgerError
-from backend.ledger.transfers import Code, Group, Leg
+from backend.ledger.transfers import Code, Leg
 from backend.people import service as people
+from backend.transfers.service import book
 from farz.founding import ripe_compost
 from tests.backend import village
 from tests.backend.compost.test_orders import is_right
@@ -94,7 +96,9 @@ class Shop(RuleBasedStateMachine):
         self.product = made.id
         funder = self.town.amal.account_id
         legs = [Leg(funder, each.account_id, FUNDS, Code.PAY) for each in self.people]
-        self.town.services.poster.submit(Group(tuple(legs), now_s)).result()
+        amal = Who(1, "resident", self.town.amal.id, "Amal (synthetic)", "resident", {})
+        reason, key = "to begin with", f"funds.{Shop.count}"
+        book(self.town.services, amal, legs, effective_s=None, reason=reason, key=key)
         self.model.money = [FUNDS, FUNDS]
 
     def key(self) -> str:
