@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from farz.asking import secret
+from farz.approving import Code, Login, Password, approver
 from farz.telling import Json, tell
 from farz.town import open_books, open_town
 
@@ -76,11 +76,9 @@ def draft(
 @app.command()
 def approve(
     draft_id: int,
-    login: Annotated[str, typer.Option(prompt=True, help="Your login.")],
-    password: Annotated[str, typer.Option(help="Asked for if it is not given.")] = "",
-    code: Annotated[
-        str, typer.Option(help="Your telephone's code, if you are asked for one.")
-    ] = "",
+    login: Login,
+    password: Password = "",
+    code: Code = "",
     as_json: Json = False,
 ) -> None:
     """Sign a rule; the second signature, of somebody else, puts it in force.
@@ -88,16 +86,10 @@ def approve(
     The password is asked for, and may be piped as one line.
     Example:  farz melting approve 1 --login noor
     """
-    from backend.access import signing_in
     from backend.kinds import melting
 
-    given = password or secret(f"Password for {login}")
-    with open_town() as services:
-        place = signing_in.From("console")
-        signed_in = signing_in.staff(services, login, given, place, code)
-        signed_in.who.require("tariffs:approve")
-        made = melting.approve(services, draft_id, staff_id=signed_in.who.id)
-        signing_in.out(services, signed_in.token)
+    with approver(login, password, code) as (services, who):
+        made = melting.approve(services, draft_id, staff_id=who.id)
     tell(asdict(made) | {"approved": made.approved}, _draft_words(made), as_json)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from farz.asking import secret
+from farz.approving import Code, Login, Password, approver
 from farz.errors import FarzError
 from farz.moments import moment
 from farz.town import open_books, open_town
@@ -159,11 +159,9 @@ def grades(as_json: Json = False) -> None:
 @app.command()
 def approve(
     tariff_id: int,
-    login: Annotated[str, typer.Option(prompt=True, help="Your login.")],
-    password: Annotated[str, typer.Option(help="Asked for if it is not given.")] = "",
-    code: Annotated[
-        str, typer.Option(help="Your telephone's code, if you are asked for one.")
-    ] = "",
+    login: Login,
+    password: Password = "",
+    code: Code = "",
     as_json: Json = False,
 ) -> None:
     """Sign a tariff; the second signature, of somebody else, puts it in force.
@@ -172,27 +170,16 @@ def approve(
     Examples:  farz tariff approve 3 --login noor
     farz tariff approve 3 --login noor < noor.password
     """
-    from backend.access import signing_in
     from backend.tariffs import service as tariffs
     from backend.towns import service as towns
 
-    given = password or secret(f"Password for {login}")
-    with open_town() as services:
-        place = signing_in.From("console")
-        signed_in = signing_in.staff(services, login, given, place, code)
-        signed_in.who.require("tariffs:approve")
-        with services.begin() as conn:
-            version = tariffs.approve(
-                conn,
-                services.ledger_id,
-                tariff_id,
-                staff_id=signed_in.who.id,
-                now_s=int(time.time()),
-            )
-            versions = tariffs.tariffs(conn, services.ledger_id)
-            zone = towns.town(conn, services.ledger_id).timezone
-        signing_in.out(services, signed_in.token)
-    state = tariffs.said(versions, version, int(time.time()), zone)
+    now_s = int(time.time())
+    with approver(login, password, code) as (services, who), services.begin() as conn:
+        town = services.ledger_id
+        version = tariffs.approve(conn, town, tariff_id, staff_id=who.id, now_s=now_s)
+        versions = tariffs.tariffs(conn, town)
+        zone = towns.town(conn, town).timezone
+    state = tariffs.said(versions, version, now_s, zone)
     typer.echo(json.dumps(_told(version)) if as_json else f"tariff {version.id} is {state}")
 
 

@@ -39,8 +39,7 @@ def test_every_command_that_asks_is_tried_here() -> None:
     assert calls == {
         "town.py": 2,  # init, and the new password's own question
         "staff_commands.py": 1,
-        "tariff_commands.py": 1,
-        "melting_commands.py": 1,
+        "approving.py": 1,  # of tariffs and of rules of melting
         "card_commands.py": 1,
         "device_workshop.py": 1,
     }

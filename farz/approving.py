@@ -1,0 +1,33 @@
+"""Who signs at this machine what two must sign: named, asked for a password, signed out after."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from farz.asking import secret
+from farz.town import open_town
+
+if TYPE_CHECKING:
+    from backend.access.service import Who
+    from backend.services import Services
+
+Login = Annotated[str, typer.Option(prompt=True, help="Your login.")]
+Password = Annotated[str, typer.Option(help="Asked for if it is not given.")]
+Code = Annotated[str, typer.Option(help="Your telephone's code, if you are asked for one.")]
+
+
+@contextmanager
+def approver(login: str, password: str, code: str) -> Iterator[tuple["Services", "Who"]]:
+    """The town, and somebody of its staff who may approve. Raises what signing in raises."""
+    from backend.access import signing_in
+
+    given = password or secret(f"Password for {login}")
+    with open_town() as services:
+        signed_in = signing_in.staff(services, login, given, signing_in.From("console"), code)
+        try:
+            signed_in.who.require("tariffs:approve")
+            yield services, signed_in.who
+        finally:
+            signing_in.out(services, signed_in.token)
