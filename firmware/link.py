@@ -114,10 +114,13 @@ class Link:
             await self._session.publish(self._topic("telemetry"), payload, 0, False)
 
     async def leave(self) -> None:
-        """Say goodbye: state `sleeping`, and no will."""
+        """Say goodbye: state `sleeping`, and no will. If nobody hears it, the will says it."""
         if self._session is not None and self.online:
-            await self._state(self._session, "sleeping")
-            await self._session.close(True)
+            try:
+                await self._state(self._session, "sleeping")
+                await self._session.close(True)
+            except LinkFault:
+                pass  # who restarts for good reason does not end by a broker's fault
 
     def _complain(self, why: str, word: str = "") -> None:
         """Tell what is wrong, once until it changes; a `word` is one for the technician."""

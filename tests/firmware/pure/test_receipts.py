@@ -175,3 +175,23 @@ def test_pauses_between_calls_double_up_to_half_a_minute_and_differ_by_chance():
         for n in range(5):
             assert 0 <= pauses[n + 1] - 2 * pauses[n] <= 1
         assert pauses[5] == pauses[6] == pauses[7] <= 32000
+
+
+class Deaf:
+    """A session whose broker answers nothing any more."""
+
+    def __init__(self):
+        self.asked = 0
+
+    async def publish(self, topic, payload, qos, retain):
+        self.asked += 1
+        raise LinkFault("no answer from the broker")
+
+
+def test_goodbye_that_nobody_hears_keeps_no_bin_from_its_restart():
+    link, _, _ = linked()
+    link.online, link._session = True, Deaf()
+
+    asyncio.run(link.leave())
+
+    assert link._session.asked == 1
