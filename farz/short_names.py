@@ -99,7 +99,7 @@ def made_names(tree: ast.Module) -> set[str]:
 
 
 def own_constants(tree: ast.Module) -> set[str]:
-    """The names in capitals that a module makes at its outermost level, and never again."""
+    """The names in capitals that a module makes at its outermost level, and nowhere else."""
     made = {target.id for target, _ in _assigned(tree)}
     return {name for name in made if name.isupper()} - _held(tree)
 

@@ -53,16 +53,22 @@ def checked(signature: bytes, raw: bytes, keys: dict) -> dict:
 
 def verify(public: bytes, message: bytes, signature: bytes) -> bool:
     """Tell whether an Ed25519 signature holds; what computes it is loaded a half at a time."""
-    from firmware import sha512
-
-    digest = sha512.sha512(signature[:32] + public + message)
-    sha512 = passing.drop("sha512")
+    digest = _hashed(signature[:32] + public + message)
     from firmware import ed25519
 
     try:
         return ed25519.holds(public, signature, digest)
     finally:
         passing.drop("ed25519")
+
+
+def _hashed(message: bytes) -> bytes:
+    from firmware.sha512 import sha512
+
+    try:
+        return sha512(message)
+    finally:
+        passing.drop("sha512")
 
 
 def insist_on_newer(manifest: dict, model: str, running: int, floor: int) -> None:

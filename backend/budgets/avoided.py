@@ -184,18 +184,12 @@ def _roll_late(
     limit: int,
 ) -> bool:
     """Add the grams of the next `limit` last words; tells whether there were any."""
-    after_us, last = _upto_us(conn, ledger_id), resolution.c
-    # What this sees is all there will ever be up to its newest: recorded time only grows.
-    page = select(last.recorded_us).where(last.ledger_id == ledger_id, last.recorded_us > after_us)
-    upto_us = conn.scalar(
-        select(func.max(page.order_by(last.recorded_us).limit(limit).subquery().c.recorded_us))
-    )
+    after_us = _upto_us(conn, ledger_id)
+    upto_us = runs.last_words_upto(conn, ledger_id, after_us, limit)
     if upto_us is None:
         return False
     _add(grams, conn.execute(_late(ledger_id, costs, after_us, upto_us)))
-    moved = update(avoided_upto).where(avoided_upto.c.ledger_id == ledger_id)
-    if conn.execute(moved.values(resolved_us=upto_us)).rowcount == 0:
-        conn.execute(insert(avoided_upto).values(ledger_id=ledger_id, resolved_us=upto_us))
+    runs.keep_upto(conn, avoided_upto, ledger_id, upto_us)
     return True
 
 

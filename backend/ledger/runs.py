@@ -1,7 +1,8 @@
 """Which numbers of a journal are in the books: runs without a gap, kept so that a look is short.
 
 What is kept may be behind; a look reads the records in the gaps that were known and after the
-last run, through the records' own key, at most `LOOK` of them.
+last run, through the records' own key, at most `LOOK` of them. Last words, which come later than
+their records, are followed by their moment instead.
 """
 
 from collections import defaultdict
@@ -9,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
-from sqlalchemy import Connection, Select, Table, delete, func, insert, select
+from sqlalchemy import Connection, Select, Table, delete, func, insert, select, update
 
 from backend.ledger import tables as t
 
@@ -160,3 +161,22 @@ def note(conn: Connection, ledger_id: int, table: Table, journal: Journal, seqs:
     conn.execute(
         insert(table), [{**name, "first_seq": a, "last_seq": b} for a, b in made]
     )  # fmt: skip
+
+
+def last_words_upto(conn: Connection, ledger_id: int, after_us: int, limit: int) -> int | None:
+    """When the newest of the next `limit` last words after a moment was said; None if none was.
+
+    What this sees is all there will ever be up to then: recorded time only grows.
+    """
+    last = t.resolution.c
+    page = select(last.recorded_us).where(last.ledger_id == ledger_id, last.recorded_us > after_us)
+    newest = page.order_by(last.recorded_us).limit(limit).subquery()
+    upto_us: int | None = conn.scalar(select(func.max(newest.c.recorded_us)))
+    return upto_us
+
+
+def keep_upto(conn: Connection, table: Table, ledger_id: int, upto_us: int) -> None:
+    """Note in a town's row of `table` up to when its last words are in the sums."""
+    moved = update(table).where(table.c.ledger_id == ledger_id)
+    if conn.execute(moved.values(resolved_us=upto_us)).rowcount == 0:
+        conn.execute(insert(table).values(ledger_id=ledger_id, resolved_us=upto_us))

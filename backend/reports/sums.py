@@ -213,18 +213,12 @@ def _late(ledger_id: int, after_us: int) -> Select[Any]:
 
 def _roll_late(conn: Connection, ledger_id: int, found: dict[int, Sums], limit: int) -> bool:
     after_us, last = _upto_us(conn, ledger_id), resolution.c
-    # What this sees is all there will ever be up to its newest: recorded time only grows.
-    page = select(last.recorded_us).where(last.ledger_id == ledger_id, last.recorded_us > after_us)
-    upto_us = conn.scalar(
-        select(func.max(page.order_by(last.recorded_us).limit(limit).subquery().c.recorded_us))
-    )
+    upto_us = runs.last_words_upto(conn, ledger_id, after_us, limit)
     if upto_us is None:
         return False
     for each in conn.execute(_late(ledger_id, after_us).where(last.recorded_us <= upto_us)):
         _note(found, each)
-    moved = update(report_upto).where(report_upto.c.ledger_id == ledger_id)
-    if conn.execute(moved.values(resolved_us=upto_us)).rowcount == 0:
-        conn.execute(insert(report_upto).values(ledger_id=ledger_id, resolved_us=upto_us))
+    runs.keep_upto(conn, report_upto, ledger_id, upto_us)
     return True
 
 
