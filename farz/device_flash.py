@@ -29,7 +29,9 @@ SUBTYPES = {"factory": 0x00, "nvs": 0x02, "phy": 0x01, "fat": 0x81}
 MAIN = b"""import machine, sys
 sys.path.insert(0, "/loader")
 try:
-    main = __import__("firmware.slots", None, None, ("due",)).due("", "firmware.main")
+    due = __import__("firmware.slots", None, None, ("due",)).due
+    main = due("", "firmware.main", machine.WDT)
+    del due
     main()
     machine.reset()
 except Exception as error:

@@ -26,13 +26,12 @@ LOOK_S = 600  # between two looks at fill and battery
 TELEMETRY_S = 900
 OBEY_S = 120  # the longest order, a tare that finds no rest, is refused long before
 SYNC_S = 3600
+DECIDED_S = 600  # an update on trial has proved itself, or was given up, long before
 LONGEST_ANSWER = 120  # characters
 REFUSED = {"command": "order_refused", "settings": "settings_refused"}  # the display's words
 ALARM_AGAIN_MS = 24 * 3600 * 1000
 # The code whose hash a record carries: all that stands between the cell and the flash.
 WEIGHING = (hx711, weighing, platform, calibration, certificate, records, ring, journal, contract)
-
-
 Parts = namedtuple("Parts", "settings fw certificate scale lid display reader")
 
 
@@ -66,11 +65,9 @@ class App:
         parts = (self._scale, self.journal, self._lid, self.display)
         self.visits = Visits(*parts, settings, self._saved)
         self._power, self._fill = fitting.power(board, settings), fitting.fill(board, settings)
-        if self._power is not None:
-            self.visits.obstacles.append(self._power.obstacle)
-            self.visits.doubts.append(self._power.flag)
-        if self._fill is not None:
-            self.visits.obstacles.append(self._fill.obstacle)
+        eyes = [eye for eye in (self._power, self._fill) if eye is not None]
+        self.visits.obstacles = [eye.obstacle for eye in eyes]
+        self.visits.doubts = [] if self._power is None else [self._power.flag]
         self.reader = fitting.reader(board, settings.reader)
         self.visits.staff = fitting.staff(board, settings) or self.visits.staff
         self._cards = CardWatch(self.reader, self._clock.up_ms, self.visits.put, self.visits.alarm)
@@ -207,6 +204,8 @@ class App:
         guard.watch("report", lambda: turns["report"], 2 * TELEMETRY_S)
         guard.watch("orders", lambda: turns["orders"], OBEY_S, self._called.set)
         guard.watch("restart", lambda: turns["restart"], 2 * LOOK_S)
+        # Changes all the time, but not before an update that was due is decided.
+        guard.watch("renewal", lambda: not self._update_due and self._clock.up_ms(), DECIDED_S)
         for watched in board.watched:
             guard.watch(*watched)
         return guard
@@ -371,6 +370,7 @@ class App:
         if self._update_due:
             await self._renewed().run()
             self._put_away()
+            self._update_due = False
 
     async def _keep_time(self) -> None:
         self._board.set_time(self._clock.surely_s())

@@ -12,8 +12,15 @@ from firmware.twin import Twin
 
 
 def board() -> Esp32Board:
-    """Return the board: its pins and buses, which are always there."""
-    return Esp32Board()
+    """Return the board: its pins and buses, which are always there.
+
+    One that cannot be built is told in the next birth, and whoever started this starts anew.
+    """
+    try:
+        return Esp32Board()
+    except Exception as error:
+        LastWords(Esp32Board.folder).write(reason(error))
+        raise
 
 
 def app(on: Esp32Board) -> App:
@@ -47,7 +54,7 @@ def main() -> None:
         _rescue(made, False)
     except KeyboardInterrupt:
         made.lid_lock(0)
-        return  # a technician's cable: the prompt is theirs
+        raise  # a technician's cable: the prompt is theirs, and nobody starts the board anew
     except Exception as error:
         LastWords(made.folder).write(reason(error))
     made.restart()

@@ -12,6 +12,7 @@ from firmware.twin import Twin
 
 FACTORY, SLOTS = "factory", ("a", "b")
 FILE = "/slots"
+START_MS = 120000  # until a trial feeds a watchdog of its own
 # slot, version: in force. floor: no version below it may come any more. failed: [version, why] of
 # an update that was given up, until somebody has noted it. trial: [slot, version, floor, epoch of
 # the journal before, starts].
@@ -92,9 +93,10 @@ class Slots:
         self._state = state
 
 
-def due(root: str, module: str):
+def due(root: str, module: str, watchdog=None):
     """Return main() of a module of the firmware that is due; one that cannot be loaded is passed
-    over.
+    over. A trial starts under a `watchdog(timeout=milliseconds)`: one that hangs before it has its
+    own would be tried for ever.
 
     To be called from a folder of its own on sys.path[0], which is taken away again. Whoever calls
     keeps nothing of this file, so that the firmware finds the heap empty.
@@ -102,6 +104,8 @@ def due(root: str, module: str):
     loader = sys.path[0]
     slots = Slots(root)
     slot = slots.choose()
+    if slots.trial is not None and watchdog is not None:
+        watchdog(timeout=START_MS)
     while True:
         sys.path[0] = root + "/" + slot
         forget()

@@ -54,6 +54,7 @@ CAUSES = {
 class Esp32Board:
     FEED_S, BITE_S = 10, 60
     LONGEST_DOZE_S = 10
+    folder = ""  # of settings and calibration
 
     def __init__(self) -> None:
         pin, out = machine.Pin, machine.Pin.OUT
@@ -85,7 +86,6 @@ class Esp32Board:
         self.ticks_ms, self.ticks_us = time.ticks_ms, time.ticks_us
         self.ticks_diff = time.ticks_diff
         self.random = os.urandom
-        self.folder = ""  # of settings and calibration
         self.turns = 0
         self.watched = [("radio", lambda: self.turns, 120)]
         self._wifi: dict = {}

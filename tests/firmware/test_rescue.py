@@ -57,6 +57,8 @@ FOLDER = {folder!r}
 
 
 class Board(SimBoard):
+    folder = FOLDER
+
     def __init__(self):
         with open(FOLDER + "/world.json") as file:
             plan = json.load(file)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from farz.broker import Broker
+from firmware.slots import Slots
 from tests.firmware.test_simulated_bin import WORD, MakeBin, assert_weighed, assert_whole, visits
 from tests.firmware.town import Town
 from tests.fixtures.brokers import word_of
@@ -24,6 +25,7 @@ HANGS = {
     "report": "App._report = hang",
     "orders": "App._obey = hang",
     "restart": "App._start_anew = hang",
+    "renewal": "App._renew = hang",
 }
 
 
@@ -86,6 +88,9 @@ def test_task_that_hangs_is_found_and_named_in_the_next_birth(
     bin_ = make_bin()
     day = [{**visits(500)[0], "at_s": 60 + 4 * 3600 * i} for i in range(3)]
     bin_.set_up(mosquitto.port, day[:2], WORD)
+    if name == "renewal":  # an update that was given up is to be told
+        Slots(str(bin_.folder)).switch(2, 0, "e" * 16)
+        Slots(str(bin_.folder)).fail("it did not stay up")
 
     hung = run_micropython(patched(tmp_path, bin_.folder, HANGS[name]), str(bin_.folder))
 
