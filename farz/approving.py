@@ -1,4 +1,4 @@
-"""Who signs at this machine what two must sign: named, asked for a password, signed out after."""
+"""Whoever gives a second signature at this machine: asked for their password, signed out after."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,15 +19,17 @@ Code = Annotated[str, typer.Option(help="Your telephone's code, if you are asked
 
 
 @contextmanager
-def approver(login: str, password: str, code: str) -> Iterator[tuple["Services", "Who"]]:
-    """The town, and somebody of its staff who may approve. Raises what signing in raises."""
+def signed_in(
+    login: str, password: str, code: str, scope: str
+) -> Iterator[tuple["Services", "Who"]]:
+    """The town, and somebody of its staff who may do this. Raises what signing in raises."""
     from backend.access import signing_in
 
     given = password or secret(f"Password for {login}")
     with open_town() as services:
-        signed_in = signing_in.staff(services, login, given, signing_in.From("console"), code)
+        opened = signing_in.staff(services, login, given, signing_in.From("console"), code)
         try:
-            signed_in.who.require("tariffs:approve")
-            yield services, signed_in.who
+            opened.who.require(scope)
+            yield services, opened.who
         finally:
-            signing_in.out(services, signed_in.token)
+            signing_in.out(services, opened.token)

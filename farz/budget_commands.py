@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from farz.moments import moment
+from farz.moments import clocks, moment
+from farz.signing import by_whom
 from farz.telling import Json, tell
 from farz.town import open_books, open_town
 
@@ -27,6 +28,7 @@ def show(as_json: Json = False) -> None:
     now_s = int(time.time())
     with open_books() as (engine, ledger_id), db.read(engine) as conn:
         found, waiting = budgets.budgets(conn, ledger_id), budgets.claims(conn, ledger_id)
+        clock = clocks(conn, ledger_id)
     rows = [
         {**asdict(each), "left": each.left, "runs_out_s": each.runs_out_s(now_s)} for each in found
     ]
@@ -34,13 +36,13 @@ def show(as_json: Json = False) -> None:
         typer.echo(json.dumps({"budgets": rows, "waiting": asdict(waiting)}))
         return
     for each in found:
-        period = f"{time.ctime(each.from_s)} - {time.ctime(each.until_s)}"
+        period = f"{clock(each.from_s)} - {clock(each.until_s)}"
         out_s = each.runs_out_s(now_s)
-        pace = f"  used up about {time.ctime(out_s)} at this pace" if out_s else ""
+        pace = f"  used up about {clock(out_s)} at this pace" if out_s else ""
         typer.echo(f"{period}  {each.spent} of {each.amount} minted, {each.left} left{pace}")
     typer.echo(
         f"{waiting.count} deposits of {waiting.accounts} accounts wait for {waiting.amount}"
-        + (f", the oldest since {time.ctime(waiting.oldest_s)}" if waiting.oldest_s else "")
+        + (f", the oldest since {clock(waiting.oldest_s)}" if waiting.oldest_s else "")
     )
 
 
@@ -57,12 +59,11 @@ def set_(
     Example:  farz budget set 2500000 --since 2027-01-01T00:00+02:00
               --until 2028-01-01T00:00+02:00 --by salma
     """
-    from backend.access import service as access
     from backend.budgets import service as budgets
 
     with open_town() as services:
         with services.read() as conn:
-            decided_by = access.by_login(conn, services.ledger_id, by).signature
+            decided_by = by_whom(conn, services.ledger_id, by, "budgets:write")
         paid = budgets.set_budget(
             services,
             from_s=moment(since),
@@ -86,13 +87,13 @@ def cost(
 
     Example:  farz budget cost organic 25000 --by salma
     """
-    from backend.access import service as access
     from backend.budgets import coverage
 
     with open_town() as services, services.begin() as conn:
         from_s = moment(since) if since else services.now_s()
-        by_whom = access.by_login(conn, services.ledger_id, by).signature
-        decided = coverage.DisposalCost(fraction, from_s, amount_per_tonne, by_whom)
+        who = by_whom(conn, services.ledger_id, by, "budgets:write")
+        decided = coverage.DisposalCost(fraction, from_s, amount_per_tonne, who)
         coverage.set_disposal_cost(conn, services.ledger_id, decided)
-    words = f"a tonne of {fraction} saves {amount_per_tonne} from {time.ctime(from_s)} on"
+        when = clocks(conn, services.ledger_id)(from_s)
+    words = f"a tonne of {fraction} saves {amount_per_tonne} from {when} on"
     tell(asdict(decided), words, as_json)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from farz.moments import moment
+from farz.moments import clocks, moment
 from farz.signing import by_whom
 from farz.telling import Json, tell
 from farz.town import open_books, open_town
@@ -59,12 +59,13 @@ def heaps(as_json: Json = False) -> None:
 
     with open_books() as (engine, ledger_id), db.read(engine) as conn:
         found = service.heaps(conn, ledger_id)
+        told = clocks(conn, ledger_id)
     if as_json:
         rows = [asdict(each) | {"yield_permille": each.yield_permille} for each in found]
         typer.echo(json.dumps(rows))
         return
     for each in found:
-        ripe = time.strftime("%Y-%m-%d", time.localtime(each.ripe_s))
+        ripe = told(each.ripe_s)[:10]
         share = "" if each.yield_permille is None else f"  ({each.yield_permille / 10:.1f} %)"
         typer.echo(
             f"{each.id:>3}  {each.input_g:>10} g in  ripe {ripe}  {each.out_g:>10} g out{share}"
@@ -96,10 +97,11 @@ def heap(
             started_s=moment(since) if since else now_s,
             maturity_days=days,
             note=note,
-            started_by=by_whom(conn, services.ledger_id, by),
+            started_by=by_whom(conn, services.ledger_id, by, "compost:receive"),
             now_s=now_s,
         )
-    _print(made, as_json, f"heap {made.id} is ripe {time.ctime(made.ripe_s)}")
+        ripe = clocks(conn, services.ledger_id)(made.ripe_s)
+    _print(made, as_json, f"heap {made.id} is ripe {ripe}")
 
 
 @app.command(name="input")
@@ -125,7 +127,7 @@ def input_(
             material=material,
             grams=grams,
             source=source,
-            added_by=by_whom(conn, services.ledger_id, by),
+            added_by=by_whom(conn, services.ledger_id, by, "compost:receive"),
             now_s=services.now_s(),
         )
     _print(made, as_json, f"heap {made.id}: {made.input_g} g in all")
@@ -142,7 +144,7 @@ def yield_(heap_id: HeapNo, grams: Grams, by: By, as_json: Json = False) -> None
 
     with open_town() as services:
         with services.read() as conn:
-            who = by_whom(conn, services.ledger_id, by)
+            who = by_whom(conn, services.ledger_id, by, "compost:receive")
         made = service.weigh_out(services, heap_id, grams, by=who, key=uuid.uuid4().hex)
         orders.allot(services, made.product_id)
     _print(made, as_json, f"{made.grams} g of heap {heap_id} are in stock")
@@ -169,7 +171,7 @@ def discard(
             heap_id,
             grams=grams,
             reason=reason,
-            discarded_by=by_whom(conn, services.ledger_id, by),
+            discarded_by=by_whom(conn, services.ledger_id, by, "compost:receive"),
             now_s=services.now_s(),
         )
     _print(made, as_json, f"heap {made.id} is discarded: {made.discarded_g} g, {made.reason}")
@@ -206,7 +208,7 @@ def order(product_id: Product, grams: Grams, card: Card, by: By, as_json: Json =
 
     with open_town() as services:
         with services.read() as conn:
-            who = by_whom(conn, services.ledger_id, by)
+            who = by_whom(conn, services.ledger_id, by, "orders:make")
             person_id = cards.by_number(conn, services.ledger_id, card).person_id
         made = orders.order(
             services,
@@ -230,7 +232,7 @@ def collect(order_id: OrderNo, by: By, counter: Counter = 0, as_json: Json = Fal
 
     with open_town() as services:
         with services.read() as conn:
-            who = by_whom(conn, services.ledger_id, by)
+            who = by_whom(conn, services.ledger_id, by, "redemptions:make")
         made = orders.hand_over(
             services, order_id, served_by=who, key=uuid.uuid4().hex, counter_id=counter
         )
@@ -247,7 +249,7 @@ def cancel(order_id: OrderNo, by: By, as_json: Json = False) -> None:
 
     with open_town() as services:
         with services.read() as conn:
-            who = by_whom(conn, services.ledger_id, by)
+            who = by_whom(conn, services.ledger_id, by, "orders:make")
         made = orders.cancel(services, order_id, by=who, key=uuid.uuid4().hex)
     _print(made, as_json, f"order {made.id} is {made.state}")
 
@@ -268,7 +270,7 @@ def void(
 
     with open_town() as services:
         with services.read() as conn:
-            who = by_whom(conn, services.ledger_id, by)
+            who = by_whom(conn, services.ledger_id, by, "redemptions:make")
         made = voiding.void(
             services, receipt, by=who, reason=reason, key=uuid.uuid4().hex, counter_id=counter
         )
@@ -289,7 +291,7 @@ def rule(
     from backend.compost import rules
 
     with open_town() as services, services.begin() as conn:
-        who = by_whom(conn, services.ledger_id, by)
+        who = by_whom(conn, services.ledger_id, by, "compost:write")
         now_s = services.now_s()
         rules.decide(conn, services.ledger_id, name, value, decided_by=who, from_s=now_s)
     words = f"{name} is {value} from now on"
@@ -306,7 +308,7 @@ def close(by: By, counter: Counter = 0, as_json: Json = False) -> None:
 
     with open_town() as services:
         with services.read() as conn:
-            who = by_whom(conn, services.ledger_id, by)
+            who = by_whom(conn, services.ledger_id, by, "redemptions:make")
         made = counters.close(services, counter, closed_by=who)
     sums = ", ".join(f"{each.grams} g of product {each.product_id}" for each in made.totals)
     words = f"{made.day}: {sums or 'nothing'} for {made.amount}; {made.voids} voided"
@@ -317,13 +319,12 @@ def close(by: By, counter: Counter = 0, as_json: Json = False) -> None:
 def price(product_id: Product, amount_per_kg: int, by: By, as_json: Json = False) -> None:
     """Price a product from now on; earlier receipts keep theirs.
 
-    Example:  farz compost price 1 30 --by salma
+    Example:  farz compost price 1 30 --by mona
     """
-    from backend.access import service as access
     from backend.compost import service as compost
 
     with open_town() as services, services.begin() as conn:
-        decided_by = access.by_login(conn, services.ledger_id, by).signature
+        decided_by = by_whom(conn, services.ledger_id, by, "compost:write")
         compost.set_price(
             conn,
             services.ledger_id,
@@ -353,7 +354,7 @@ def redeem(
 
     with open_town() as services:
         with services.read() as conn:
-            served_by = by_whom(conn, services.ledger_id, by)
+            served_by = by_whom(conn, services.ledger_id, by, "redemptions:make")
             person_id = cards.by_number(conn, services.ledger_id, card).person_id
         made = redeeming.redeem(
             services,

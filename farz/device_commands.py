@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from farz.signing import staff_with
 from farz.telling import tell
 from farz.town import open_books, open_town
 
@@ -153,11 +154,10 @@ def seen_to(
 
     Example:  farz device seen-to bin-3 "tamper:lid forced" --by rana
     """
-    from backend.access import service as access
     from backend.alerts import said
 
     with open_town() as services, services.begin() as conn:
-        who = access.by_login(conn, services.ledger_id, by)
+        who = staff_with(conn, services.ledger_id, by, "devices:write")
         now_s = services.now_s()
         said.end(conn, services.ledger_id, device, rule, by=who.id, now_s=now_s)
     told = {"device": device, "rule": rule, "resolved_s": now_s}

@@ -80,6 +80,9 @@ def show(findings: list[Finding]) -> None:
     console = Console(highlight=False)
     marks = {WELL: "[green]well[/]", WARNING: "[yellow]note[/]", WRONG: "[red]wrong[/]"}
     for finding in sorted(findings, key=lambda each: -each.level):
-        console.print(f"{marks[finding.level]:<14} {finding.check}: {finding.words}")
+        console.print(
+            f"{marks[finding.level]:<14} {finding.check}: {finding.words}", soft_wrap=True
+        )
         if finding.cure:
-            console.print(f"               mend it:  {finding.cure}", markup=False)
+            # Never broken in two: it is there to be copied.
+            console.print(f"               mend it:  {finding.cure}", markup=False, soft_wrap=True)

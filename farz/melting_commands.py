@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from farz.approving import Code, Login, Password, approver
+from farz.approving import Code, Login, Password, signed_in
+from farz.signing import by_whom
 from farz.telling import Json, tell
 from farz.town import open_books, open_town
 
@@ -53,14 +54,13 @@ def draft(
     Examples:  farz melting draft --days 365 --by salma
     farz melting draft --basis-points 100 --free-amount 5000 --by salma
     """
-    from backend.access import service as access
     from backend.kinds import melting
     from backend.ledger.melt_terms import DEMURRAGE, EXPIRY, NONE, Melting
 
     way = EXPIRY if days else DEMURRAGE if basis_points or free_amount else NONE
     wanted = Melting(way, days, basis_points, free_amount)
     with open_town() as services, services.begin() as conn:
-        signature = access.by_login(conn, services.ledger_id, by).signature
+        signature = by_whom(conn, services.ledger_id, by, "tariffs:draft")
         made = melting.draft(
             conn,
             services.ledger_id,
@@ -88,7 +88,7 @@ def approve(
     """
     from backend.kinds import melting
 
-    with approver(login, password, code) as (services, who):
+    with signed_in(login, password, code, "tariffs:approve") as (services, who):
         made = melting.approve(services, draft_id, staff_id=who.id)
     tell(asdict(made) | {"approved": made.approved}, _draft_words(made), as_json)
 

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from farz.approving import Code, Login, Password, signed_in
 from farz.moments import moment
 from farz.signing import by_whom
 from farz.telling import Json, tell
@@ -50,7 +51,7 @@ def add(name: str, kind: str, by: By, as_json: Json = False) -> None:
 
     with open_town() as services:
         with services.read() as conn:
-            who = by_whom(conn, services.ledger_id, by)
+            who = by_whom(conn, services.ledger_id, by, "merchants:write")
         made = merchants.register(services, name, kind, decided_by=who)
     words = f"merchant {made.id} is registered"
     tell(asdict(made), words, as_json)
@@ -66,7 +67,7 @@ def accept(merchant_id: MerchantNo, currency: str, by: By, as_json: Json = False
 
     with open_town() as services:
         with services.read() as conn:
-            who = by_whom(conn, services.ledger_id, by)
+            who = by_whom(conn, services.ledger_id, by, "merchants:write")
         made = merchants.accept(services, merchant_id, currency, decided_by=who)
     words = f"{made.name} takes {', '.join(sorted(made.accounts))}"
     tell(asdict(made), words, as_json)
@@ -95,7 +96,7 @@ def promise(
             from_s=moment(since),
             until_s=moment(until),
             amount=amount,
-            decided_by=by_whom(conn, services.ledger_id, by),
+            decided_by=by_whom(conn, services.ledger_id, by, "merchants:write"),
         )
     words = f"merchant {merchant_id} promises to accept {amount}"
     tell({"merchant_id": merchant_id, "amount": amount}, words, as_json)
@@ -119,7 +120,7 @@ def pay(
 
     with open_town() as services:
         with services.read() as conn:
-            who = by_whom(conn, services.ledger_id, by)
+            who = by_whom(conn, services.ledger_id, by, "payments:make")
             person_id = cards.by_number(conn, services.ledger_id, card).person_id
         made = merchants.pay(
             services,
@@ -168,7 +169,7 @@ def draw(
 
     with open_town() as services:
         with services.read() as conn:
-            who = by_whom(conn, services.ledger_id, by)
+            who = by_whom(conn, services.ledger_id, by, "settlements:draw")
         made = service.draw(
             services,
             payee,
@@ -209,20 +210,26 @@ def mark_paid(
     payee: Payee,
     number: int,
     reference: Annotated[str, typer.Option(help="The bank's or the cash book's.")],
-    by: By,
+    login: Login,
+    password: Password = "",
+    code: Code = "",
     as_json: Json = False,
 ) -> None:
     """Note that a statement was paid: once, by somebody else than who drew it up.
 
-    Example:  farz settlement pay cooperative 1 --reference "bank 2027/14" --by salma
+    The password is asked for, and may be piped as one line.
+    Example:  farz settlement pay cooperative 1 --reference "bank 2027/14" --login salma
     """
     from backend.settlements import service
 
-    with open_town() as services:
-        with services.read() as conn:
-            who = by_whom(conn, services.ledger_id, by)
+    with signed_in(login, password, code, "settlements:pay") as (services, who):
         made = service.pay(
-            services, payee, number, reference=reference, paid_by=who, key=uuid.uuid4().hex
+            services,
+            payee,
+            number,
+            reference=reference,
+            paid_by=who.signature,
+            key=uuid.uuid4().hex,
         )
     words = f"{made.payee} {made.number} is paid: {made.reference}"
     typer.echo(json.dumps(asdict(made)) if as_json else words)

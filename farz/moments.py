@@ -1,8 +1,14 @@
-"""Moments as people write them on the command line."""
+"""Moments as people write them on the command line, and as they are told: by the town's clocks."""
 
+from collections.abc import Callable
 from datetime import datetime
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from farz.errors import FarzError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 
 def moment(text: str) -> int:
@@ -11,3 +17,11 @@ def moment(text: str) -> int:
         return int(datetime.fromisoformat(text).timestamp())
     except ValueError:
         raise FarzError(f"{text!r} is no moment; write it like 2027-01-01T00:00+02:00.") from None
+
+
+def clocks(conn: "Connection", ledger_id: int) -> Callable[[int], str]:
+    """Return what tells Unix seconds by a town's clocks, as a town's file writes them."""
+    from backend.towns import service as towns
+
+    zone = ZoneInfo(towns.town(conn, ledger_id).timezone)
+    return lambda at_s: datetime.fromtimestamp(at_s, zone).isoformat(" ", "minutes")

@@ -1,13 +1,14 @@
 """`farz paper` and `farz collection`: slips with two signatures, and weighbridge tickets."""
 
 import json
-import time
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
-from farz.moments import moment
+from farz.approving import Code, Login, Password, signed_in
+from farz.moments import clocks, moment
+from farz.points import point_id
 from farz.signing import by_whom
 from farz.telling import Json, tell
 from farz.town import open_books, open_town
@@ -34,6 +35,8 @@ def show(as_json: Json = False) -> None:
     if as_json:
         typer.echo(json.dumps([asdict(each) for each in found]))
         return
+    if not found:
+        typer.echo("no slips yet; enter one: farz paper enter --help")
     for each in found:
         said = each.outcome or "not booked"
         name = f"{each.facts.book}/{each.facts.number}"
@@ -51,7 +54,7 @@ def enter(
     tare: Grams = 0,
     fraction: Annotated[str, typer.Option(help="What was brought.")] = "",
     product: Annotated[int, typer.Option(help="What was handed out.")] = 0,
-    point: Annotated[int, typer.Option(help="The collection point's number.")] = 0,
+    point: Annotated[str, typer.Option(help="The collection point.")] = "",
     as_json: Json = False,
 ) -> None:
     """Enter a slip; nothing is booked before another person has confirmed it.
@@ -64,57 +67,59 @@ def enter(
     book, _, number = slip.partition("/")
     if not (book.isdecimal() and number.isdecimal()):
         raise typer.BadParameter("Write a slip as BOOK/NUMBER, like 3/17.")
-    facts = paper.Facts(
-        kind=kind,
-        book=int(book),
-        number=int(number),
-        gross_g=gross,
-        tare_g=tare,
-        happened_s=moment(at),
-        fraction=fraction or None,
-        product_id=product or None,
-        point_id=point or None,
-    )
     with open_town() as services:
         with services.read() as conn:
-            who = by_whom(conn, services.ledger_id, by)
+            who = by_whom(conn, services.ledger_id, by, "paper:enter")
+            place = point_id(conn, services.ledger_id, point)
+        facts = paper.Facts(
+            kind=kind,
+            book=int(book),
+            number=int(number),
+            gross_g=gross,
+            tare_g=tare,
+            happened_s=moment(at),
+            fraction=fraction or None,
+            product_id=product or None,
+            point_id=place,
+        )
         made = paper.enter(services, facts, card, entered_by=who)
     words = f"slip {made.id} waits for the second signature: farz paper confirm {made.id}"
     typer.echo(json.dumps(asdict(made)) if as_json else words)
 
 
 @app.command()
-def confirm(slip_id: SlipNo, by: By, as_json: Json = False) -> None:
+def confirm(
+    slip_id: SlipNo, login: Login, password: Password = "", code: Code = "", as_json: Json = False
+) -> None:
     """Sign a slip as the second person, and book it.
 
-    Example:  farz paper confirm 12 --by mona
+    The password is asked for, and may be piped as one line.
+    Example:  farz paper confirm 12 --login mona
     """
     from backend.paper import service as paper
 
-    with open_town() as services:
-        with services.read() as conn:
-            who = by_whom(conn, services.ledger_id, by)
-        made = paper.confirm(services, slip_id, by=who)
+    with signed_in(login, password, code, "paper:confirm") as (services, who):
+        made = paper.confirm(services, slip_id, by=who.signature)
     typer.echo(json.dumps(asdict(made)) if as_json else f"slip {made.id}: {made.outcome}")
 
 
 @app.command()
 def reject(
     slip_id: SlipNo,
-    by: By,
     reason: Annotated[str, typer.Option(help="What is wrong.")],
+    login: Login,
+    password: Password = "",
+    code: Code = "",
     as_json: Json = False,
 ) -> None:
     """Say that a slip is not as it was entered; it may be entered anew.
 
-    Example:  farz paper reject 12 --reason "4,500 was 1,500" --by mona
+    Example:  farz paper reject 12 --reason "4,500 was 1,500" --login mona
     """
     from backend.paper import service as paper
 
-    with open_town() as services:
-        with services.read() as conn:
-            who = by_whom(conn, services.ledger_id, by)
-        made = paper.reject(services, slip_id, by=who, reason=reason)
+    with signed_in(login, password, code, "paper:confirm") as (services, who):
+        made = paper.reject(services, slip_id, by=who.signature, reason=reason)
     words = f"slip {made.id} is {made.state}"
     tell(asdict(made), words, as_json)
 
@@ -128,20 +133,21 @@ def ticket(
     at: When,
     by: By,
     tare: Grams = 0,
-    point: Annotated[int, typer.Option(help="The collection point; 0: several.")] = 0,
+    point: Annotated[str, typer.Option(help="The collection point; none: several.")] = "",
     vehicle: str = "",
     as_json: Json = False,
 ) -> None:
     """Enter a weighbridge ticket, once.
 
     Example:  farz collection ticket truck T-17 organic --gross 7100000 --tare 6400000
-              --point 1 --at 2027-01-05T11:00+02:00 --by rami
+              --point School --at 2027-01-05T11:00+02:00 --by rami
     """
     from backend.collecting import service as collecting
 
-    asked = collecting.Ticket(site, name, fraction, point or None, vehicle, gross, tare, moment(at))
     with open_town() as services, services.begin() as conn:
-        who = by_whom(conn, services.ledger_id, by)
+        who = by_whom(conn, services.ledger_id, by, "loads:weigh")
+        place = point_id(conn, services.ledger_id, point)
+        asked = collecting.Ticket(site, name, fraction, place, vehicle, gross, tare, moment(at))
         made, there = collecting.add(
             conn, services.ledger_id, asked, entered_by=who, now_s=services.now_s()
         )
@@ -159,10 +165,10 @@ def tickets(as_json: Json = False) -> None:
     from backend.collecting import service as collecting
 
     with open_books() as (engine, ledger_id), db.read(engine) as conn:
-        found = collecting.tickets(conn, ledger_id)
+        found, clock = collecting.tickets(conn, ledger_id), clocks(conn, ledger_id)
     if as_json:
         typer.echo(json.dumps([asdict(each) | {"net_g": each.net_g} for each in found]))
         return
     for each in found:
-        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(each.weighed_s))
-        typer.echo(f"{when}  {each.site:<8} {each.ticket:<12} {each.fraction:<16} {each.net_g} g")
+        what = f"{each.site:<8} {each.ticket:<12} {each.fraction:<16} {each.net_g} g"
+        typer.echo(f"{clock(each.weighed_s)}  {what}")

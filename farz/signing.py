@@ -1,13 +1,30 @@
-"""Who stands behind a command: the login that somebody gives, as decisions are signed."""
+"""Who stands behind a command: the login that somebody gives, as decisions are signed.
+
+A command asks the same scope of them as the route that does the same, so that nobody's name
+stands beside what their role does not allow.
+"""
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from backend.access.service import Who
 
-def by_whom(conn: "Connection", ledger_id: int, login: str) -> str:
-    """Return what is written beside a decision. Raises NotFound with the way to the logins."""
+
+def by_whom(conn: "Connection", ledger_id: int, login: str, scope: str) -> str:
+    """Return what is written beside a decision. Raises NotFound, Forbidden, each with the way."""
+    return staff_with(conn, ledger_id, login, scope).signature
+
+
+def staff_with(conn: "Connection", ledger_id: int, login: str, scope: str) -> "Who":
+    """Return who of the staff may do this. Raises NotFound, Forbidden."""
     from backend.access import service as access
+    from backend.access.scopes import STAFF_ROLES
+    from backend.errors import Forbidden
 
-    return access.by_login(conn, ledger_id, login).signature
+    who = access.by_login(conn, ledger_id, login)
+    if not who.may(scope):
+        may = ", ".join(sorted(role for role, scopes in STAFF_ROLES.items() if scope in scopes))
+        raise Forbidden(f"{login} is {who.role}, and this is for: {may}. See: farz staff list")
+    return who

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from farz.approving import Code, Login, Password, approver
+from farz.approving import Code, Login, Password, signed_in
 from farz.errors import FarzError
-from farz.moments import moment
+from farz.moments import clocks, moment
+from farz.points import point_id
+from farz.signing import by_whom
 from farz.town import open_books, open_town
 
 if TYPE_CHECKING:
     from backend.tariffs.service import Tariff
-    from backend.towns.service import Point
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, nothing else.")]
 app = typer.Typer(no_args_is_help=True, help="What a kilogram earns: versions and approvals.")
@@ -34,7 +35,7 @@ def show(as_json: Json = False) -> None:
     now_s = int(time.time())
     with open_books() as (engine, ledger_id), db.read(engine) as conn:
         found = tariffs.tariffs(conn, ledger_id)
-        zone = towns.town(conn, ledger_id).timezone
+        zone, clock = towns.town(conn, ledger_id).timezone, clocks(conn, ledger_id)
         places = {point.id: point.name for point in towns.points(conn, ledger_id)}
     if as_json:
         told = [_told(each) | {"standing": tariffs.standing(found, each, now_s)} for each in found]
@@ -42,8 +43,8 @@ def show(as_json: Json = False) -> None:
         return
     for version in found:
         state = tariffs.said(found, version, now_s, zone)
-        meant = "" if version.approved else f", meant from {time.ctime(version.from_s)}"
-        until = f" until {time.ctime(version.until_s)}" if version.until_s else ""
+        meant = "" if version.approved else f", meant from {clock(version.from_s)}"
+        until = f" until {clock(version.until_s)}" if version.until_s else ""
         where = f" at {places[version.point_id]}" if version.point_id else ""
         typer.echo(f"{version.id:>3}  {state}{meant}{until}{where}  {version.note}")
         for (fraction, grade_), amount in sorted(version.rates.items()):
@@ -75,9 +76,7 @@ def draft(
 
     Example:  farz tariff draft organic=25 organic:mixed=10 --since 2027-01-01 --by salma
     """
-    from backend.access import service as access
     from backend.tariffs import service as tariffs
-    from backend.towns import service as towns
 
     with open_town() as services, services.begin() as conn:
         made = tariffs.draft(
@@ -86,8 +85,8 @@ def draft(
             _rates(rates),
             from_s=moment(since),
             until_s=moment(until) if until else None,
-            point_id=_point(towns.points(conn, services.ledger_id), point) if point else None,
-            drafted_by=access.by_login(conn, services.ledger_id, by).signature,
+            point_id=point_id(conn, services.ledger_id, point),
+            drafted_by=by_whom(conn, services.ledger_id, by, "tariffs:draft"),
             note=note,
             now_s=int(time.time()),
         )
@@ -110,9 +109,7 @@ def grade(
 
     Example:  farz tariff grade mixed --device bin-3 --fraction organic --by rana
     """
-    from backend.access import service as access
     from backend.grading import service as grading
-    from backend.towns import service as towns
 
     now_s = int(time.time())
     with open_town() as services, services.begin() as conn:
@@ -122,15 +119,16 @@ def grade(
             ledger_id,
             grade=grade,
             device=device or None,
-            point_id=_point(towns.points(conn, ledger_id), point) if point else None,
+            point_id=point_id(conn, ledger_id, point),
             fraction=fraction or None,
             from_s=moment(since) if since else now_s,
             note=note,
-            inspected_by=access.by_login(conn, ledger_id, by).signature,
+            inspected_by=by_whom(conn, ledger_id, by, "grades:write"),
             now_s=now_s,
         )
+        when = clocks(conn, ledger_id)(made.from_s)
     where = device or point or "the whole town"
-    words = f"{fraction or 'everything'} of {where} is {grade} from {time.ctime(made.from_s)} on"
+    words = f"{fraction or 'everything'} of {where} is {grade} from {when} on"
     typer.echo(json.dumps(asdict(made)) if as_json else words)
 
 
@@ -144,14 +142,14 @@ def grades(as_json: Json = False) -> None:
     from backend.grading import service as grading
 
     with open_books() as (engine, ledger_id), db.read(engine) as conn:
-        found = grading.inspections(conn, ledger_id)
+        found, clock = grading.inspections(conn, ledger_id), clocks(conn, ledger_id)
     if as_json:
         typer.echo(json.dumps([asdict(each) for each in found]))
         return
     for each in found:
         where = each.device or (f"point {each.point_id}" if each.point_id else "the town")
         typer.echo(
-            f"{each.id:>3}  {time.ctime(each.from_s)}  {where:<20} {each.fraction or 'all':<16} "
+            f"{each.id:>3}  {clock(each.from_s)}  {where:<20} {each.fraction or 'all':<16} "
             f"{each.grade:<10} {each.note}"
         )
 
@@ -174,7 +172,10 @@ def approve(
     from backend.towns import service as towns
 
     now_s = int(time.time())
-    with approver(login, password, code) as (services, who), services.begin() as conn:
+    with (
+        signed_in(login, password, code, "tariffs:approve") as (services, who),
+        services.begin() as conn,
+    ):
         town = services.ledger_id
         version = tariffs.approve(conn, town, tariff_id, staff_id=who.id, now_s=now_s)
         versions = tariffs.tariffs(conn, town)
@@ -235,14 +236,6 @@ def drawn(spread: tuple[int, ...]) -> str:
         f"<title>Change per household by decile, at most {top} minor units</title>"
         f'<path d="M10 100H470" stroke="black"/>{"".join(bars)}</svg>\n'
     )
-
-
-def _point(known: "list[Point]", name: str) -> int:
-    for each in known:
-        if each.name == name:
-            return each.id
-    names = ", ".join(each.name for each in known) or "none yet"
-    raise FarzError(f"There is no collection point {name!r}. There are: {names}.")
 
 
 def _rates(words: list[str]) -> dict[tuple[str, str], int]:

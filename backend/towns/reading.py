@@ -113,8 +113,10 @@ def lines_of(text: str) -> dict[Path, int]:
                 found[(*inside, counts[inside])] = number
                 counts[inside] += 1
         elif header := _HEADER.match(line):
-            table = _table(tuple(header[2].split(".")), header[1] == "[[", counts)
+            names = tuple(header[2].split("."))
+            table = _table(names, header[1] == "[[", counts)
             found[table] = number
+            found.setdefault(names, number)  # what is wrong with all of them stands at the first
         elif key := _KEY.match(line):
             found.setdefault((*table, key[1]), number)
             inside = (*table, key[1]) if key[2] else ()

@@ -170,7 +170,9 @@ def plain_cards(name: str) -> Finding:
     if cap is None:
         cure = f"farz card cap --grams {caps.DEFAULT_DAILY_G}"
         return Finding(name, WARNING, "what they bring in a day is not capped", cure)
-    return Finding(name, WELL, f"capped at {cap.daily_g} g, {cap.daily_amount} credit a day")
+    limits = {"g": cap.daily_g, "minor units of credit": cap.daily_amount}
+    said = " and ".join(f"{most} {unit}" for unit, most in limits.items() if most is not None)
+    return Finding(name, WELL, f"capped at {said} a day")
 
 
 def languages(name: str) -> Finding:

@@ -51,11 +51,11 @@ def test_a_file_applied_again_stops_at_what_was_decided_since(farz: Shell, tmp_p
     file = village(tmp_path)
     farz.done("init", file)
     time.sleep(1.1)
-    farz.done("compost", "price", "1", "45", "--by", "salma")
+    farz.done("compost", "price", "1", "45", "--by", "admin")
 
     stopped = farz("init", file)
     assert (stopped.returncode, stopped.stdout) == (1, "")
-    assert "Compost costs 45 per kg (decided by staff:2)" in stopped.stderr
+    assert "Compost costs 45 per kg (decided by staff:1)" in stopped.stderr
     time.sleep(1.1)
     assert farz.done("init", file, "--overwrite") == "Compost costs 30 per kg\n"
 
@@ -67,7 +67,7 @@ def test_compost_is_priced_received_and_never_handed_out_on_credit(
     issued = farz.done("card", "issue", "04A2B3C4D5E680", "--nameless", "--pin", "2468")
     number = issued.split()[2]
     time.sleep(1.1)  # each price has a whole second of its own, the file's too
-    farz.done("compost", "price", "1", "45", "--by", "salma")
+    farz.done("compost", "price", "1", "45", "--by", "admin")
     khalil = ("--by", "khalil")
     farz.done("compost", "heap", "1", "--since", "2026-01-05", *khalil)
     farz.done("compost", "input", "1", "organic", "15000", *khalil)
@@ -131,6 +131,10 @@ def test_doctor_names_what_is_missing_and_its_cure(farz: Shell) -> None:
 
     assert ended.returncode == 1
     assert "farz init" in findings["town secret"]["cure"]
+    lines = farz("doctor").stdout.splitlines()
+    assert {
+        f"               mend it:  {cure}" for each in findings.values() if (cure := each["cure"])
+    } <= set(lines)
 
 
 def test_doctor_calls_a_readable_secret_wrong(founded: Shell) -> None:

@@ -11,9 +11,11 @@ from typer.testing import CliRunner
 from farz.__main__ import app
 from farz.founding import ripe_compost
 from tests.backend import village
+from tests.backend.village import PASSWORD as SECRET
 
 Shell = Callable[..., str]
 AT = "2026-09-21T14:10:00+00:00"
+PASSWORD = f"{SECRET}\n"
 
 
 @pytest.fixture
@@ -29,17 +31,17 @@ def farz(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
     monkeypatch.setenv("FARZ_DATA_DIR", str(tmp_path))
     runner = CliRunner()
 
-    def run(*words: str, code: int = 0) -> str:
+    def run(*words: str, code: int = 0, typed: str = "") -> str:
         given = [card if word == "CARD" else word for word in words]
-        ended = runner.invoke(app, given)
+        ended = runner.invoke(app, given, input=typed)
         assert ended.exit_code == code, (given, ended.output, ended.exception)
-        return ended.output
+        return ended.output + str(ended.exception or "")
 
     return run
 
 
-def read(farz: Shell, *words: str, code: int = 0) -> Any:
-    return json.loads(farz(*words, "--json", code=code))
+def read(farz: Shell, *words: str, code: int = 0, typed: str = "") -> Any:
+    return json.loads(farz(*words, "--json", code=code, typed=typed))
 
 
 def test_compost_from_heap_to_closed_day(farz: Shell) -> None:
@@ -69,7 +71,8 @@ def test_merchants_and_settlements(farz: Shell, tmp_path: Path) -> None:
 
     for payee, amount in (("merchant-1", 20), ("cooperative", 30)):
         assert read(farz, "settlement", "draw", payee, "--by", "manager")["amount"] == amount
-        farz("settlement", "pay", payee, "1", "--reference", "bank 1", "--by", "officer")
+        paid = ("settlement", "pay", payee, "1", "--reference", "bank 1", "--login", "officer")
+        farz(*paid, typed=PASSWORD)
     assert farz("settlement", "list").count("paid: bank 1") == 2
     farz("settlement", "sheet", "cooperative", "1", str(tmp_path / "sheet.csv"))
     assert (tmp_path / "sheet.csv").read_bytes().startswith(b"\xef\xbb\xbfreceipt,")
@@ -79,10 +82,15 @@ def test_paper_loads_and_cover(farz: Shell, tmp_path: Path) -> None:
     slip = ("deposit", "3/17", "--card", "CARD", "--gross", "4500", "--tare", "500")
     more = ("--fraction", "organic", "--at", AT, "--by", "clerk")
     made = read(farz, "paper", "enter", *slip, *more)
-    assert read(farz, "paper", "confirm", str(made["id"]), "--by", "manager")["amount"] == 100
+    signed = ("paper", "confirm", str(made["id"]), "--login", "manager")
+    assert "name or the password is wrong" in farz(*signed, code=1, typed="a guess at it\n")
+    assert read(farz, *signed, typed=PASSWORD)["amount"] == 100
     assert "credited" in farz("paper", "list")
 
     load = ("organic", "--gross", "9000", "--tare", "1000", "--at", AT, "--by", "collector")
+    assert "There are: School" in farz(
+        "collection", "ticket", "truck", "T-1", *load, "--point", "X", code=1
+    )
     assert farz("collection", "ticket", "truck", "T-1", *load).startswith("8000 g")
     assert "T-1" in farz("collection", "tickets")
     assert read(farz, "report", "mass-balance")["town"][0]["truck_g"] == 8_000
@@ -91,9 +99,48 @@ def test_paper_loads_and_cover(farz: Shell, tmp_path: Path) -> None:
     cover = read(farz, "report", "coverage", "--plot", str(tmp_path / "cover.svg"))
     assert (cover["now"]["avoided"], cover["now"]["stock"]) == (80, 150)
     assert (tmp_path / "cover.svg").read_text().startswith("<svg")
-    until = ("--since", "2026-01-01", "--until", "2040-01-01", "--by", "officer")
-    farz("budget", "set", "1000", *until)
+    until = ("--since", "2026-01-01T00:00+02:00", "--until", "2040-01-01T00:00+02:00")
+    farz("budget", "set", "1000", *until, "--by", "officer")
     assert read(farz, "budget", "list")["budgets"][0]["amount"] == 1_000
+    told = farz("budget", "list")
+    assert told.startswith("2026-01-01 00:00+02:00 - 2040-01-01 00:00+02:00"), "the town's clocks"
+
+
+# A command of the office, who may not give it, and one of those who may.
+BUDGET = ("budget", "set", "5", "--since", "2026-01-01", "--until", "2027-01-01")
+LOAD = ("collection", "ticket", "truck", "T", "glass", "--gross", "9", "--at", AT)
+SLIP = ("paper", "enter", "deposit", "3/1", "--card", "CARD", "--gross", "9", "--at", AT)
+NOT_THEIRS = (
+    (BUDGET, "clerk", "municipal_officer"),
+    (("budget", "cost", "organic", "5"), "manager", "municipal_officer"),
+    (("tariff", "draft", "organic=9", "--since", "2040-01-01"), "manager", "municipal_officer"),
+    (("tariff", "grade", "standard"), "clerk", "collector"),
+    (("melting", "draft", "--days", "9"), "clerk", "municipal_officer"),
+    (("merchant", "add", "Bakery", "grocer"), "clerk", "municipal_officer"),
+    (("settlement", "draw", "cooperative"), "officer", "cooperative_manager"),
+    (("compost", "price", "1", "9"), "officer", "cooperative_manager"),
+    (("compost", "redeem", "1", "9", "--card", "CARD"), "officer", "counter_clerk"),
+    (LOAD, "clerk", "collector"),
+    (SLIP, "collector", "counter_clerk"),
+)
+
+
+def test_nobodys_name_stands_beside_what_their_role_does_not_allow(farz: Shell) -> None:
+    for words, role, may in NOT_THEIRS:
+        told = farz(*words, "--by", role, code=1)
+        assert told.endswith("See: farz staff list"), told
+        assert may in told.partition("this is for")[2], told
+    assert "Nobody of the staff" in farz(*BUDGET, "--by", "nobody", code=1)
+
+
+def test_the_second_signature_is_of_somebody_who_may_give_it(farz: Shell) -> None:
+    for words in (
+        ("paper", "confirm", "1"),
+        ("paper", "reject", "1", "--reason", "r"),
+        ("settlement", "pay", "cooperative", "1", "--reference", "r"),
+    ):
+        told = farz(*words, "--login", "clerk", code=1, typed=PASSWORD)
+        assert told.endswith("Your role does not allow this."), words
 
 
 def test_a_rule_of_melting_is_drafted_shown_and_run(farz: Shell) -> None:

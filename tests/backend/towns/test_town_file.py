@@ -137,6 +137,12 @@ amount_per_kg = 31""",
         "is there twice",
     ),
     (
+        """[[produkts]]
+name = "Compost"
+amount_per_kg = 31""",
+        "Nothing is called produkts",
+    ),
+    (
         """[[factors]]
 pack = "Avoided disposal"
 source = "x"
