@@ -129,6 +129,8 @@ def sum_figures(services: Services) -> None:
     while more:
         with services.begin() as conn:
             more = sums.roll(conn, services.ledger_id)
+    with services.begin() as conn:
+        sums.roll_quarantined(conn, services.ledger_id)
 
 
 def look_for_gaps(services: Services) -> None:

@@ -31,7 +31,8 @@ RowId = Annotated[int, Digits, Path(ge=0, le=LARGEST)]
 DevicePath = Annotated[str, Path(pattern=r"^[a-z0-9-]{1,32}$")]
 EpochPath = Annotated[str, Path(pattern=r"^[0-9a-f]{16}$")]
 After = Annotated[int | None, Digits, Query(ge=0, le=LARGEST)]
-PageSize = Annotated[int, Query(ge=1, le=200)]
+PageSize = Annotated[int, Digits, Query(ge=1, le=200)]
+Moment = Annotated[int, Digits, Query(ge=0, le=2**40)]
 
 
 class Strict(BaseModel):

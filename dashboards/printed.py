@@ -9,6 +9,7 @@ from fastapi import Query, Response
 from backend.accounts.printed import printed
 from backend.accounts.service import word
 from backend.budgets import service as budgets
+from backend.deposits import service as deposits
 from backend.errors import BadInput
 from backend.people import service as people
 from dashboards.page import Page
@@ -24,11 +25,13 @@ def month_sheet(page: Page, person_id: int, month: str) -> Response:
         person = people.person(conn, ledger_id, person_id)
         sheet = printed(conn, ledger_id, person.account_id, from_s, until_s)
         claims = budgets.claims_of(conn, ledger_id, person.account_id)
+        held = deposits.provisional(conn, ledger_id, person.account_id, page.services.now_s())
     return page.html(
         "statement.html",
         person=person,
         sheet=sheet,
         claims=claims,
+        held=held,
         word=word,
         printed_s=page.services.now_s(),
     )

@@ -29,7 +29,7 @@ from backend.schemas import LARGEST, After, Digits, PageSize
 router = APIRouter(prefix="/v1", tags=["accounts"])
 Reader = Annotated[Who, Depends(staff_with("reports:read"))]
 AccountId = Annotated[int, Digits, Path(ge=1, le=LARGEST)]
-Moments = Annotated[int | None, Query(ge=0, le=2**40)]
+Moments = Annotated[int | None, Digits, Query(ge=0, le=2**40)]
 DAY_S = 86_400
 DAYS_MOST = 3_700
 
@@ -146,7 +146,7 @@ def read_money(who: Reader, services: WithServices, at_recorded_s: Moments = Non
 def read_velocity(
     who: Reader,
     services: WithServices,
-    days: Annotated[int, Query(ge=1, le=DAYS_MOST)] = 30,
+    days: Annotated[int, Digits, Query(ge=1, le=DAYS_MOST)] = 30,
     until_s: Moments = None,
 ) -> VelocityOut:
     """Trade of whole days (UTC) up to and with the day of `until_s` or today."""

@@ -19,14 +19,14 @@ from backend.budgets.schemas import (
 )
 from backend.people import service as people
 from backend.problems import problems
-from backend.schemas import RowId
+from backend.schemas import Digits, RowId
 
 router = APIRouter(prefix="/v1", tags=["budgets"])
 Reader = Annotated[Who, Depends(staff_with("reports:read"))]
 Writer = Annotated[Who, Depends(staff_with("budgets:write"))]
 
 
-Days = Annotated[int, Query(ge=1, le=3_700)]
+Days = Annotated[int, Digits, Query(ge=1, le=3_700)]
 WORDS = {
     "title": "What covers the credit",
     "stock": "compost in stock",

@@ -11,12 +11,12 @@ from backend.collecting import service
 from backend.collecting.schemas import TicketIn, TicketOut
 from backend.collecting.service import Balance, Ticket
 from backend.problems import problems
+from backend.schemas import Digits, Moment
 
 router = APIRouter(prefix="/v1", tags=["collecting"])
 Weigher = Annotated[Who, Depends(staff_with("loads:weigh"))]
 Reader = Annotated[Who, Depends(staff_with("loads:read"))]
-Moment = Annotated[int, Query(ge=0, le=2**40)]
-Permille = Annotated[int, Query(ge=0, le=1000)]
+Permille = Annotated[int, Digits, Query(ge=0, le=1000)]
 COLUMNS = ("fraction", "point", "deposited_g", "emptied_g", "truck_g", "facility_g", "alarms")
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
 from backend import rows
 from backend import tables as t
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from backend.deposits.uplink import Opened
 
 KEPT_PER_DEVICE, KEPT_IN_ALL = 1_000, 50_000
+KEPT = "refused_kept"  # the tally of the refused bytes that are kept now
 DOWN_MOST = 100
 
 
@@ -117,12 +118,20 @@ def delivered(
     )
 
 
-def count(conn: Connection, ledger_id: int, name: str) -> None:
-    """Add one to a tally that outlives the process."""
+def count(conn: Connection, ledger_id: int, name: str, n: int = 1) -> None:
+    """Add to a tally that outlives the process."""
     row = t.tally.c
     mine = (row.ledger_id == ledger_id, row.name == name)
-    if conn.execute(update(t.tally).where(*mine).values(n=row.n + 1)).rowcount == 0:
-        conn.execute(insert(t.tally).values(ledger_id=ledger_id, name=name, n=1))
+    if conn.execute(update(t.tally).where(*mine).values(n=row.n + n)).rowcount == 0:
+        conn.execute(insert(t.tally).values(ledger_id=ledger_id, name=name, n=n))
+
+
+def drop(conn: Connection, ledger_id: int, *which: ColumnElement[bool]) -> int:
+    """Delete refused bytes; return how many."""
+    gone = conn.execute(delete(t.refused).where(t.refused.c.ledger_id == ledger_id, *which))
+    if gone.rowcount:
+        count(conn, ledger_id, KEPT, -gone.rowcount)
+    return gone.rowcount
 
 
 def _attestation(
@@ -168,11 +177,13 @@ def _refuse(
     count(conn, ledger_id, f"refused:{reason}")
     if isinstance(sent, MessageIn):
         return  # a question or a birth comes again; only weighed waste is worth keeping
-    kept = select(func.count()).select_from(t.refused).where(t.refused.c.ledger_id == ledger_id)
-    of_device = kept.where(t.refused.c.device == sent.device)
+    row, tally = t.refused.c, t.tally.c
+    of_device = select(func.count()).where(row.ledger_id == ledger_id, row.device == sent.device)
+    kept = select(tally.n).where(tally.ledger_id == ledger_id, tally.name == KEPT)
     if (conn.scalar(of_device) or 0) >= KEPT_PER_DEVICE or (conn.scalar(kept) or 0) >= KEPT_IN_ALL:
         count(conn, ledger_id, "refused_not_kept")
         return
+    count(conn, ledger_id, KEPT)
     conn.execute(
         insert(t.refused).values(
             ledger_id=ledger_id,

@@ -6,16 +6,30 @@ the card, the journal or the device has no such end: there silence would pay a t
 `rules.PROVISIONAL` says which is which, `resolving.pay_provisional` pays.
 """
 
-from sqlalchemy import Connection, insert, select
+from collections.abc import Collection
+from typing import NamedTuple
 
-from backend.deposits.tables import provisional
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from backend import rows
+from backend.deposits.tables import provisional, provisional_stuck, provisional_upto
 from backend.errors import BadInput
+from backend.ledger.tables import record
 from backend.towns import service as towns
 
 # Ours: long enough for staff to look at each, and paid before the month after is over.
 DEFAULT_DAYS = 30
 MOST_DAYS = 366
 DAY_S = 86_400
+
+
+class Due(NamedTuple):
+    """A record that is credited to an account, since nobody has decided in time."""
+
+    source_id: int
+    epoch: int
+    seq: int
+    account_id: int
 
 
 def days(conn: Connection, ledger_id: int) -> int:
@@ -37,3 +51,56 @@ def decide(conn: Connection, ledger_id: int, asked: int, *, decided_by: str, fro
     values = {"from_s": from_s, "days": asked, "decided_by": decided_by}
     conn.execute(insert(provisional).values(ledger_id=ledger_id, **values))
     towns.changed(conn, ledger_id)
+
+
+def due(conn: Connection, ledger_id: int, now_s: int, limit: int) -> tuple[list[Due], int | None]:
+    """Return the records whose time has run out since the last look, and up to which moment.
+
+    Whether somebody has decided is not asked: the books refuse a second word.
+
+    About `limit` of them: those of one moment go together. The moment is None if there are none.
+    """
+    row, kept = record.c, provisional_upto.c
+    after_s = conn.scalar(select(kept.until_s).where(kept.ledger_id == ledger_id)) or 0
+    over = (row.ledger_id == ledger_id, row.until_s > after_s)
+    page = select(row.until_s).where(*over, row.until_s <= now_s).order_by(row.until_s)
+    upto_s = conn.scalar(select(func.max(page.limit(limit).subquery().c.until_s)))
+    if upto_s is None:
+        return [], None
+    found = select(*(row[name] for name in Due._fields)).where(*over, row.until_s <= upto_s)
+    due = [Due._make(each) for each in conn.execute(found.order_by(row.until_s))]
+    return [each for each in due if each.account_id is not None], upto_s
+
+
+def stuck(conn: Connection, ledger_id: int) -> list[Due]:
+    """Return the records that were due and could not be paid, whatever became of them since."""
+    row = provisional_stuck.c
+    query = select(*(row[name] for name in Due._fields)).where(row.ledger_id == ledger_id)
+    return [Due._make(each) for each in conn.execute(query)]
+
+
+def looked_at(
+    conn: Connection,
+    ledger_id: int,
+    done: Collection[Due],
+    stay: Collection[Due],
+    upto_s: int | None,
+) -> None:
+    """Note which records stay held, which do no longer, and up to which moment all were seen.
+
+    Another process may have done the same just now.
+    """
+    row = provisional_stuck.c
+    for each in done:
+        mine = [row[name] == value for name, value in each._asdict().items()]
+        conn.execute(delete(provisional_stuck).where(row.ledger_id == ledger_id, *mine))
+    for each in stay:
+        values = {"ledger_id": ledger_id, **each._asdict()}
+        if not rows.exists(conn, provisional_stuck, **values):
+            conn.execute(insert(provisional_stuck).values(**values))
+    if upto_s is None:
+        return
+    kept = provisional_upto
+    moved = update(kept).where(kept.c.ledger_id == ledger_id).values(until_s=upto_s)
+    if conn.execute(moved).rowcount == 0:
+        conn.execute(insert(kept).values(ledger_id=ledger_id, until_s=upto_s))

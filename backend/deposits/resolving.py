@@ -10,16 +10,17 @@ from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, delete, select
+from sqlalchemy import ColumnElement, Connection, select
 
 from backend import tables as t
 from backend.cards import service as cards
 from backend.cards.service import Holder
-from backend.deposits import judging, keeping
+from backend.deposits import judging, keeping, provisional
 from backend.deposits.envelope import Signed, Unsigned, open_signed
+from backend.deposits.provisional import Due
 from backend.devices import service as devices
 from backend.errors import AlreadyDecided
-from backend.ledger.errors import NotResolvable
+from backend.ledger.errors import NotResolvable, Refused
 from backend.ledger.resolve import Resolution, Resolved
 from backend.ledger.tables import record as booked
 from backend.ledger.tables import resolution as decided
@@ -103,27 +104,46 @@ def confirm_epoch(services: Services, device: str, epoch: str, *, decided_by: st
 def pay_provisional(services: Services) -> int:
     """Credit what is held until a moment that has passed, where nobody has decided; how many.
 
-    What its account cannot take now stays held, and is tried again the next time.
+    What its account cannot take now stays held, and is tried again the next time. What was looked
+    at once is not read again, however long the history grows.
     """
-    due = (
-        booked.c.outcome == "held",
-        booked.c.until_s <= services.now_s(),
-        booked.c.account_id.is_not(None),
-    )
+    ledger_id, now_s = services.ledger_id, services.now_s()
     with services.read() as conn:
-        rows = waiting(conn, services.ledger_id, *due)
-    paid, stuck = 0, 0
-    for first in range(0, len(rows), PAGE):
-        asked = [
-            Resolution(row.source_id, row.epoch, row.seq, row.account_id, NOBODY_DECIDED, PROGRAMME)
-            for row in rows[first : first + PAGE]
-        ]
-        answers = services.poster.submit_all(asked).result()
-        stuck += sum(isinstance(each, Exception) for each in answers)
-        paid += sum(not isinstance(each, Exception) for each in answers)
-    if stuck:
-        logger.warning("%d provisional credits are due and stay held.", stuck)
+        due = provisional.stuck(conn, ledger_id)
+    paid, left = _pay_due(services, due, None) if due else (0, 0)
+    while True:
+        with services.read() as conn:
+            due, upto_s = provisional.due(conn, ledger_id, now_s, PAGE)
+        if upto_s is None:
+            break
+        more, stay = _pay_due(services, due, upto_s)
+        paid, left = paid + more, left + stay
+    if left:
+        logger.warning("%d provisional credits are due and stay held.", left)
     return paid
+
+
+def _pay_due(services: Services, due: list[Due], upto_s: int | None) -> tuple[int, int]:
+    """Credit due records, and note which of them stay held; (how many were paid, how many stay).
+
+    Raises NotNow before anything is noted.
+    """
+    answers: list[Resolved | Exception] = []
+    for first in range(0, len(due), PAGE):
+        asked = [Resolution(*each, NOBODY_DECIDED, PROGRAMME) for each in due[first : first + PAGE]]
+        answers += services.poster.submit_all(asked).result()
+    for answer in answers:
+        if isinstance(answer, Exception) and not isinstance(answer, Refused):
+            raise answer
+    stay = [
+        each
+        for each, answer in zip(due, answers, strict=True)
+        if isinstance(answer, Refused) and not isinstance(answer, NotResolvable)
+    ]
+    with services.begin() as conn:
+        done = set(due).difference(stay) if upto_s is None else ()
+        provisional.looked_at(conn, services.ledger_id, done, stay, upto_s)
+    return sum(isinstance(answer, Resolved) for answer in answers), len(stay)
 
 
 def claim_for_cards(services: Services, uid_hashes: Collection[bytes], *, decided_by: str) -> int:
@@ -165,7 +185,7 @@ def requeue(services: Services, device: str) -> dict[str, int]:
         outcome = services.poster.submit(entry).result().outcome
         counts[outcome] = counts.get(outcome, 0) + 1
         with services.begin() as conn:
-            conn.execute(delete(t.refused).where(*mine, t.refused.c.hash == digest))
+            keeping.drop(conn, services.ledger_id, t.refused.c.hash == digest)
     return counts
 
 

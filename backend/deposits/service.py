@@ -10,17 +10,17 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, select, tuple_
 from backend import tables as t
 from backend.errors import BadInput, NotFound
 from backend.ledger.erasure import Opener
+from backend.ledger.tables import KEY, claim, transfer
 from backend.ledger.tables import record as booked
 from backend.ledger.tables import resolution as decided
-from backend.ledger.tables import transfer
-from backend.ledger.transfers import signed64
+from backend.ledger.transfers import HELD, QUEUED, signed64
 from backend.people import service as people
 from backend.vault import Vault
 from firmware import contract
 
 RULE = "net weight x credit per kilogram / 1000, rounded half up"
 PAGE = 50
-NAME = ("source_id", "epoch", "seq")
+NAME = KEY[1:]
 ORDER = [booked.c[name] for name in ("effective_s", *NAME)]
 
 
@@ -31,6 +31,7 @@ class Deposit:
     `cursor` says where the next page starts, also among deposits of one second.
     `basis` says what its time rests on: the device's clock, rebuilt, or when it was received.
     `amount` is in minor units; `calibration` is the number of the one in force.
+    `until_s` says when what is held is credited, if nobody has decided otherwise by then.
     What a person's erasure took away is None.
     """
 
@@ -51,6 +52,7 @@ class Deposit:
     calibration: int | None
     outcome: str
     reason: str
+    until_s: int | None
     amount: int
     tariff_id: int | None
     amount_per_kg: int | None
@@ -128,6 +130,14 @@ def waiting(conn: Connection, ledger_id: int, *, limit: int = PAGE) -> list[Depo
     return [_deposit(row) for row in conn.execute(query)]
 
 
+def provisional(conn: Connection, ledger_id: int, account_id: int, now_s: int) -> list[Deposit]:
+    """Return what is held for an account and credited by itself, the next to come first."""
+    mine = (booked.c.account_id == account_id, booked.c.until_s > now_s)
+    open_ = (decided.c.seq.is_(None), claim.c.seq.is_(None))
+    query = _query(ledger_id).where(*mine, *open_).order_by(booked.c.until_s, *ORDER).limit(PAGE)
+    return [_deposit(row) for row in conn.execute(query)]
+
+
 def _meant_for(account_id: int) -> list[ColumnElement[bool]]:
     """Records whose card led to the account at once: found by the record's own index."""
     return [booked.c.account_id == account_id]
@@ -158,7 +168,8 @@ def _place(cursor: str) -> tuple[int, ...]:
 
 def _query(ledger_id: int) -> Any:
     """Select records with their device, point and last word."""
-    same = [booked.c[n] == decided.c[n] for n in ("ledger_id", "source_id", "epoch", "seq")]
+    same = [booked.c[name] == decided.c[name] for name in KEY]
+    claimed = [booked.c[name] == claim.c[name] for name in KEY]
     device, point = t.device.c, t.point.c
     return (
         select(
@@ -169,6 +180,7 @@ def _query(ledger_id: int) -> Any:
             decided.c.reason.label("last_reason"),
             decided.c.amount.label("last_amount"),
             decided.c.transfer_id.label("last_transfer_id"),
+            claim.c.amount.label("claimed"),
         )
         .join(
             t.device,
@@ -179,6 +191,7 @@ def _query(ledger_id: int) -> Any:
             and_(point.ledger_id == booked.c.ledger_id, point.id == booked.c.point_id),
         )
         .outerjoin(decided, and_(*same))
+        .outerjoin(claim, and_(*claimed))
         .where(booked.c.ledger_id == ledger_id, booked.c.fraction.is_not(None))
     )
 
@@ -188,7 +201,11 @@ def _deposit(row: Row[Any], opener: Opener | None = None) -> Deposit:
     if row.sealed_for is not None:
         raw = None if opener is None else opener.open(row)
     body = body_of(raw) if raw else {}
-    settled = row.last_outcome is not None
+    outcome, reason, amount = row.outcome, row.reason, row.amount
+    if row.last_outcome is not None:
+        outcome, reason, amount = row.last_outcome, row.last_reason, row.last_amount
+    elif row.claimed is not None:  # also what was held at first, and had no budget in the end
+        outcome, reason, amount = QUEUED, "no_budget", row.claimed
     return Deposit(
         device=row.device,
         epoch=f"{row.epoch:016x}",
@@ -205,9 +222,10 @@ def _deposit(row: Row[Any], opener: Opener | None = None) -> Deposit:
         net_g=row.net_g,
         e_g=body.get("e_g"),
         calibration=body.get("cal"),
-        outcome=row.last_outcome if settled else row.outcome,
-        reason=row.last_reason if settled else row.reason,
-        amount=row.last_amount if settled else row.amount,
+        outcome=outcome,
+        reason=reason,
+        until_s=row.until_s if outcome == HELD else None,
+        amount=amount,
         tariff_id=row.tariff_id,
         amount_per_kg=row.amount_per_kg,
         rule=RULE,

@@ -29,12 +29,11 @@ from backend.devices.schemas import (
 from backend.errors import NotReady
 from backend.problems import problems
 from backend.recovery.guard import open_in_recovery
-from backend.schemas import DevicePath, EpochPath
+from backend.schemas import DevicePath, Digits, EpochPath, Moment
 from backend.services import Services
 from backend.telemetry import HOUR, RAW, Sample, StoreFault
 
 router = APIRouter(prefix="/v1/devices", tags=["devices"])
-Moment = Annotated[int, Query(ge=0, le=2**40)]
 Reader = Annotated[Who, Depends(staff_with("devices:read"))]
 Writer = Annotated[Who, Depends(staff_with("devices:write"))]
 Confirmer = Annotated[Who, Depends(staff_with("epochs:confirm"))]
@@ -61,7 +60,7 @@ def read_telemetry(
     since_s: Moment = 0,
     until_s: Moment = 2**40,
     by: Literal["sample", "hour"] = "sample",
-    limit: Annotated[int, Query(ge=1, le=5_000)] = 1_000,
+    limit: Annotated[int, Digits, Query(ge=1, le=5_000)] = 1_000,
 ) -> list[Sample]:
     """What the device measured in [since_s, until_s), in the order of time."""
     with services.read() as conn:

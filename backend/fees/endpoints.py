@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Response, status
+from fastapi import APIRouter, Depends, Path, Response, status
 
 from backend import sheets
 from backend.access.dependencies import SignedIn, WithServices, staff_with
@@ -13,12 +13,11 @@ from backend.fees.service import Discount
 from backend.idempotency import Key
 from backend.merchants.schemas import ReasonIn
 from backend.problems import problems
-from backend.schemas import RowId
+from backend.schemas import Moment, RowId
 
 router = APIRouter(prefix="/v1", tags=["fees"])
 Reader = Annotated[Who, Depends(staff_with("reports:read"))]
 Clerk = Annotated[Who, Depends(staff_with("fees:discount"))]
-Moment = Annotated[int, Query(ge=0, le=2**40)]
 COLUMNS = ("receipt", "bill", "bill_amount", "amount", "redeemed_s", "voided")
 
 

@@ -10,10 +10,11 @@ from backend.access.dependencies import WithServices
 from backend.figures import service
 from backend.figures.service import Release
 from backend.problems import problems
+from backend.schemas import Digits
 from backend.spreadsheet import MARK, Sheet
 
 router = APIRouter(prefix="/v1/figures", tags=["figures"])
-Month = Annotated[int, Path(ge=197_001, le=999_912)]
+Month = Annotated[int, Digits, Path(ge=197_001, le=999_912)]
 HEADER = ("month", "fraction", "waste_code", "kg", "deposits", "households", "suppressed")
 
 

@@ -11,7 +11,7 @@ from backend.errors import BadInput
 from backend.idempotency import Key
 from backend.kinds import expiry, melting, service
 from backend.kinds.expiry import TakenBack
-from backend.kinds.melting import Draft, InForce
+from backend.kinds.melting import Draft
 from backend.kinds.schemas import (
     CODES,
     CrossingIn,
@@ -25,6 +25,7 @@ from backend.kinds.schemas import (
     MerchantIn,
     PurseIn,
     PurseOut,
+    RuleOut,
     SpendRuleIn,
     WayIn,
 )
@@ -121,10 +122,16 @@ def take_back(currency: CurrencyPath, who: Issuer, services: WithServices) -> Ta
 
 
 @router.get("/money/melting", responses=problems(401, 503))
-def list_melting(who: SignedIn, services: WithServices) -> list[InForce]:
-    """How credit melts in each currency for which that was decided: everybody's to know."""
+def list_melting(who: SignedIn, services: WithServices) -> list[RuleOut]:
+    """How credit melts in each currency for which that was decided: everybody's to know.
+
+    Who signed it is not: the drafts say that to staff.
+    """
     with services.read() as conn:
-        return melting.in_force(conn, who.ledger_id)
+        found = melting.in_force(conn, who.ledger_id)
+    return [
+        RuleOut(currency=each.currency, melting=each.melting, from_s=each.from_s) for each in found
+    ]
 
 
 @router.get("/money/melting/drafts", responses=problems(401, 403, 503))

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from backend.ledger.melt_terms import ALL, MOST_DAYS
+from backend.ledger.melt_terms import ALL, MOST_DAYS, Melting
 from backend.ledger.transfers import MAX_AMOUNT, Code
 from backend.schemas import LARGEST, Seconds, Strict, Words
 
@@ -102,6 +102,14 @@ class MeltingIn(Strict):
     days: Annotated[int, Field(ge=0, le=MOST_DAYS, strict=True)] = 0
     basis_points: Annotated[int, Field(ge=0, le=ALL, strict=True)] = 0
     free_amount: Annotated[int, Field(ge=0, le=MAX_AMOUNT, strict=True)] = 0
+
+
+class RuleOut(BaseModel):
+    """How a currency's credit melts since `from_s`."""
+
+    currency: str
+    melting: Melting
+    from_s: int
 
 
 class DecidedOut(BaseModel):

@@ -26,6 +26,7 @@ from backend.ledger.verify_log import LogCheck
 from backend.ledger.verify_melting import MELT_LAWS, MeltCheck
 from backend.ledger.verify_rules import RULE_LAWS, check_notices
 from backend.ledger.verify_triggers import check_triggers
+from backend.ledger.verify_unmelted import UnmeltedCheck
 from backend.vault import Vault
 from firmware import contract
 
@@ -172,6 +173,7 @@ def _fold(
     last_us, pending = 0, {}
     snapshots = _Snapshots(conn, ledger_id)
     melting = MeltCheck(conn, ledger_id, report.add)
+    unmelted = UnmeltedCheck(conn, ledger_id, report.add)
     for row in _transfers(conn, ledger_id):
         report.transfers += 1
         if row.id != report.transfers:
@@ -185,6 +187,7 @@ def _fold(
             report.add("I5", f"transfer {row.id} is recorded at {row.recorded_us}, not later")
         last_us = row.recorded_us
         melting.check(row, accounts)
+        unmelted.check(row, accounts)
         payer, payee = accounts.get(row.debit), accounts.get(row.credit)
         if payer is None or payee is None:
             report.add("I1", f"transfer {row.id} moves {row.amount} of an unknown account")
@@ -195,6 +198,7 @@ def _fold(
                 pending[row.id] = row.amount
             _apply(row, payer, payee, pending.get(row.pending_id, 0), report)
         snapshots.check(row.id, accounts, report)
+    unmelted.finish(accounts)
 
 
 class _Snapshots:

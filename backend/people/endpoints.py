@@ -28,7 +28,7 @@ from backend.people.schemas import (
 )
 from backend.people.service import Line, Person
 from backend.problems import problems
-from backend.schemas import LARGEST, After, PageSize, RowId, Words
+from backend.schemas import LARGEST, After, Digits, PageSize, RowId, Words
 from backend.services import Services
 
 router = APIRouter(prefix="/v1/people", tags=["people"])
@@ -88,7 +88,7 @@ def find(
     services: WithServices,
     name: Annotated[Words, Query()] = "",
     household: Annotated[Words, Query()] = "",
-    after: Annotated[int, Query(ge=0, le=LARGEST)] = 0,
+    after: Annotated[int, Digits, Query(ge=0, le=LARGEST)] = 0,
     limit: PageSize = 50,
 ) -> list[PersonOut]:
     """People whose name contains a text, all or of one household, paged by id."""

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Table, delete, exists, func, o
 from backend import tables as t
 from backend.alerts.tables import alert
 from backend.cards.tables import plain_use
+from backend.deposits import keeping
 from backend.ledger import erasure, repeats
 from backend.ledger import tables as ledger
 from backend.ledger.accounts import SUSPENSE
@@ -140,6 +141,11 @@ def _older(table: Table, column: str) -> Apply:
     return apply
 
 
+def _refused(services: Services, before_s: int) -> int:
+    with services.begin() as conn:
+        return keeping.drop(conn, services.ledger_id, t.refused.c.received_s < before_s)
+
+
 def _orders(services: Services, before_s: int) -> int:
     """All but the newest: the next order's number follows its own."""
     table = t.down
@@ -205,7 +211,7 @@ RETENTION = (
         "legitimate interest: repair and fraud",
         90,
         "deleted",
-        _older(t.refused, "received_s"),
+        _refused,
     ),
     Kept(
         "sign-ins",

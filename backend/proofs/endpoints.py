@@ -18,10 +18,10 @@ from backend.people import service as people
 from backend.problems import problems
 from backend.proofs import service
 from backend.proofs.schemas import ConsistencyOut, InclusionOut, LeafOut, LogOut
-from backend.schemas import RowId
+from backend.schemas import Digits, RowId
 
 router = APIRouter(prefix="/v1", tags=["proofs"])
-Size = Annotated[int, Query(ge=1, le=2**53)]
+Size = Annotated[int, Digits, Query(ge=1, le=2**53)]
 _TILE = re.compile(r"((?:x[0-9]{3}/)*)([0-9]{3})(?:\.p/([0-9]{1,3}))?")
 # A tile that is full never changes.
 _FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
@@ -52,7 +52,7 @@ def read_checkpoint(services: WithServices) -> PlainTextResponse:
     "/log/checkpoints/{size}", responses=problems(404, 422, 503), response_class=PlainTextResponse
 )
 def read_older_checkpoint(
-    size: Annotated[int, Path(ge=1, le=2**53)], services: WithServices
+    size: Annotated[int, Digits, Path(ge=1, le=2**53)], services: WithServices
 ) -> PlainTextResponse:
     """The checkpoint that was signed at a size."""
     with services.read() as conn:
@@ -63,7 +63,7 @@ def read_older_checkpoint(
     "/log/tile/{level}/{name:path}", responses=problems(404, 422, 503), response_class=Response
 )
 def read_tile(
-    level: Annotated[int, Path(ge=0, le=7)], name: str, services: WithServices
+    level: Annotated[int, Digits, Path(ge=0, le=7)], name: str, services: WithServices
 ) -> Response:
     """A tile of hashes under its C2SP name: `000`, `x001/067`, `067.p/12`."""
     found = _TILE.fullmatch(name)

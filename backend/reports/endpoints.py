@@ -10,10 +10,10 @@ from backend.problems import problems
 from backend.reports import service
 from backend.reports.schemas import StreamsOut
 from backend.reports.service import Health
+from backend.schemas import Digits, Moment
 
 router = APIRouter(tags=["reports"])
 Reader = Annotated[Who, Depends(staff_with("reports:read"))]
-Moment = Annotated[int, Query(ge=0, le=2**40)]
 
 
 @router.get("/v1/streams", responses=problems(401, 403, 422, 503))
@@ -21,7 +21,7 @@ def read_streams(
     who: Reader,
     services: WithServices,
     since_s: Moment = 0,
-    until_s: Annotated[int | None, Query(ge=0, le=2**40)] = None,
+    until_s: Annotated[int | None, Digits, Query(ge=0, le=2**40)] = None,
 ) -> StreamsOut:
     """Grams per fraction and point of deposits that happened in a period."""
     with services.read() as conn:

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, Table, and_, func, select
+from sqlalchemy import Connection, Select, and_, select
 
 from backend import tables as t
+from backend.deposits import keeping
 from backend.ledger import tables as ledger
 from backend.reports import sums
 from backend.reports.sums import Word
@@ -136,21 +137,15 @@ def health(services: Services) -> Health:
         resolved: Counter[str] = Counter()
         for word, (n, _, _) in sums.sums(conn, ledger_id).items():
             (resolved if word.last else records)[word.last or word.outcome] += n
-        tallies = conn.execute(
-            select(tally.name, tally.n).where(tally.ledger_id == ledger_id)
-        ).all()
+        named = select(tally.name, tally.n).where(tally.ledger_id == ledger_id)
+        tallies = {each.name: each.n for each in conn.execute(named)}
         return Health(
             records=dict(records),
             resolved=dict(resolved),
-            quarantined=_count(conn, ledger.quarantine, ledger_id),
-            refused={name.removeprefix("refused:"): n for name, n in tallies},
-            refused_kept=_count(conn, t.refused, ledger_id),
+            quarantined=sums.quarantined(conn, ledger_id),
+            refused_kept=tallies.pop(keeping.KEPT, 0),
+            refused={name.removeprefix("refused:"): n for name, n in tallies.items()},
             answered=services.answered.now(),
             telemetry=services.telemetry.counts.now(),
             queue=services.poster.depth,
         )
-
-
-def _count(conn: Connection, table: Table, ledger_id: int) -> int:
-    query = select(func.count()).select_from(table).where(table.c.ledger_id == ledger_id)
-    return conn.scalars(query).one()

@@ -14,8 +14,8 @@ from sqlalchemy import Connection, Select, func, insert, select, update
 from backend.ledger import runs
 from backend.ledger.runs import Journal
 from backend.ledger.tables import KEY as NAME
-from backend.ledger.tables import record, resolution
-from backend.reports.tables import ALL, report_run, report_sum, report_upto
+from backend.ledger.tables import quarantine, record, resolution
+from backend.reports.tables import ALL, report_quarantined, report_run, report_sum, report_upto
 from backend.towns import service as towns
 
 DAY_S = 86_400
@@ -111,6 +111,35 @@ def roll(conn: Connection, ledger_id: int, limit: int = PAGE) -> bool:
         for word, more in kept.items():
             _add_sum(conn, ledger_id, day, word, more)
     return bool(taken) or late
+
+
+def quarantined(conn: Connection, ledger_id: int) -> int:
+    """How many records were quarantined: up to the last look, and since."""
+    return sum(_quarantined(conn, ledger_id)[:2])
+
+
+def roll_quarantined(conn: Connection, ledger_id: int) -> None:
+    """Note how many were quarantined up to now; needs to write."""
+    towns.lock(conn, ledger_id)
+    before, since, upto_us = _quarantined(conn, ledger_id)
+    if since == 0:
+        return
+    row, values = report_quarantined.c, {"n": before + since, "upto_us": upto_us}
+    moved = update(report_quarantined).where(row.ledger_id == ledger_id).values(values)
+    if conn.execute(moved).rowcount == 0:
+        conn.execute(insert(report_quarantined).values(ledger_id=ledger_id, **values))
+
+
+def _quarantined(conn: Connection, ledger_id: int) -> tuple[int, int, int]:
+    """(how many up to the last look, how many since, when the newest was quarantined)."""
+    row, each = report_quarantined.c, quarantine.c
+    kept = conn.execute(select(row.n, row.upto_us).where(row.ledger_id == ledger_id)).first()
+    before, after_us = (0, 0) if kept is None else (kept.n, kept.upto_us)
+    newest = select(func.count(), func.max(each.recorded_us)).where(
+        each.ledger_id == ledger_id, each.recorded_us > after_us
+    )
+    since, upto_us = conn.execute(newest).one()
+    return before, since, upto_us or after_us
 
 
 def _parts(since_s: int, until_s: int | None) -> tuple[Period, list[Period]]:

@@ -5,10 +5,11 @@ days together), kind, fraction, point and outcome; the numbers of each journal t
 and up to when they hold the last words. `last` is "" for what a record's outcome was at first.
 """
 
-from sqlalchemy import CheckConstraint, Column, PrimaryKeyConstraint, Table
+from sqlalchemy import CheckConstraint, Column, Index, PrimaryKeyConstraint, Table
 
 from backend.columns import metadata, number, text, town_column
 from backend.ledger.schema import Unsigned64
+from backend.ledger.tables import quarantine
 
 ALL = -1  # the day that stands for all days
 KEY = ("day", "kind", "outcome", "last", "fraction", "point_id")
@@ -48,5 +49,17 @@ report_upto = Table(
     number("resolved_us"),
     PrimaryKeyConstraint("ledger_id"),
 )
+
+# How many records were quarantined up to a moment (recorded time); those after it are counted.
+report_quarantined = Table(
+    "report_quarantined",
+    metadata,
+    town_column(),
+    number("upto_us"),
+    number("n"),
+    PrimaryKeyConstraint("ledger_id"),
+)
+
+Index("ix_quarantine_recorded", quarantine.c.ledger_id, quarantine.c.recorded_us)
 
 APPEND_ONLY: tuple[str, ...] = ()

@@ -2,19 +2,18 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, status
+from fastapi import APIRouter, Depends, status
 
 from backend.access.dependencies import WithServices, staff_with
 from backend.access.service import Who
 from backend.problems import problems
-from backend.schemas import RowId
+from backend.schemas import Moment, RowId
 from backend.tariffs import service, simulation
 from backend.tariffs.schemas import RateOut, SimulationOut, TariffIn, TariffOut
 
 router = APIRouter(prefix="/v1/tariffs", tags=["tariffs"])
 Reader = Annotated[Who, Depends(staff_with("tariffs:read"))]
 Drafter = Annotated[Who, Depends(staff_with("tariffs:draft"))]
-Moment = Annotated[int, Query(ge=0, le=2**40)]
 Approver = Annotated[Who, Depends(staff_with("tariffs:approve"))]
 
 

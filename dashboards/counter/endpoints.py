@@ -21,6 +21,7 @@ from backend.ledger import balances
 from backend.ledger.errors import LedgerError
 from backend.people import service as people
 from backend.people.service import Person
+from backend.schemas import Digits
 from dashboards.counter import weights
 from dashboards.page import Page, page_router, staff_page
 from dashboards.printed import Month, month_sheet
@@ -28,8 +29,8 @@ from dashboards.printed import Month, month_sheet
 router = page_router("/counter")
 Printer = Annotated[Page, Depends(staff_page("statements:print"))]
 Desk = Annotated[Page, Depends(staff_page("redemptions:make"))]
-PersonId = Annotated[int, Path(ge=1, lt=2**53)]
-ProductId = Annotated[int, Query(ge=1, lt=2**53)]
+PersonId = Annotated[int, Digits, Path(ge=1, lt=2**53)]
+ProductId = Annotated[int, Digits, Query(ge=1, lt=2**53)]
 KEY_BYTES = 16
 UID_HEX = (8, 14, 20)
 
@@ -104,8 +105,8 @@ def ask_confirmation(
 def redeem(
     page: Desk,
     person_id: PersonId,
-    product: Annotated[int, Form(ge=1, lt=2**53)],
-    grams: Annotated[int, Form(ge=1, lt=2**53)],
+    product: Annotated[int, Digits, Form(ge=1, lt=2**53)],
+    grams: Annotated[int, Digits, Form(ge=1, lt=2**53)],
     key: Annotated[str, Form(min_length=8, max_length=64)],
 ) -> Response:
     """Book it, once for each key, and show the receipt."""

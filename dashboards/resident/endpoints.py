@@ -11,15 +11,16 @@ from backend.ledger import balances
 from backend.ledger.melt_forecast import forecast
 from backend.people import service as people
 from backend.reports import totals
+from backend.schemas import Digits
 from dashboards.page import Page, page_router, resident_page
 from dashboards.printed import Month, month_sheet
 
 router = page_router("/me")
 Mine = Annotated[Page, Depends(resident_page)]
-Moment = Annotated[int | None, Query(ge=0, lt=2**53)]
+Moment = Annotated[int | None, Digits, Query(ge=0, lt=2**53)]
 Device = Annotated[str, Path(max_length=32)]
 Epoch = Annotated[str, Path(pattern="^[0-9a-f]{16}$")]
-Seq = Annotated[int, Path(ge=0, lt=2**53)]
+Seq = Annotated[int, Digits, Path(ge=0, lt=2**53)]
 ON_A_PAGE = 10
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from backend.deposits.resolving import pay_provisional
 from backend.housekeeping import melt_credit
 from backend.ledger.accounts import CREDIT
 from backend.ledger.melt_terms import Melting
@@ -57,3 +58,30 @@ def test_what_melted_is_told_in_words(town: Town, language: str, words: str) -> 
     melt_credit(town.services)
 
     assert words in town.browser("amal").get(f"/me/statement?lang={language}").text
+
+
+@pytest.mark.parametrize(
+    ("language", "words", "late"),
+    [("en", "unless somebody decides", "Its time is over"), ("ar", "ما لم يُقرَّر", "انتهت مدته")],
+)
+def test_a_resident_reads_until_when_a_deposit_is_held(
+    town: Town, language: str, words: str, late: str
+) -> None:
+    town.outcome(town.bin.deposit(flags=["lid_forced"]))
+    town.outcome(town.bin.deposit(flags=["unstable"]))
+    amal, name = town.browser("amal"), f"{town.bin.device}/{town.bin.epoch}/{town.bin.seq - 1}"
+    pages = ("/me", f"/me/deposits/{name}", "/me/statement")
+
+    for path in pages:
+        page = amal.get(f"{path}?lang={language}").text
+        assert page.count(words) == 1, path
+        assert page.count('<time datetime="2026-10-21') == 1, path
+    town.clock.now_s += 31 * 86_400
+    amal = town.browser("amal")
+
+    assert late in amal.get(f"{pages[1]}?lang={language}").text
+    pay_provisional(town.services)
+    for path in pages:
+        page = amal.get(f"{path}?lang={language}").text
+        assert words not in page
+        assert late not in page

@@ -52,7 +52,6 @@ def test_a_rule_is_in_force_once_two_others_signed_it(town: Town) -> None:
             "currency": "credit",
             "melting": {"way": "expiry", "days": 30, "basis_points": 0, "free_amount": 0},
             "from_s": START_S,
-            "decided_by": f"melt draft {draft_id}",
         }
     ]
     assert len(town.browser("officer").get(f"{rules}/drafts").json()[0]["approved_by"]) == 2

@@ -346,6 +346,34 @@ def test_the_verifier_names_what_did_not_melt_by_rule(
     assert any(named in problem.words for problem in report.problems), report.problems
 
 
+@pytest.mark.parametrize("rule", [THIRTY_DAYS, TWO_PERCENT])
+def test_the_verifier_names_who_was_spared(
+    melts: Town, rule: Melting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Code that leaves out an account of its maker's, and others that have a reason."""
+    decide(melts, rule)
+    monkeypatch.setattr(melting, "BATCH", 2)
+    friend, other = member(melts, 500), member(melts, 500)
+    shut, shop, bound = member(melts, 500), member(melts, 500), member(melts, 500)
+    done(melts.poster.submit(Amend(shut, 0, None, closed=True)))
+    done(melts.poster.submit(NameMerchant(shop, "grocer", "s")))
+    done(melts.poster.submit(Amend(bound, 500, None)))
+    plain = melting._amounts
+    monkeypatch.setattr(
+        melting, "_amounts", lambda *asked: (e for e in plain(*asked) if e[0] != friend)
+    )
+    turn_to(melts, at(12, 1, 3))
+    assert sum(each.accounts for each in melt(melts)) == 1
+    done(melts.poster.submit(Amend(shut, 0, None)))
+    assert melts.balance(other) < 500
+    melts.spoiled = True
+
+    with db.read(melts.engine) as conn:
+        found = verify(conn, TOWN, now_us=melts.clock.now_us).problems
+
+    assert [each.words.partition(" kept")[0] for each in found] == [f"account {friend}"]
+
+
 def test_the_key_refuses_what_the_code_would_take_twice(melts: Town) -> None:
     decide(melts, THIRTY_DAYS)
     who = member(melts, 100)

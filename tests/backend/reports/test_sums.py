@@ -11,9 +11,10 @@ from sqlalchemy import Connection, Engine, select
 from backend import db
 from backend.ledger.poster import Limits
 from backend.ledger.tables import KEY, record, resolution
+from backend.ledger.transfers import Note
 from backend.reports import service, sums, totals
 from tests.backend.budgets.test_avoided import Life, forty_deposits, many
-from tests.backend.ledger.town import NOW_S, TOWN, Town
+from tests.backend.ledger.town import NOW_S, TOWN, Town, entry
 from tests.backend.ledger.work import work
 
 DAY_S = sums.DAY_S
@@ -134,3 +135,21 @@ def test_two_that_sum_at_once_sum_nothing_twice(town: Town) -> None:
         assert second.result(30) is True
 
     agreed(town)
+
+
+def test_quarantined_records_are_counted_without_reading_each_again(town: Town) -> None:
+    found, took = [], []
+    for n in (20, 200):
+        name = town.clock() % 2**40
+        for words in ("", "others"):
+            asked = [entry(name + each, Note(), words=words) for each in range(n)]
+            town.poster.submit_all(asked).result()
+        with db.read(town.engine) as conn:
+            found.append(sums.quarantined(conn, TOWN))
+        with db.begin(town.engine) as conn:
+            sums.roll_quarantined(conn, TOWN)
+        took.append(work(town.engine, lambda conn: found.append(sums.quarantined(conn, TOWN))))
+
+    assert set(found) == {20, 220}
+    assert found[0] == 20
+    assert took[1] < took[0] + 20
