@@ -350,7 +350,7 @@ class App:
                 await asyncio.wait_for(self._leaving.wait(), LOOK_S)
             except asyncio.TimeoutError:
                 pass
-        while not self._alone() or self.link.talking:
+        while not (self._alone() or self.visits.left_open) or self.link.talking:
             self._turns["restart"] += 1
             await asyncio.sleep(1)
         await self.link.leave()

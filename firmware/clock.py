@@ -12,6 +12,8 @@ answer lies before this program was made, or twenty years after, not even a new 
 is outside is refused, told, and left to a person at the bin, who may set any time in those years.
 """
 
+from firmware.errors import FlashFault
+
 TICKS = 1 << 30  # the ESP32's ticks wrap here
 SYNCED_MS = 24 * 3600 * 1000
 # What ntptime makes of a server's zero, which means that it does not know (RFC 5905, section 7.3).
@@ -60,7 +62,10 @@ class Clock:
             return False
         self._set(unix_s)
         if unix_s - self.least_s >= KEEP_EVERY_S:
-            self._keep(unix_s)
+            try:
+                self._keep(unix_s)
+            except (FlashFault, OSError):
+                pass  # the next start judges by the bound that the flash still has
         return True
 
     def repair(self, unix_s: int) -> None:

@@ -161,12 +161,12 @@ class Link:
             for work in (session.run(), session.keep_alive(), self._talk(session)):
                 tasks.append(asyncio.create_task(self._guarded(work)))
             await self._broken.wait()
-        except LinkFault as error:
-            self._leave(error)
+        except Exception as error:
+            self._give_up(error)
         self.online = self._connecting = False
         for task in tasks:
             task.cancel()
-        await asyncio.sleep_ms(0)
+        await asyncio.sleep(0)
         if self._session is not None:
             await self._session.close(False)
         self._session = None
@@ -180,8 +180,11 @@ class Link:
         try:
             await work
         except Exception as error:
-            # A defect in one part must not leave the bin silent for ever: it reconnects.
-            self._leave(error if isinstance(error, LinkFault) else LinkFault(repr(error)))
+            self._give_up(error)
+
+    def _give_up(self, error: Exception) -> None:
+        """Leave, whatever it was: a defect in one part must neither silence the bin nor end it."""
+        self._leave(error if isinstance(error, LinkFault) else LinkFault(repr(error)))
 
     async def _connect(self):
         settings = self._settings if self._trial is None else self._trial[0]
@@ -287,9 +290,9 @@ class Link:
                     self.hears[channel](message.payload.decode(), number, body)
         except contract.ContractError as error:
             self._count(error.reason)
-            if message.topic[-8:] in ("/command", "settings"):
-                facts = {"channel": message.topic.rsplit("/", 1)[-1], "why": str(error)}
-                self._note("refused", facts)
+            for channel in ("command", "settings"):
+                if message.topic == self._topic(channel):
+                    self._note("refused", {"channel": channel, "why": str(error)})
         self._news.set()
 
     def _recorded(self, rows: list) -> None:

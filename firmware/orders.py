@@ -65,8 +65,8 @@ class Orders:
             done = self._obeys[body["name"]](body["args"])
             words = done if type(done) is str else await done
             self._answer(body["id"], True, words[:WORDS])
-        except (FirmwareError, KeyError, TypeError, ValueError) as error:
-            why = str(error) if isinstance(error, FirmwareError) else "arguments: " + repr(error)
-            self._answer(body["id"], False, (why or repr(error))[:WORDS])
         except MemoryError:
             self._answer(body["id"], False, "no memory for it now: ask again")
+        except Exception as error:  # no order, however wrong, ends the bin
+            why = str(error) if isinstance(error, FirmwareError) else "it failed: " + repr(error)
+            self._answer(body["id"], False, (why or repr(error))[:WORDS])

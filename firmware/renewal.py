@@ -36,7 +36,10 @@ class Renewal:
         if self.slots.failed is not None:
             version, why = self.slots.failed
             if self._tell("update " + str(version) + " given up", why):
-                self.slots.forget_failed()
+                try:
+                    self.slots.forget_failed()
+                except (FlashFault, OSError):
+                    pass  # it is told once more at the next start
         if self.slots.trial is not None and self.slots.trial[4]:
             await self._prove()
 

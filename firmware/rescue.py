@@ -85,8 +85,8 @@ class Rescue:
             status, words = refusal.args
             writer.write(_head(status, "text/plain", len(words)) + words.encode())
             await writer.drain()
-        except (OSError, EOFError, asyncio.TimeoutError):
-            pass  # a phone that went away
+        except (OSError, EOFError, ValueError, MemoryError, asyncio.TimeoutError):
+            pass  # a phone that went away, or what no browser says
         writer.close()
         await writer.wait_closed()
 

@@ -15,6 +15,7 @@ DENIED, REFUSED = "link_denied", "broker_refuses"  # the display's words: 0x87, 
 DROPS = "broker_drops"  # ... for a broker that takes the call and hangs up, if it goes on
 # ECONNRESET, EPIPE, ECONNABORTED, and what mbed TLS says of them (MBEDTLS_ERR_SSL_CONN_EOF).
 HUNG_UP = ((104,), (32,), (103,), (-0x7280,))
+LONGEST_LENGTH = 4  # bytes that tell a packet's length (MQTT 5.0, section 1.5.5)
 SILENT = "no answer from the broker"
 IPPROTO_TCP, TCP_NODELAY = 6, 1  # without it a broker's answer waits 40 ms for more to send
 
@@ -171,7 +172,7 @@ class Session:
         try:
             first = (await self._stream.readexactly(1))[0]
             raw = b""
-            while not raw or raw[-1] & 0x80:
+            while not raw or (raw[-1] & 0x80 and len(raw) < LONGEST_LENGTH):
                 raw += await self._stream.readexactly(1)
             length = _length(raw)
             return first >> 4, first & 15, await self._stream.readexactly(length)

@@ -77,18 +77,21 @@ def checked(values: dict) -> Settings:
         made.battery = _part(values.get("battery"), "ratio_x1000 low_mv least_mv")
         made.service = _service(values)
         made.fill = _part(values.get("fill"), "empty_mm full_mm")
+        _check(made)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise SettingsFault(repr(error))
-    _check(made)
     return made
 
 
 def _check(made: Settings) -> None:
-    known = made.fractions and all([f in contract.FRACTIONS for f in made.fractions])
+    fractions = made.fractions
+    once = type(fractions) is list and 0 < len(fractions) == len(set(fractions))
+    known = once and all([fraction in contract.FRACTIONS for fraction in fractions])
     ranges = 0 < made.e_g <= made.min_g < made.max_g
     if not contract.is_device(made.device) or len(made.key) != 32 or not known or not ranges:
         raise SettingsFault("device, key, fractions or ranges")
-    if type(made.host) is not str or not made.host or type(made.port) is not int:
+    port = made.port if type(made.port) is int else 0
+    if type(made.host) is not str or not made.host or not 0 < port < 65536:
         raise SettingsFault("host or port")
     if type(made.scale) is not int or not 0 <= made.scale <= 4:
         raise SettingsFault("scale is 0 to 4 decimals")

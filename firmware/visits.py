@@ -14,6 +14,7 @@ QUEUE = 32
 WAITING_ALARMS = 8  # alarms that wait for the end of a visit; more are counted as dropped
 IN_VISIT = ("opening", "unlocked", "open", "after", "closing")  # the journal holds a visit open
 RESTS_S = (2, 10, 60, 300)  # pauses between weighings while nobody is there; the last for ever
+AJAR, DAY = 5, 288  # rests: until a lid left open is told, and in a day
 
 
 class Visits:
@@ -42,11 +43,18 @@ class Visits:
         self.ask = _nobody  # asks for the balance of a card
         self._balance = None  # an answer that came before the lid was unlocked
         self.turns = self.rests = 0  # what the supervisor watches grow
+        self._forced = self._moved = -DAY  # rests when a forced lid, a restless scale was told
+        self._ajar = 0  # rests since the lid was shut last
 
     @property
     def idle(self) -> bool:
         """Tell whether nobody is there, nor reads the display any more."""
         return self._state.phase == "idle"
+
+    @property
+    def left_open(self) -> bool:
+        """Tell whether the lid has been open for long with nobody there."""
+        return self.idle and self._ajar >= AJAR
 
     @property
     def takes_cards(self) -> bool:
@@ -222,12 +230,24 @@ class Visits:
             if self._scale.doubt != doubt:
                 doubt = self._scale.doubt
                 self.alarm("calibration " + (doubt or "in force"))
+            self._look_at_lid()
             if self.alone():
                 before = self._scale.restless
                 await self._scale.rest(self.alone)
                 self._hear_cells()
-                if self._scale.restless and not before and self.alone():
+                restless = self._scale.restless and not before and self.alone()
+                if restless and self.rests - self._moved >= DAY:  # wind would fill the flash
+                    self._moved = self.rests
                     self.alarm("scale restless")
+
+    def _look_at_lid(self) -> None:
+        """Tell of a lid that stays open with nobody there, or of its switch; and of its end."""
+        ajar = self._lid.is_open() and self.takes_cards
+        if self._ajar >= AJAR and not ajar:
+            self.alarm("lid shut")
+        self._ajar = self._ajar + 1 if ajar else 0
+        if self._ajar == AJAR:
+            self.alarm("lid open")
 
     def alone(self) -> bool:
         """Tell whether nobody is in the middle of a visit and the lid is shut."""
@@ -238,7 +258,10 @@ class Visits:
         self._later("alarm", what, readings, by)
 
     def do_tamper(self, what: str) -> None:
-        self._later("tamper", what, (), "bin")
+        """Write it down once between two rests: a switch with a loose wire would fill the flash."""
+        if self.rests != self._forced:
+            self._forced = self.rests
+            self._later("tamper", what, (), "bin")
 
     def do_dark(self) -> None:
         if self._settings.dark:

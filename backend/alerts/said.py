@@ -17,7 +17,11 @@ from backend.errors import BadInput, NotFound
 
 RULE_CHARS = 32
 # What a bin says when all is well again, and which of its alarms that ends.
-WELL = {"calibration in force": "alarm:calibration", "cell speaks": "alarm:cell silent"}
+WELL = {
+    "calibration in force": "alarm:calibration",
+    "cell speaks": "alarm:cell silent",
+    "lid shut": "alarm:lid open",
+}
 
 
 def hear(conn: Connection, ledger_id: int, records: Iterable[Signed | Unsigned]) -> None:

@@ -114,11 +114,14 @@ class Esp32Board:
         while True:
             self.turns += 1
             if not self._station.isconnected():
-                self._station.connect(self._wifi["ssid"], self._wifi["password"])
-                await self._joined()
+                await self._join()
             await asyncio.sleep(5)
 
-    async def _joined(self) -> None:
+    async def _join(self) -> None:
+        try:
+            self._station.connect(self._wifi["ssid"], self._wifi["password"])
+        except OSError:
+            pass  # it is busy with itself: it starts afresh below
         for _ in range(JOIN_S):
             await asyncio.sleep(1)
             if self._station.isconnected():
@@ -155,7 +158,10 @@ class Esp32Board:
 
     def rssi_dbm(self) -> "int | None":
         """Return how strongly the access point is heard, or None without one."""
-        return self._station.status("rssi") if self._station.isconnected() else None
+        try:
+            return self._station.status("rssi") if self._station.isconnected() else None
+        except OSError:
+            return None  # it went away between the two questions
 
     def save_power(self, saving: bool) -> None:
         """Let the radio nap between beacons, or keep it awake."""

@@ -74,7 +74,8 @@ class HX711:
         """Wait for DOUT to fall after it was high; return when, or None if it does not in time."""
         was_high = self._dout()
         if last_us is not None:
-            since_ms = self._ticks_diff(self._ticks_us(), last_us) // 1000
+            # Ticks of an edge that is long past may look like some to come.
+            since_ms = max(0, self._ticks_diff(self._ticks_us(), last_us) // 1000)
             await asyncio.sleep_ms(max(0, QUIET_MS - since_ms))
         for _ in range(EDGE_MS // POLL_MS):
             if self._dout():

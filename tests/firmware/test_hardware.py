@@ -109,6 +109,33 @@ def test_board_without_a_journal_partition_is_built_and_has_none(
     assert esp32.Esp32Board().flash is None
 
 
+def test_radio_that_is_busy_with_itself_is_asked_again(
+    esp32: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    board, slept = MagicMock(), []
+    board.turns = 0
+    board._join = lambda: esp32.Esp32Board._join(board)
+    board._station.isconnected.return_value = False
+    board._station.connect.side_effect = [OSError("Wifi Internal State Error"), None, KeyError()]
+
+    async def sleep(seconds: int) -> None:
+        slept.append(seconds)
+
+    monkeypatch.setattr(esp32.asyncio, "sleep", sleep)
+    with pytest.raises(KeyError):
+        asyncio.run(esp32.Esp32Board.run(board))
+    assert board._station.connect.call_count == 3
+    assert board._station.disconnect.call_count == 2
+    assert slept.count(1) == 2 * esp32.JOIN_S
+
+
+def test_strength_of_a_network_that_just_went_away_is_none(esp32: ModuleType) -> None:
+    board = MagicMock()
+    board._station.status.side_effect = OSError("Wifi Not Connected")
+
+    assert esp32.Esp32Board.rssi_dbm(board) is None
+
+
 def test_board_locks_the_lid_before_it_starts_anew(esp32: ModuleType) -> None:
     board, done = MagicMock(), []
     board.lid_lock.side_effect = lambda level: done.append(("lock", level))

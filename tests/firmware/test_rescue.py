@@ -1,6 +1,8 @@
 """Safe mode: a page sets network and clock and gives out the journal, which stays as it is."""
 
+import contextlib
 import json
+import socket
 import subprocess
 import urllib.error
 import urllib.parse
@@ -263,6 +265,25 @@ def test_what_cannot_be_is_refused_in_words(rescued: tuple[Bin, str]) -> None:
     assert "no time" in refused(f"{url}/clock", unix_s="soon")
     with pytest.raises(urllib.error.HTTPError):
         urllib.request.urlopen(f"{url}/settings.json", timeout=10)
+
+
+def test_what_no_browser_says_is_hung_up_on_and_harms_nobody(rescued: tuple[Bin, str]) -> None:
+    bin_, url = rescued
+    port = urllib.parse.urlsplit(url).port
+    for junk in (
+        b"\xff\xfe\r\n\r\n",
+        b"GET / HTTP/1.0\r\n\xff\r\n\r\n",
+        b"\0" * 3000 + b"\r\n\r\n",
+    ):
+        with socket.create_connection(("127.0.0.1", port), 10) as phone:
+            phone.sendall(junk)
+            phone.settimeout(5)
+            with contextlib.suppress(ConnectionResetError):  # it had more to say
+                while phone.recv(1000):
+                    pass
+
+    assert "set" in post(f"{url}/clock", unix_s=START_S + 5000)
+    assert "Traceback" not in bin_.console(), bin_.console()
 
 
 def test_bin_that_leaves_safe_mode_goes_on(rescued: tuple[Bin, str], mosquitto: Broker) -> None:

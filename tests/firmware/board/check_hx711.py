@@ -65,6 +65,23 @@ def test_every_pulse_has_a_lock_of_its_own():
     assert bench.powered_down == 1  # at the start, to begin from a known channel
 
 
+def test_cell_that_dies_is_missed_at_once_however_long_ago_it_was_read():
+    for away_s in (1, 500, 600, 1000):  # from 537 s on a difference of ticks is negative
+        bench, took_ms = Bench(), []
+        driver = bench.driver()
+
+        async def reading(driver=driver, bench=bench, took_ms=took_ms, away_s=away_s):
+            assert await driver.read() is not None
+            await asyncio.sleep(away_s)
+            bench.dout = lambda: 1  # its wire is off
+            started_us = bench.clock.now_us
+            assert await driver.read() is None
+            took_ms.append((bench.clock.now_us - started_us) // 1000)
+
+        asyncio.run(reading())
+        assert took_ms[0] < 5000, (away_s, took_ms)
+
+
 def test_stale_conversion_is_never_returned():
     bench = Bench(111)
     driver, out = bench.driver(), []

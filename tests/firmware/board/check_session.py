@@ -93,6 +93,7 @@ async def test_every_end_of_a_running_connection_is_a_fault():
         (b"\xe0\x02\x8e\x00", "closed by the broker 0x8e", session.DROPS),  # taken over
         (b"\x40\x00", "malformed packet", ""),
         (b"\x30\xff\xff\xff\xff\x01", "malformed packet", ""),
+        (b"\x30" + b"\xff" * 9000, "malformed packet", ""),  # a length without end
         (b"\x30\x81\x20", "packet too large", ""),
     ):
         talk = session.Session(Stream(answers), None)

@@ -155,6 +155,17 @@ def test_lower_bound_is_written_four_times_a_day_and_not_more():
     assert kept.writes == 48 * 3600 // KEEP_EVERY_S
 
 
+def test_flash_that_takes_no_bound_keeps_no_bin_from_its_time():
+    class Worn(Kept):
+        def write(self, text):
+            raise OSError(28)
+
+    clock = started(Worn())
+    assert clock.sync(NOW_S)
+    assert (clock.at_s(), clock.surely_s()) == (NOW_S, NOW_S)
+    raises(OSError, clock.repair, NOW_S + 60)  # a person is told
+
+
 def test_torn_lower_bound_is_none():
     kept = Kept()
     kept.text = "17950x"

@@ -116,6 +116,24 @@ def test_refusals_and_wrong_arguments_are_answered_and_stop_nobody():
     assert bin_.alarms == []
 
 
+def test_an_order_that_fails_in_whatever_way_is_answered_and_stops_nobody():
+    for error, why in (
+        (OSError(28), "OSError(28"),  # a full flash
+        (AttributeError("replace"), "AttributeError"),  # a number where text is read
+        (MemoryError(), "no memory for it now: ask again"),
+        (RuntimeError("maximum recursion depth exceeded"), "recursion"),
+    ):
+
+        def fail(args, error=error):
+            raise error
+
+        bin_ = Bin()
+        bin_.orders._obeys["unlock"] = fail
+        answers = bin_.take(order(name="unlock"), order(id="8"))
+        assert [(i, ok) for i, ok, _ in answers] == [("7", False), ("8", True)]
+        assert why in answers[0][2]
+
+
 def test_more_orders_than_can_wait_are_refused():
     bin_ = Bin()
     for number in range(WAITING + 3):

@@ -127,6 +127,14 @@ def test_message_on_a_foreign_topic_is_counted_and_ignored():
     assert journal.released == []
 
 
+def test_what_is_refused_is_written_down_only_of_the_bins_own_topics():
+    for channel in ("command", "settings"):
+        for device, times in (("bin-01", 1), ("bin-02", 0), ("bin-01/x", 0)):
+            _, _, noted = received(b"x.y.z", "farz/1/" + device + "/" + channel)
+            assert [facts["channel"] for _, facts in noted] == [channel] * times
+    assert received(b"", "")[2] == []
+
+
 def test_broker_that_hangs_up_has_a_word_only_if_nothing_else_happens_for_long():
     link, _, _ = linked()
     now = [0]
@@ -142,6 +150,20 @@ def test_broker_that_hangs_up_has_a_word_only_if_nothing_else_happens_for_long()
         assert link._worded(drops, False) == ("the broker hung up",)
         now[0] += LASTING_MS
     assert link._worded(LinkFault("birth denied", DENIED), False) == ("birth denied", DENIED)
+
+
+def test_whatever_fails_while_it_connects_is_a_fault_of_the_connection():
+    for error in (MemoryError("tls"), OverflowError("port"), LinkFault("away")):
+        link, _, _ = linked()
+
+        async def connect(error=error):
+            raise error
+
+        link._connect = connect
+        fault = asyncio.run(link._connection())
+        assert type(fault) is LinkFault
+        assert str(error) in str(fault)
+        assert not link._connecting
 
 
 class Over(Exception):
