@@ -59,6 +59,7 @@ class SimBoard:
         self.random = os.urandom
         self.app = None
         self._left = False
+        self._pace_ms = 0  # between two looks at the card
         limit_s = plan.get("patience_s", PATIENCE_S)
         self._for_recorded, self._for_settled = Patience(limit_s), Patience(limit_s)
 
@@ -131,6 +132,9 @@ class SimBoard:
 
     async def doze(self, ms: int) -> None:
         """Sleep; nobody being near, until the world does something next."""
+        if ms != self._pace_ms:
+            self._pace_ms = ms
+            self.note("looks", {"every_ms": ms})
         if self.world.finished:
             ms = 1000
         elif self.world.next_ms is not None:

@@ -419,6 +419,7 @@ def test_empty_battery_lets_nobody_in_and_the_lid_falls_into_its_safe_state(
     assert {round(row["solar_mv"] / 100) for row in town.telemetry} == {126, 5}
     # The radio wakes for each visit, but not for those of a low battery.
     assert [row["naps"] for row in bin_.lines("radio")] == [True, False] * 5
+    assert [row["every_ms"] for row in bin_.lines("looks")] == [100, 400, 100]
     assert_whole(bin_, town)
 
 

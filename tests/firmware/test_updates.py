@@ -4,14 +4,18 @@ import json
 import re
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from farz.device_bundles import About, key_name, pack, public_hex
+from firmware import contract
 from firmware.errors import UpdateRefused
 from firmware.ota import Update
+from firmware.renewal import Renewal
 from firmware.slots import Slots
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
@@ -165,6 +169,33 @@ def test_second_update_waits_for_the_verdict_on_the_first(tmp_path: Path) -> Non
     feed(update(tmp_path), made(2))
     with pytest.raises(UpdateRefused, match="on trial"):
         feed(update(tmp_path), made(3))
+
+
+def test_two_senders_at_once_spoil_nothing(tmp_path: Path) -> None:
+    board = SimpleNamespace(folder=str(tmp_path), floor=lambda: 0)
+    settings = SimpleNamespace(update_keys=TRUSTED, model="bin-a")
+    restarts: list[bool] = []
+    about = (board, settings, SimpleNamespace(epoch=EPOCH), dict, print)
+    renewal = Renewal(*about, lambda: restarts.append(True))
+    bundles = {"one": made(2), "two": made(3)}
+
+    def send(name: str, at: int) -> str:
+        data = contract.b64(bundles[name][at : at + 405])
+        return renewal.take({"at": at, "data": data, "of": name})
+
+    for at in range(0, len(bundles["one"]), 405):
+        for name in bundles:
+            with suppress(UpdateRefused):
+                assert send(name, at) != "complete"
+    assert Slots(str(tmp_path)).trial is None
+
+    words = [send("two", at) for at in range(0, len(bundles["two"]), 405)]
+
+    assert words[-1] == "complete"
+    assert restarts == [True]
+    trial = Slots(str(tmp_path)).trial
+    assert trial is not None
+    assert trial[:2] == ["a", 3]
 
 
 @pytest.mark.parametrize(

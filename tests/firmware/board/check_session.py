@@ -1,6 +1,7 @@
 """One connection to a broker that answers as the test says, byte by byte."""
 
 import asyncio
+import random
 
 from firmware import mqtt, session
 from firmware.errors import LinkFault
@@ -98,6 +99,26 @@ async def test_every_end_of_a_running_connection_is_a_fault():
     ):
         talk = session.Session(Stream(answers), None)
         assert await fault_of(talk.run()) == (why, word), answers
+
+
+async def test_packet_numbers_begin_again_after_the_last():
+    talk = session.Session(Stream(), None)
+    talk._packet_id = 65534
+    assert [talk._next_id() for _ in range(3)] == [65535, 1, 2]  # 0 is none (MQTT 5.0, 2.2.1)
+
+
+async def test_random_bytes_end_a_connection_with_a_fault_and_nothing_else():
+    random.seed(11)
+    ends = set()
+    for number in range(1500):
+        raw = bytes([random.randrange(256) for _ in range(random.randrange(1, 90))])
+        if number % 2:  # a packet of a true kind and length, with anything in it
+            kind = random.choice((0x20, 0x30, 0x32, 0x36, 0x40, 0x90, 0xD0, 0xE0))
+            raw = bytes([kind, len(raw)]) + raw
+        talk = session.Session(Stream(raw), lambda message: None)
+        ends.add((await fault_of(talk.run()))[0][:12])
+        ends.add((await fault_of(opened(Stream(raw))))[0][:12] if raw[0] != 0x20 else "")
+    assert {"malformed pa", "packet too l", "closed by th", "the broker h"} <= ends
 
 
 async def test_broker_that_takes_nothing_any_more_is_given_up():

@@ -145,3 +145,6 @@ def test_a_new_session_counts_orders_anew():
     bin_ = Bin()
     bin_.take(order())
     assert bin_.take(order(session=6, id="3"), session=6)[-1] == ("3", True, "shown")
+    bin_.orders.take(order(session=6, id="4", args={"old": 1}), 6)
+    bin_.take(order(session=7, id="1"), session=7)
+    assert {"old": 1} not in bin_.done  # what waited in a session that is over is not obeyed

@@ -5,7 +5,7 @@ import asyncio
 from firmware import contract
 from firmware.errors import LinkFault
 from firmware.keys import Keys
-from firmware.link import LASTING_MS, Link
+from firmware.link import LASTING_MS, OUTBOX, Link
 from firmware.mqtt import Message
 from firmware.session import DENIED, DROPS
 from firmware.settings import checked
@@ -121,6 +121,27 @@ def test_receipts_that_the_backend_did_not_sign_for_this_device_release_nothing(
         assert link.backlog.flying
 
 
+def test_no_bytes_that_come_down_end_the_bin():
+    """Deep, broken and random payloads, signed or not: each is counted, and none raises."""
+    link, journal, _ = linked()
+    deep = [b'{"got":' + b"[" * 1000, b'{"got":' + b"[" * 900 + b"]" * 900 + b"}"]
+    deep += [b'{"a":' * 400 + b"1" + b"}" * 400, b'{"got":[[' + b"9" * 1900 + b"]]}"]
+    true, seed = settled(), 7
+    for number in range(600):
+        seed = (seed * 1103515245 + 12345) % 2**31
+        at = seed // 64 % len(true)
+        broken = true[:at] + bytes([seed >> 8 & 0xFF]) + true[at + number % 3 :]
+        deep.append(broken if broken != true else true[:at])
+    for payload in deep:
+        for channel in ("receipt", "command", "settings", "answer"):
+            before = sum(link.counts.values())
+            link._receive(Message(contract.topic("bin-01", channel), payload, 1, 5))
+            assert sum(link.counts.values()) == before + 1, payload[:60]
+    for topic in ("", "/", "farz/1/bin-01/record", "farz/1/bin-01/", "\0", "farz/2/bin-01/receipt"):
+        link._receive(Message(topic, true, 1, 5))
+    assert journal.released == []
+
+
 def test_message_on_a_foreign_topic_is_counted_and_ignored():
     link, journal, _ = received(settled(), contract.topic("bin-02", "receipt"))
     assert link.counts == {"topic_mismatch": 1}
@@ -197,6 +218,14 @@ def test_pauses_between_calls_double_up_to_half_a_minute_and_differ_by_chance():
         for n in range(5):
             assert 0 <= pauses[n + 1] - 2 * pauses[n] <= 1
         assert pauses[5] == pauses[6] == pauses[7] <= 32000
+
+
+def test_what_waits_to_be_said_has_an_end_and_what_is_not_said_is_counted():
+    link, _, _ = linked()
+    for number in range(OUTBOX + 3):
+        link.say("result", {"id": str(number)})
+    assert len(link._outbox) == OUTBOX
+    assert link.counts == {"unsaid": 3}
 
 
 class Deaf:
