@@ -165,6 +165,11 @@ class Stage:
     def images(self) -> list[tuple[Bin, Path]]:
         return [(bin_, self.bin_dir(bin_.device) / "flash.bin") for bin_ in self.village.bins]
 
+    def close_bins(self) -> None:
+        """Let nobody come any more: who is at a bin is served, and it ends when all is settled."""
+        for device in self.bins:
+            (self.bin_dir(device) / "closed").touch()
+
     def start_anew(self) -> list[str]:
         """Start every bin again that ended because it wants to be started anew; their names."""
         wanting = [part for part in self.bins.values() if part.exit_code == RESTART_EXIT]

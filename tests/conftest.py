@@ -1,5 +1,9 @@
 """Fixtures of every room live in tests/fixtures, one file a kind of real part."""
 
+from pathlib import Path
+
+import pytest
+
 pytest_plugins = [
     "tests.fixtures.databases",
     "tests.fixtures.statements",
@@ -8,3 +12,11 @@ pytest_plugins = [
     "tests.fixtures.micropython",
     "tests.fixtures.time_series",
 ]
+
+HERE = Path(__file__).parent
+# Their files take longest, each in one process: begun first, none of them is waited for at the end.
+LONG_ROOMS = ("faults", "firmware", "farz", "browser", "e2e")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.relative_to(HERE).parts[0] not in LONG_ROOMS)

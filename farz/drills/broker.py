@@ -24,8 +24,9 @@ from farz.processes import await_until
 from farz.stage import Door, Stage
 from firmware import contract
 
-BINS, DEPOSITS, REDEMPTIONS = 2, 140, 2
-MOST_BETWEEN = 8  # deposits between two faults: bins are fast, and there are eight of them
+BINS, REDEMPTIONS = 2, 2
+DEPOSITS = 1_200  # more than anybody makes: the bins close when the last fault has struck
+MOST_BETWEEN = 8  # deposits between two faults
 QUEUED = 5  # messages that the drill's broker keeps for an absent gateway: it overflows at once
 LIMIT_S, LASTS_S = 20.0, 2.0
 SILENT_S = 12.0  # longer than a bin waits for an answer
@@ -72,6 +73,8 @@ def play(seed: int, counts: Counter[str]) -> bool:
                 say(f"{name} after {done} deposits")
                 FAULTS[name](Scene(stage, proxy, counts))
                 counts[f"struck {name}"] += any(part.running for part in stage.bins.values())
+            elif done >= due[0]:
+                stage.close_bins()
 
         def look(stage: Stage) -> None:
             _look(stage, counts)
@@ -124,9 +127,12 @@ def session_present(scene: Scene) -> None:
 
 def overflow(scene: Scene) -> None:
     """The gateway is away; the broker says yes to more than it keeps."""
-    scene.stage.gateway.stop()
-    time.sleep(LASTS_S * 2)
-    scene.stage.start_gateway()
+    stage, before = scene.stage, _dropped(scene.stage)
+    stage.gateway.stop()
+    deadline_s = time.monotonic() + LIMIT_S
+    while _dropped(stage) == before and time.monotonic() < deadline_s:
+        time.sleep(0.2)
+    stage.start_gateway()
 
 
 def denied(scene: Scene) -> None:
@@ -180,6 +186,12 @@ def _recorded(stage: Stage) -> int:
     return int(counts.get("recorded_since_start", 0))
 
 
+def _dropped(stage: Stage) -> int:
+    """How often the broker has said that a queue was full."""
+    log = (stage.base / "broker" / "broker.log").read_text(errors="replace")
+    return log.count("Outgoing messages are being dropped")
+
+
 def _look(stage: Stage, counts: Counter[str]) -> None:
     """Count what bins and broker say of themselves, before it is all swept away."""
     for device in stage.bins:
@@ -192,8 +204,7 @@ def _look(stage: Stage, counts: Counter[str]) -> None:
                 counts["births"] += line["state"] == "up" and "session" in line
                 counts["denied"] += "denied" in line.get("why", "")
         counts["resurrected"] += sum(n - 1 for n in settled.values())
-    log = (stage.base / "broker" / "broker.log").read_text(errors="replace")
-    counts["dropped_by_broker"] += log.count("Outgoing messages are being dropped")
+    counts["dropped_by_broker"] += _dropped(stage)
 
 
 FAULTS: dict[str, Callable[[Scene], None]] = {

@@ -25,6 +25,7 @@ class World:
     def __init__(self, clock, folder: str, plan: dict, empties_at_g: int, note):
         self._clock = clock
         self._path = folder + "/progress.json"
+        self._closed = folder + "/closed"
         self._plan = plan
         self._visits = folder + "/visits.jsonl"
         self._count = _put_aside(self._visits, plan.pop("visits"))
@@ -83,8 +84,8 @@ class World:
         load.fixed = HIGHEST if self.now("unplugged", False) else None
 
     async def live(self) -> None:
-        """Let everybody come who has not been here yet."""
-        while self._progress["visits"] < self._count:
+        """Let everybody come who has not been here yet, unless a file says that it is closed."""
+        while self._progress["visits"] < self._count and not _there(self._closed):
             visit = _line(self._visits, self._progress["visits"])
             await self._pass(1000 * visit["at_s"] - self.now_ms())
             await self._visit(visit)
@@ -236,6 +237,14 @@ def _line(path: str, number: int) -> dict:
         for _ in range(number):
             file.readline()
         return json.loads(file.readline())
+
+
+def _there(path: str) -> bool:
+    try:
+        os.stat(path)
+    except OSError:
+        return False
+    return True
 
 
 def _read(path: str):

@@ -278,7 +278,7 @@ def test_balance_is_asked_for_at_the_tap_and_shown(
 ) -> None:
     made = make_bin(BIN)
     for visit in (plan := visits(500, 600)):
-        visit.update(at_s=20 + 60 * plan.index(visit), reads="open_balance")
+        visit.update(at_s=10 + 40 * plan.index(visit), reads="open_balance")
     made.set_up(mosquitto.port, plan, WORD, speed=3)
 
     assert made.run() == 0, made.console()
