@@ -21,7 +21,40 @@ def _same(a: str, b: str) -> str:
     return " AND ".join(f"{a}.{name} = {b}.{name}" for name in names)
 
 
+# What speaks of a record is of one that is there.
+_OF_RECORDS = tuple(
+    Law(
+        "I6",
+        f"a {name} is of no record",
+        f"""SELECT s.source_id, s.epoch, s.seq FROM {name} s
+        LEFT JOIN record r ON {_same("r", "s")} WHERE s.ledger_id = :l AND r.seq IS NULL""",
+    )
+    for name in ("resolution", "claim", "quarantine")
+)
+
 LAWS = (
+    *_OF_RECORDS,
+    Law(
+        "I4",
+        "an account's currency is gone",
+        """SELECT a.id AS account_id, a.currency_id FROM account a LEFT JOIN currency u
+        ON u.ledger_id = a.ledger_id AND u.id = a.currency_id
+        WHERE a.ledger_id = :l AND u.id IS NULL""",
+    ),
+    Law(
+        "I10",
+        "a checkpoint is of a log that is gone",
+        """SELECT c.origin_no, c.size FROM checkpoint c LEFT JOIN log_origin o
+        ON o.ledger_id = c.ledger_id AND o.number = c.origin_no
+        WHERE c.ledger_id = :l AND o.number IS NULL""",
+    ),
+    Law(
+        "I10",
+        "the log before this one is gone",
+        """SELECT o.number FROM log_origin o LEFT JOIN log_origin b
+        ON b.ledger_id = o.ledger_id AND b.number = o.number - 1
+        WHERE o.ledger_id = :l AND o.number > 1 AND b.number IS NULL""",
+    ),
     Law(
         "I2",
         "an account has no counters",

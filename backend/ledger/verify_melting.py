@@ -14,7 +14,7 @@ from backend.ledger import tables as t
 from backend.ledger.accounts import PERSON
 from backend.ledger.laws import Law
 from backend.ledger.melt_terms import CODES, MeltRule
-from backend.ledger.rules import load
+from backend.ledger.rules import Rules
 
 _NAMES = {code: code.name.lower() for code in CODES.values()}
 
@@ -72,9 +72,10 @@ class Folded(Protocol):
 class MeltCheck:
     """Compares each transfer that melted credit with its rule. `add` notes a problem."""
 
-    def __init__(self, conn: Connection, ledger_id: int, add: Callable[[str, str], None]) -> None:
+    def __init__(
+        self, conn: Connection, ledger_id: int, rules: Rules, add: Callable[[str, str], None]
+    ) -> None:
         self._add = add
-        rules = load(conn, ledger_id)
         self._rules = rules.melting
         self._issuers = {each.id: each.issuer for each in rules.money.values()}
         self._owners = _owners(conn, ledger_id)

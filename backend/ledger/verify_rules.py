@@ -12,8 +12,10 @@ from backend.ledger import rule_tables as r
 from backend.ledger import tables as t
 from backend.ledger.balances import moves_between
 from backend.ledger.history import last_id
+from backend.ledger.kinds import KINDS
 from backend.ledger.laws import Law
 from backend.ledger.notices import crossing
+from backend.ledger.rules import Rules, load
 
 # A pair of legs in one group, of two currencies, neither a correction; groups are dense in ids.
 _CROSSED = """SELECT y.group_id, y.id FROM transfer y
@@ -72,6 +74,23 @@ RULE_LAWS = (
 )
 
 _Told = tuple[int, int, str, int, int]
+
+
+def read_rules(conn: Connection, ledger_id: int, add: Callable[[str, str], None]) -> Rules:
+    """The rules in force; the kinds that every town is opened with are as they were then."""
+    row = r.money_kind.c
+    said = (row.code, row.issued_by, row.restricted, row.convertible)
+    kept = {
+        each.code: each for each in conn.execute(select(*said).where(row.ledger_id == ledger_id))
+    }
+    for kind in KINDS:
+        if kept.get(kind[0]) != kind:
+            add("I4", f"the kind of money {kind[0]} is gone, or is not what it was founded as")
+    try:
+        return load(conn, ledger_id)
+    except KeyError as kind:
+        add("I4", f"a currency is of the kind {kind}, which is not in the books")
+        return Rules()
 
 
 def check_notices(conn: Connection, ledger_id: int, add: Callable[[str, str], None]) -> None:

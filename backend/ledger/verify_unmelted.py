@@ -18,7 +18,7 @@ from backend.ledger import tables as t
 from backend.ledger.accounts import PERSON
 from backend.ledger.capacity import MOST
 from backend.ledger.melt_terms import MeltRule
-from backend.ledger.rules import load
+from backend.ledger.rules import Rules
 
 _NEVER = 2**63
 
@@ -61,9 +61,11 @@ class _Run:
 class UnmeltedCheck:
     """Is handed each transfer before it is applied, and `finish` after the last."""
 
-    def __init__(self, conn: Connection, ledger_id: int, add: Callable[[str, str], None]) -> None:
+    def __init__(
+        self, conn: Connection, ledger_id: int, rules: Rules, add: Callable[[str, str], None]
+    ) -> None:
         self._conn, self._ledger_id, self._add = conn, ledger_id, add
-        self._runs = list(_newest(conn, ledger_id))
+        self._runs = list(_newest(conn, ledger_id, rules))
         self._next_us, self._next_id = _NEVER, _NEVER
         self._plan()
 
@@ -110,9 +112,9 @@ class UnmeltedCheck:
         return amount if room and has.debits + has.held + amount <= MOST else 0
 
 
-def _newest(conn: Connection, ledger_id: int) -> Iterator[_Run]:
+def _newest(conn: Connection, ledger_id: int, rules: Rules) -> Iterator[_Run]:
     """The newest run of each currency, as far as it came."""
-    rules, row, taken = load(conn, ledger_id), r.melt_run.c, r.melted.c
+    row, taken = r.melt_run.c, r.melted.c
     newest = select(row.currency_id, func.max(row.due_s)).where(row.ledger_id == ledger_id)
     for currency_id, due_s in conn.execute(newest.group_by(row.currency_id)).all():
         mine = (row.ledger_id == ledger_id, row.currency_id == currency_id, row.due_s == due_s)

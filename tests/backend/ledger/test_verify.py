@@ -88,6 +88,7 @@ def test_books_that_were_left_alone_fit(lived: Town) -> None:
         ("UPDATE transfer SET state = 2, pending_id = 1 WHERE id = 5", "I8", "id 5"),
         ("UPDATE transfer SET state = 1 WHERE id = 5", "I8", "id 5"),
         ("UPDATE transfer SET source_id = 9 WHERE id = 1", "I6", "id 1, source_id 9"),
+        ("UPDATE transfer SET source_id = 9 WHERE id = 5", "I6", "source_id 9, epoch None"),
         ("UPDATE account_balance SET credits_posted = 9 WHERE account_id = 2", "I2", "account 2"),
         ("UPDATE record SET amount = 900 WHERE seq = 1", "I9", "seq 1, amount 900"),
         ("UPDATE record SET net_g = 4000 WHERE seq = 1", "I9", "seq 1"),
@@ -110,6 +111,9 @@ def test_books_that_were_left_alone_fit(lived: Town) -> None:
         ("UPDATE log_key SET number = 2", "I10", "the log's key 1 is gone"),
         ("UPDATE log_key SET public = substr(public, 2)", "I10", "the log's key 1 is no key"),
         ("UPDATE ledger_head SET clock_us = clock_us + 94608000000000", "I5", "1094 days ahead"),
+        ("DELETE FROM quarantine; DELETE FROM record WHERE seq = 1", "I6", "transfer names a rec"),
+        ("UPDATE money_kind SET restricted = true WHERE code = 'hours'", "I4", "of money hours"),
+        ("DELETE FROM money_kind WHERE code = 'mutual_credit'", "I4", "of money mutual_credit"),
     ],
 )
 def test_an_altered_row_is_named(lived: Town, statement: str, invariant: str, named: str) -> None:
@@ -127,6 +131,24 @@ def test_what_is_no_number_is_named(lived: Town, column: str, value: str) -> Non
     report = alter(lived, f"UPDATE transfer SET {column} = {value} WHERE id = 3")
 
     assert "transfer 3 holds what is no whole number" in str(report.problems)
+
+
+@on_postgresql  # SQLite asks for foreign keys behind the triggers' back too
+@pytest.mark.parametrize(
+    ("statement", "named"),
+    [
+        ("DELETE FROM record WHERE seq = 1", "a quarantine is of no record"),
+        ("DELETE FROM record WHERE seq = 3", "a resolution is of no record"),
+        ("DELETE FROM record WHERE seq = 4", "a claim is of no record"),
+        ("DELETE FROM currency WHERE id = 2", "account's currency is gone"),
+        ("DELETE FROM log_origin", "a checkpoint is of a log that is gone: origin_no 1"),
+        ("UPDATE log_origin SET number = 2", "the log before this one is gone: number 2"),
+        ("UPDATE currency_kind SET kind = 'x' WHERE currency_id = 1", "of the kind 'x', which is"),
+        ("DELETE FROM money_kind WHERE code = 'waste_credit'", "of the kind 'waste_credit'"),
+    ],
+)
+def test_what_speaks_of_nothing_is_named(lived: Town, statement: str, named: str) -> None:
+    assert named in str([each.words for each in alter(lived, statement).problems])
 
 
 def test_a_lost_head_ends_no_look(lived: Town) -> None:

@@ -60,10 +60,11 @@ def _steps(conn: Connection, ask: Callable[[Connection], object]) -> int:
 def rows(engine: Engine, ask: Callable[[Connection], object]) -> int:
     """The rows that PostgreSQL reads for it, planned with the statistics that there are."""
     with db.read(engine) as conn:
-        return _rows(conn, ask)
+        return rows_of(conn, ask)
 
 
-def _rows(conn: Connection, ask: Callable[[Connection], object]) -> int:
+def rows_of(conn: Connection, ask: Callable[[Connection], object]) -> int:
+    """The same on a connection that was set up otherwise."""
     conn.exec_driver_sql("SET LOCAL enable_seqscan = off")
     conn.exec_driver_sql("SET LOCAL enable_bitmapscan = off")
     asked: list[tuple[str, Any]] = []
