@@ -8,7 +8,7 @@ from backend.deposits import provisional, resolving, rules
 from backend.deposits.resolving import pay_provisional
 from backend.errors import BadInput
 from backend.housekeeping import CHORES, Housekeeping
-from backend.ledger.errors import BooksClosed
+from backend.ledger.errors import BooksClosed, ClockLeap
 from backend.ledger.resolve import Amend, SetBudget
 from backend.ledger.tables import record, resolution
 from backend.ledger.transfers import Hold
@@ -190,6 +190,10 @@ def test_books_that_are_closed_leave_nothing_unseen(small_town: Town) -> None:
     with pytest.raises(BooksClosed):
         pay_provisional(small_town.services)
     small_town.services.poster.start()
+    small_town.clock.now_s += 100 * DAY_S  # further than the books believe
+    with pytest.raises(ClockLeap):
+        pay_provisional(small_town.services)
+    small_town.clock.now_s -= 100 * DAY_S
 
     assert pay_provisional(small_town.services) == 3
 

@@ -5,6 +5,7 @@ from sqlalchemy import Engine
 
 from backend import db
 from backend.ledger import balances, errors
+from backend.ledger.accounts import COMPOST, STOCK_SOURCE
 from backend.ledger.holds import ExpireHolds, Settle, SettleAll, Void
 from backend.ledger.resolve import Amend, PayClaims, SetBudget
 from backend.ledger.transfers import (
@@ -274,6 +275,18 @@ def test_several_holds_are_settled_together_or_not_at_all(town: Town) -> None:
     assert (again.group_id, again.transfer_ids, again.replayed) == (*_ids(first), True)
     assert (money(town, payer), money(town, payee)) == ((70, 70), (30, 30))
     assert is_right(town)
+
+
+def test_holds_of_two_moneys_are_settled_together_where_they_may_meet(town: Town) -> None:
+    payer, payee = town.account(funds=100), town.account()
+    stock, shelf = town.account(currency=COMPOST), town.account(currency=COMPOST)
+    done(town.poster.submit(Group((Leg(STOCK_SOURCE, stock, 9, Code.RECEIVE_STOCK),), NOW_S)))
+    both = held(town, hold(payer, payee, 10)), held(town, hold(stock, shelf, 5))
+
+    with pytest.raises(errors.IllegalCrossing):
+        done(town.poster.submit(SettleAll(both)))
+
+    assert (money(town, payer), money(town, stock)) == ((100, 90), (9, 4))
 
 
 def test_several_holds_are_let_go_together(town: Town) -> None:

@@ -165,6 +165,19 @@ def test_the_next_periods_budget_pays_the_claims_of_the_last(town: Town) -> None
     assert town.balance(member) == 60
 
 
+def test_no_batch_lies_across_the_end_of_a_period(town: Town) -> None:
+    """Each row is recorded a microsecond after the one before, and charged to that moment."""
+    member, edge_s = town.account(), NOW_S + 60
+    done(town.poster.submit(budget(100, until_s=edge_s)))
+    done(town.poster.submit(budget(100, edge_s, edge_s + 60)))
+    town.clock.now_us = edge_s * 1_000_000 - 1_010  # a look at the clock takes a millisecond
+
+    done(town.poster.submit_all([entry(seq, Credit(member, 1)) for seq in range(20)]))
+
+    with db.read(town.engine) as conn:
+        assert conn.scalars(select(t.budget.c.spent).order_by(t.budget.c.from_s)).all() == [0, 20]
+
+
 def test_after_the_last_period_waste_is_queued(town: Town) -> None:
     member = town.account()
     done(town.poster.submit(budget(100, until_s=NOW_S + 60)))
