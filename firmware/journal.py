@@ -143,7 +143,9 @@ class Journal:
                 for entry, prev in record_entries(self._ring, header):
                     live = entry.mark != SETTLED and (number, entry.at) not in self._stuck
                     if (number, entry.at) > place and live:
-                        return record_of(header, entry, prev)
+                        record = _readable(header, entry, prev)
+                        if record is not None:
+                            return record
         return None
 
     def kept(self, epoch: str, first: int, last: int) -> "Record | None":
@@ -152,8 +154,10 @@ class Journal:
             header = self._ring.header(number)
             if header is not None and header.number == number and _hex(header.epoch) == epoch:
                 for entry, prev in record_entries(self._ring, header):
-                    if first <= entry.seq <= last:
-                        return record_of(header, entry, prev)
+                    wanted = first <= entry.seq <= last
+                    record = _readable(header, entry, prev) if wanted else None
+                    if record is not None:
+                        return record
         return None
 
     def ends_with(self, kind: str, readings: list) -> bool:
@@ -361,6 +365,14 @@ def record_entries(ring: Ring, header: Header):
         if records.is_record(entry.code):
             yield entry, prev
             prev = entry.hash8
+
+
+def _readable(header: Header, entry, prev: bytes) -> "Record | None":
+    """Return a record, or None for one with a newer firmware's words: it waits for that one."""
+    try:
+        return record_of(header, entry, prev)
+    except (ValueError, IndexError):
+        return None
 
 
 def record_of(header: Header, entry, prev: bytes) -> Record:

@@ -8,7 +8,7 @@ unsettled. Whatever else comes down is checked here and handed to whoever `hears
 import asyncio
 
 from firmware import contract, mqtt
-from firmware.backlog import Backlog
+from firmware.backlog import AGAIN_MS, Backlog
 from firmware.errors import LinkFault
 from firmware.session import DENIED, DROPS, connect
 
@@ -254,7 +254,13 @@ class Link:
     async def _publish(self, session, record) -> None:
         # Entered before it is sent, for *recorded* may overtake the broker's acknowledgement.
         self.backlog.sent(record)
-        reason = await self._signed(session, "record", record.key_number, record.body)
+        try:
+            reason = await self._signed(session, "record", record.key_number, record.body)
+        except contract.ContractError:
+            # One that fits no message stays in the journal; those behind it do not wait for it.
+            self.backlog.sent(record, AGAIN_MS)
+            self._count("unsendable")
+            return
         self._count("sent")
         if reason and (record.epoch, record.seq) in self.backlog.flying:
             self.backlog.sent(record, self._unheard(reason))

@@ -11,6 +11,7 @@ from firmware.errors import FlashFault, JournalFull
 from firmware.reader.card import token
 
 QUEUE = 32
+MOST_READINGS = 24  # of a record, as the contract has it
 WAITING_ALARMS = 8  # alarms that wait for the end of a visit; more are counted as dropped
 IN_VISIT = ("opening", "unlocked", "open", "after", "closing")  # the journal holds a visit open
 RESTS_S = (2, 10, 60, 300)  # pauses between weighings while nobody is there; the last for ever
@@ -280,7 +281,7 @@ class Visits:
 
     def _append(self, kind: str, what: str, readings: tuple, by) -> None:
         try:
-            fields = {"what": what, "by": by, "readings": list(readings)}
+            fields = {"what": what, "by": by, "readings": list(readings)[:MOST_READINGS]}
             self._saved(self._journal.append(kind, fields))
         except (JournalFull, FlashFault, OSError):
             pass  # the next one may find room

@@ -1,6 +1,6 @@
 """The journal as a store: order, release, capacity, damage."""
 
-from firmware import cbor, contract
+from firmware import cbor, contract, records
 from firmware.boards.simlife import WHO, common, token, unsettled
 from firmware.boards.simram import RamFlash
 from firmware.errors import FlashFault, JournalBusy, JournalFull, SettingsFault
@@ -270,6 +270,29 @@ def test_record_of_a_newer_firmware_opens_a_new_epoch_for_its_number_is_taken():
     journal._write(99, journal.next_seq, bytes(8), b"?")
 
     assert_new_epoch(mounted(flash), old, last)
+
+
+def test_record_with_words_of_a_newer_firmware_waits_for_it_and_holds_up_nobody():
+    flash, journal = made(2)
+    usual, tomorrow = records.WORDS["flags"], ("of_tomorrow",)
+    records.WORDS["flags"] = usual + tomorrow
+    try:
+        journal.open_visit(token, "glass", 4711)
+        fields = {"after_g": 5000, "e_g": 10, "p2p_g": 4, "n": 8, "flags": ["of_tomorrow"]}
+        newer = journal.close_visit("deposit", fields)
+    finally:
+        records.WORDS["flags"] = usual
+
+    older = mounted(flash)  # that firmware was rolled back
+    deposit(older)
+    assert [record.seq for record in unsettled(older)] == [0, 1, 2, newer.seq + 1]
+    assert older.kept(older.epoch, newer.seq, newer.seq) is None
+    assert older.depth() == 5
+    records.WORDS["flags"] = usual + tomorrow
+    try:
+        assert [record.seq for record in unsettled(older)] == [0, 1, 2, 3, 4]
+    finally:
+        records.WORDS["flags"] = usual
 
 
 class FailingFlash(RamFlash):

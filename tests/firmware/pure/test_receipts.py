@@ -3,7 +3,9 @@
 import asyncio
 
 from firmware import contract
+from firmware.backlog import AGAIN_MS
 from firmware.errors import LinkFault
+from firmware.journal import Record
 from firmware.keys import Keys
 from firmware.link import LASTING_MS, OUTBOX, Link
 from firmware.mqtt import Message
@@ -226,6 +228,16 @@ def test_what_waits_to_be_said_has_an_end_and_what_is_not_said_is_counted():
         link.say("result", {"id": str(number)})
     assert len(link._outbox) == OUTBOX
     assert link.counts == {"unsaid": 3}
+
+
+def test_record_that_fits_no_message_holds_up_nobody():
+    link, _, _ = linked()
+    body = {"by": "x" * contract.MAX_JWS}
+
+    asyncio.run(link._publish(Deaf(), Record((0, 84), EPOCH, 9, HASH8, 1, body, False)))
+
+    assert link.counts == {"unsendable": 1}
+    assert link.backlog.flying[(EPOCH, 9)][2] == AGAIN_MS
 
 
 class Deaf:

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from firmware import visits
+from firmware import contract, visits
 from firmware.visits import AJAR, DAY, Visits
 
 
@@ -40,9 +40,10 @@ class Display:
 
 class Journal:
     def __init__(self):
-        self.kept = []
+        self.kept, self.readings = [], []
 
     def append(self, kind, fields):
+        self.readings.append(fields["readings"])
         self.kept.append((kind, fields["what"]))
 
 
@@ -113,3 +114,11 @@ def test_lid_that_stays_open_is_told_once_and_so_is_its_end():
         kept = bin_.live(4 * AJAR, shut)
         assert [what for _, what in kept if what != "scale restless"] == told
         assert (left[AJAR + 1], left[-1]) == (shut_at > AJAR, False)
+
+
+def test_alarm_of_many_worn_sectors_names_as_many_as_a_record_may():
+    bin_ = Bin()
+    bin_.visits.alarm("bad sector", tuple(range(128)))
+    bin_.live(1)
+    most = contract.LISTS["readings"][0]
+    assert bin_.journal.readings[0] == list(range(most))
