@@ -203,8 +203,7 @@ def _change() -> Any:
     if copies.engine_of(url) == "sqlite":
         path = copies.file_of(url)
         files = (path, path.with_name(path.name + "-wal"), Settings().data_dir / AUDIT)
-        stats = [each.stat() for each in files if each.exists()]
-        return [(each.st_size, each.st_mtime_ns) for each in stats]
+        return [(each.st_size, each.st_mtime_ns) for each in copies.written(files)]
     with open_books() as (engine, _), db.read(engine) as conn:
         # The newest position in the write-ahead log: every commit moves it.
         return conn.exec_driver_sql("SELECT pg_current_wal_lsn()").scalar_one()

@@ -9,6 +9,7 @@ import re
 import shutil
 import sqlite3
 import subprocess
+from collections.abc import Iterable
 from contextlib import closing
 from functools import cache
 from importlib.util import find_spec
@@ -75,6 +76,15 @@ def require_empty(url: str) -> None:
             "This database has tables already and is left as it is. Make an empty one "
             "(createdb farz_restored), name it in FARZ_DATABASE_URL, and restore again."
         )
+
+
+def written(files: Iterable[Path]) -> list[os.stat_result]:
+    """Return what the system says of files with something in them.
+
+    An empty log tells nothing: whoever only reads makes one, each time anew.
+    """
+    stats = [each.stat() for each in files if each.exists()]
+    return [each for each in stats if each.st_size]
 
 
 def on_disk(path: Path) -> None:

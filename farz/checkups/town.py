@@ -274,8 +274,8 @@ def _newer_than(taken_s: int) -> bool:
     if copies.engine_of(url) != "sqlite":
         return True
     books = copies.file_of(url)
-    files = [books, books.with_name(books.name + "-wal")]
-    return any(each.stat().st_mtime > taken_s for each in files if each.exists())
+    files = (books, books.with_name(books.name + "-wal"))
+    return any(each.st_mtime > taken_s for each in copies.written(files))
 
 
 def _no_books(name: str) -> Finding | None:

@@ -3,13 +3,14 @@
 import json
 import shutil
 import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from backend import db
-from farz import backups
+from farz import backups, copies
 from farz.errors import FarzError
 from farz.processes import await_until
 from tests.farz.shell import Shell
@@ -152,6 +153,22 @@ def test_a_backup_is_never_written_over(founded: Shell, taken: Path) -> None:
     assert "Write it like 15m" in founded("backup", str(taken), "--every", "soon").stderr
 
 
+def test_a_backup_that_breaks_off_leaves_nothing(
+    founded: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_source: Path, target: Path) -> None:
+        target.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setenv("FARZ_DATA_DIR", str(founded.folder))
+    monkeypatch.setattr(copies, "copy_sqlite", full)
+
+    with pytest.raises(OSError, match="No space left"):
+        backups.backup(tmp_path / "kept" / "first")
+
+    assert list((tmp_path / "kept").iterdir()) == []
+
+
 @pytest.fixture
 def keeper(founded: Shell, tmp_path: Path) -> Iterator[Path]:
     """`farz backup --every 1s` at work."""
@@ -165,7 +182,15 @@ def keeper(founded: Shell, tmp_path: Path) -> Iterator[Path]:
 
 def test_backups_go_on_while_something_changes(founded: Shell, keeper: Path) -> None:
     await_until(lambda: len(backups.there(keeper)) == 1, 60, "the first backup")
+    time.sleep(2.5)
+    assert len(backups.there(keeper)) == 1, "nothing has changed since"
+    aside = keeper.rename(keeper.with_name("aside"))
+    keeper.write_text("a disk that is away")
     founded.done("device", "provision", "bin-1", "--point", "School")
+    log = founded.folder / "backup.log"
+    await_until(lambda: "is tried again" in log.read_text(), 60, "a backup that failed")
+    keeper.unlink()
+    aside.rename(keeper)
 
     await_until(lambda: len(backups.there(keeper)) >= 2, 60, "the second backup")
 

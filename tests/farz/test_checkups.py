@@ -76,6 +76,31 @@ def hire(made: Town) -> None:
         access.create_staff(conn, 1, password="a password for salma", **who)
 
 
+def alter(made: Town) -> None:
+    """A row of the books that contradicts the others."""
+    with made.services.begin() as conn:
+        conn.execute(update(ledger_head).values(next_id=77))
+
+
+def age(made: Town) -> None:
+    """Tables of a version before."""
+    with made.services.begin() as conn:
+        conn.exec_driver_sql("UPDATE alembic_version SET version_num = '0030'")
+
+
+def unprice(made: Town) -> None:
+    """A town that has no tariff: its rates came to their end."""
+    with made.services.begin() as conn:
+        for kind in ("update", "delete"):
+            conn.exec_driver_sql(f"DROP TRIGGER tariff_no_{kind}")
+        conn.execute(update(t.tariff).values(from_s=5, until_s=9))
+
+
+def lose_secret(made: Town) -> None:
+    """Another town's secret lies in its place."""
+    made.services.settings.secret_path.write_text("ab" * 32 + "\n")
+
+
 def nothing(_made: Town) -> None:
     """The town as it is."""
 
@@ -94,7 +119,18 @@ CASES: list[tuple[Any, Callable[[Town], None], int, str, str]] = [
     (town.approvers, nothing, WARNING, "2 of the staff may approve", "farz staff add"),
     (town.approvers, hire, WELL, "3 may approve", ""),
     (town.ledger, nothing, WELL, "transfers fold", ""),
+    (town.ledger, alter, WRONG, "next id", "farz ledger verify"),
     (town.tables, nothing, WELL, "at this version", ""),
+    (town.tables, age, WRONG, "older than this program", "farz migrate"),
+    (town.tariff, unprice, WARNING, "none is in force", "farz tariff draft"),
+    (town.secret, nothing, WELL, "this town's", ""),
+    (
+        town.secret,
+        lose_secret,
+        WRONG,
+        "is not the one that this town",
+        "cp /where/it/is/kept/town.secret",
+    ),
     (town.series, nothing, WELL, "embedded", ""),
     (town.backup, nothing, WARNING, "FARZ_BACKUP_DIR is not set", "farz backup --every 15m"),
 ]
@@ -135,6 +171,18 @@ def test_no_backup_an_old_one_and_a_new_one_are_told_apart(
     assert none.cure == old.cure == "farz backup --every 15m"
 
 
+def test_an_idle_town_needs_no_new_backup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FARZ_DATA_DIR", str(tmp_path))
+    books, log = tmp_path / "books.sqlite", tmp_path / "books.sqlite-wal"
+    books.write_bytes(b"written long ago")
+    os.utime(books, (NOW_S - DAY_S, NOW_S - DAY_S))
+    log.touch()  # as whoever only reads leaves it
+    idle = town._newer_than(NOW_S - 100)
+    log.write_bytes(b"something")
+
+    assert (idle, town._newer_than(NOW_S - 100)) == (False, True)
+
+
 def test_a_time_series_that_does_not_answer_is_wrong(
     here: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -143,6 +191,18 @@ def test_a_time_series_that_does_not_answer_is_wrong(
     found = town.series("time series")
 
     assert (found.level, found.cure) == (WRONG, "systemctl status influxdb")
+
+
+def test_little_room_and_a_setting_that_is_none_are_wrong(
+    here: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(town, "FREE_BYTES", 2**62)
+    room = town.data_dir("data directory")
+    monkeypatch.setenv("FARZ_SESSION_HOURS", "many")
+    wrong = town.settings("settings")
+
+    assert (room.level, "MiB free" in room.words, room.cure[:6]) == (WRONG, True, "du -sh")
+    assert (wrong.level, wrong.cure) == (WRONG, "unset FARZ_SESSION_HOURS")
 
 
 def test_a_check_that_falls_ill_is_a_finding(here: Town, monkeypatch: pytest.MonkeyPatch) -> None:

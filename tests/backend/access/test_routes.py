@@ -417,6 +417,43 @@ def test_every_role_of_staff_is_tried_and_none_reaches_only_its_own() -> None:
     assert set(STAFF.values()) == set(STAFF_ROLES) == set(ROLES) - set(REACH_OWN)
 
 
+# Who alone may do what beside the administrator: written by hand, for the table above is read
+# from the roles themselves.
+DUTIES = {
+    "tariffs:draft": {"municipal_officer"},
+    "tariffs:approve": {"municipal_officer", "approver"},
+    "budgets:write": {"municipal_officer"},
+    "money:issue": {"municipal_officer"},
+    "transfers:correct": {"municipal_officer"},
+    "deposits:resolve": {"municipal_officer"},
+    "settlements:draw": {"cooperative_manager"},
+    "settlements:pay": {"municipal_officer"},
+    "paper:enter": {"counter_clerk", "cooperative_manager"},
+    "paper:confirm": {"cooperative_manager", "municipal_officer"},
+    "compost:write": {"cooperative_manager"},
+    "devices:write": {"field_technician"},
+    "loads:weigh": {"collector"},
+    "people:enrol": {"counter_clerk"},
+    "people:find": {"counter_clerk", "cooperative_manager"},
+    "balances:read": {"counter_clerk", "cooperative_manager", "auditor"},
+    "statements:read": {"auditor"},
+    "audit:read": {"auditor"},
+    "staff:write": set(),
+    "gateways:write": set(),
+    "money:write": set(),
+    "people:export": set(),
+    "people:erase": set(),
+    "recovery:end": set(),
+}
+
+
+def test_each_duty_is_with_those_whose_it_is() -> None:
+    for scope, roles in DUTIES.items():
+        may = {role for role, scopes in STAFF_ROLES.items() if scope in scopes}
+        assert may == roles | {"administrator"}, scope
+    assert {scope.partition(":")[2] for scope in ROLES["auditor"]} == {"read"}
+
+
 ABOUT_SOMEBODY = re.compile(r"\{(person_id|number|account_id)\}")
 
 

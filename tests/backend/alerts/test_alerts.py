@@ -3,7 +3,9 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import update
 
+from backend import tables as t
 from backend.alerts import service
 from backend.alerts.conditions import OFFLINE_S, RULES, STALE_S, Open, condition
 from backend.devices import service as devices
@@ -11,6 +13,7 @@ from backend.telemetry import Sample
 from tests.backend.telemetry.test_telemetry import post
 from tests.backend.village import START_S, Town
 
+TELEMETRY_S = 900  # how often firmware/app.py reports
 LOW, FINE = {"battery_mv": 3_300}, {"battery_mv": 3_700}
 BATTERY = Open("battery_low", 5, 3_300)
 
@@ -85,6 +88,22 @@ def test_silence_ends_no_alert(town: Town) -> None:
     assert open_rules(town) == []
     every = town.browser("technician").get("/v1/alerts", params={"resolved": True}).json()
     assert {each["rule"]: each["resolved_value"] for each in every}["battery_low"] == 3_700
+
+
+def test_a_silent_device_is_not_well_because_the_broker_says_that_it_sleeps(
+    small_town: Town,
+) -> None:
+    """Its last state is said again at each start of a gateway, however old it is."""
+    post(small_town, FINE)
+    small_town.clock.now_s += STALE_S
+    service.watch(small_town.services)
+    with small_town.services.begin() as conn:
+        conn.execute(update(t.device).values(state="sleeping"))
+
+    service.watch(small_town.services)
+
+    assert open_rules(small_town) == ["silent"]
+    assert STALE_S == 3 * TELEMETRY_S, "three reports are missing"
 
 
 def test_an_alert_is_opened_once_and_costs_the_books_nothing_more(small_town: Town) -> None:

@@ -85,7 +85,8 @@ def test_blocking_twice_is_blocking(town: Town) -> None:
         with town.services.begin() as conn:
             card = cards.block(conn, 1, number, decided_by="staff:1", from_s=START_S)
 
-    assert card.state == "blocked"
+    with town.services.read() as conn:
+        assert card.state == cards.by_number(conn, 1, number).state == "blocked"
 
 
 @pytest.mark.parametrize(

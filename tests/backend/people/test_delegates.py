@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from backend.people import delegates
 from tests.backend.village import Town
 
 
@@ -92,6 +93,18 @@ def test_what_cannot_be_is_refused_in_words(
     small_town: Town, changes: dict[str, Any], status: int
 ) -> None:
     assert name(small_town, **changes).status_code == status
+
+
+def test_nobody_has_more_delegates_than_they_can_keep_apart(
+    small_town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert delegates.DELEGATES_MOST == 10
+    monkeypatch.setattr(delegates, "DELEGATES_MOST", 1)
+    assert name(small_town).status_code == 201
+
+    more = name(small_town)
+
+    assert (more.status_code, "more than 1 delegates" in more.json()["detail"]) == (422, True)
 
 
 def test_nobody_is_their_own_delegate(small_town: Town) -> None:

@@ -211,11 +211,14 @@ def test_consent_is_noted_once_and_the_newest_comes_first(small_town: Town) -> N
 def test_a_household_is_found_and_changed_and_the_account_stays(small_town: Town) -> None:
     clerk, amal = small_town.browser("clerk"), small_town.amal
     moved = clerk.put(f"/v1/people/{amal.id}/household", json={"household": "House 12"})
-    clerk.put(f"/v1/people/{small_town.bassam.id}/household", json={"household": "House 12"})
+    asked = {"household": "House 12"}
+    alone = clerk.get("/v1/people", params=asked).json()
+    clerk.put(f"/v1/people/{small_town.bassam.id}/household", json=asked)
 
-    found = clerk.get("/v1/people", params={"household": "House 12"}).json()
+    found = clerk.get("/v1/people", params=asked).json()
 
     assert moved.json()["household"] == "House 12"
+    assert [each["id"] for each in alone] == [amal.id]
     assert {each["id"] for each in found} == {amal.id, small_town.bassam.id}
     assert PIN  # the same card and PIN open the same page
     assert small_town.browser("amal").get("/v1/sessions/mine").json()["id"] == amal.id

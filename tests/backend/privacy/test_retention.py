@@ -3,9 +3,12 @@
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select
 
 from backend import tables as t
+from backend.alerts.tables import alert
+from backend.cards import caps
+from backend.cards.tables import plain_use
 from backend.errors import NotErasable
 from backend.housekeeping import CHORES
 from backend.ledger import erasure, repeats
@@ -17,7 +20,7 @@ from backend.privacy import restores, retention, service
 from backend.privacy.parts import NOBODY
 from backend.privacy.retention import DAY_S, RETENTION
 from backend.proofs.audit import audit
-from backend.telemetry import FIELDS, Sample
+from backend.telemetry import FIELDS, HOUR, Sample
 from farz.processes import ROOT
 from tests.backend.privacy.test_erasure import spend
 from tests.backend.village import AMAL, BASSAM, PIN, START_S, STRANGER, Town
@@ -147,6 +150,36 @@ def test_sessions_refusals_orders_and_samples_go_in_their_time(town: Town) -> No
     with services.read() as conn:  # the newest order stays: the next one's number follows it
         assert conn.scalars(select(t.down.c.id)).all() == [newest]
         assert conn.scalar(select(func.count()).select_from(t.refused)) == 0
+
+
+def test_hours_alerts_and_plain_weights_go_in_their_longer_time(small_town: Town) -> None:
+    services, hour_s = small_town.services, small_town.clock.now_s // 3_600 * 3_600
+    with services.begin() as conn:
+        caps.set_cap(
+            conn, 1, daily_g=9_999, daily_amount=None, decided_by="s", from_s=START_S - 900
+        )
+    assert small_town.outcome(small_town.bin.deposit())[0] == "credited"
+    services.telemetry.store.put([Sample("bin-1", hour_s, dict.fromkeys(FIELDS, 5))], HOUR)
+    with services.begin() as conn:
+        for rule, resolved_s in (("full", START_S), ("cold", None)):
+            row = {"device": "bin-1", "rule": rule, "opened_s": 5, "opened_value": 5}
+            conn.execute(insert(alert).values(ledger_id=1, resolved_s=resolved_s, **row))
+
+    def left() -> tuple[int, int, list[str]]:
+        hours = services.telemetry.store.samples("bin-1", 0, 2**40, HOUR, 9)
+        with services.read() as conn:
+            uses = conn.scalar(select(func.count()).select_from(plain_use)) or 0
+            return len(hours), uses, list(conn.scalars(select(alert.c.rule)))
+
+    small_town.clock.now_s += 364 * DAY_S
+    retention.apply(services)
+    assert left() == (1, 1, ["cold", "full"])
+    small_town.clock.now_s += 2 * DAY_S
+    retention.apply(services)
+    assert left() == (1, 0, ["cold", "full"])
+    small_town.clock.now_s += 365 * DAY_S
+    retention.apply(services)
+    assert left() == (0, 0, ["cold"]), "what is still wrong is kept"
 
 
 def test_an_erasure_outlives_a_restore(small_town: Town, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from backend.ledger.transfers import credit_for
+from backend.people import service as people
 from backend.tariffs import service as tariffs
 from backend.tariffs.simulation import Simulation, simulate
 from tests.backend.village import BASSAM, START_S, Town
@@ -63,6 +64,18 @@ def test_what_an_open_draft_leaves_out_would_earn_nothing(small_town: Town) -> N
 
     assert [each.would_pay for each in found.fractions][1] == 0
     assert found.households == {"gain": 0, "lose": 1, "same": 1}
+
+
+def test_those_of_one_household_gain_or_lose_together(small_town: Town) -> None:
+    with small_town.services.begin() as conn:
+        for each in (small_town.amal, small_town.bassam):
+            people.move(conn, 1, each.id, "House 12")
+    bring(small_town)
+
+    found = run(small_town, {"organic": 33, "plastic": 20})
+
+    change = sum(each.would_pay - each.paid for each in found.fractions)
+    assert (found.households, set(found.spread)) == ({"gain": 1, "lose": 0, "same": 0}, {change})
 
 
 def test_a_draft_for_one_point_changes_nothing_elsewhere(small_town: Town) -> None:

@@ -73,6 +73,22 @@ def test_a_deposit_gets_the_tariff_of_its_own_day_however_late_it_comes(town: To
     assert town.balance(town.amal) == 250
 
 
+def test_a_deposit_gets_the_tariff_of_its_own_point(small_town: Town) -> None:
+    with small_town.services.begin() as conn:
+        mill = tariffs.towns.add_point(conn, 1, "Mill", now_s=1).id
+    for point_id, rate in ((1, 100), (mill, 900)):
+        with small_town.services.begin() as conn:
+            version = {"from_s": START_S + 60, "drafted_by": "staff:0", "now_s": START_S}
+            made = tariffs.draft(conn, 1, {"organic": rate}, point_id=point_id, **version)
+        approve(small_town, made.id, "officer", "administrator")
+    small_town.clock.now_s += 120
+    body = small_town.bin.next(at_s=START_S + 100, up_ms=small_town.bin.up_ms + 100_000)
+
+    small_town.outcome(small_town.bin.sign(body))
+
+    assert small_town.balance(small_town.amal) == 200
+
+
 def test_a_new_tariff_is_used_without_a_restart(small_town: Town) -> None:
     small_town.outcome(small_town.bin.deposit())
     approve(small_town, draft(small_town, START_S + 60, organic=100), "officer", "administrator")

@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from backend.settings import Settings
 from backend.telemetry import FIELDS, HOUR, HOUR_S, RAW, Sample, Series, StoreFault
@@ -17,7 +18,13 @@ NOW_S = int(time.time())
 
 
 def settings(tmp_path: Path, url: str) -> Settings:
-    return Settings(data_dir=tmp_path, influx_url=url, influx_org="town", influx_bucket="farz")
+    return Settings(
+        data_dir=tmp_path,
+        influx_url=url,
+        influx_org="town",
+        influx_bucket="farz",
+        influx_token=SecretStr("a token"),
+    )
 
 
 def exported(victoria: str) -> dict[str, list[tuple[int, float]]]:
@@ -59,6 +66,8 @@ def test_the_very_lines_that_were_written_are_read_by_influxql(
     store.put(new)
 
     assert b"".join(influx_pair.bodies).count(b"bin,device=") == 4
+    assert store.samples("bin-9", 0, 1, RAW, 1) == []
+    assert influx_pair.tokens == ["Token a token"] * 3  # two writes and a read
     assert exported(victoria)["bin_temp_c10/bin-2"] == [(NOW_S - 20, -15)]
     assert store.newest() == {each.device: each for each in new}
     assert store.samples("bin-2", NOW_S - 20, NOW_S - 5, RAW, 10) == [old[0]]

@@ -50,6 +50,7 @@ class Slow:
 
     def __init__(self) -> None:
         self.taken: list[int] = []
+        self.batches = 0
         self.faults: list[StoreFault] = []
         self.go = threading.Event()
 
@@ -58,6 +59,7 @@ class Slow:
         if self.faults:
             raise self.faults.pop(0)
         self.taken.extend(sample.at_s for sample in samples)
+        self.batches += 1
 
     def newest(self) -> dict[str, Sample]:
         raise StoreFault("deaf", again=True)
@@ -169,6 +171,7 @@ def test_too_many_samples_shed_the_oldest_and_are_counted() -> None:
     series.close()
 
     assert store.taken == [0, 8, 9, 10]
+    assert store.batches == 2  # what waited goes in one write
     assert series.counts.now() == {"shed": 7, "written": 4}
 
 

@@ -4,6 +4,8 @@ import json
 import logging
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +18,11 @@ from sqlalchemy.exc import OperationalError
 from backend import migrations
 from backend.access.dependencies import COOKIE
 from backend.app import create_app
+from backend.services import Services
 from backend.settings import Settings
 from backend.watching import logs, readiness
 from backend.watching.logs import JsonLines, blotted
+from tests.backend.telemetry.test_telemetry import VALUES, post
 from tests.backend.village import AMAL, Clock, Town
 
 
@@ -42,6 +46,8 @@ def test_figures_tell_of_requests_by_route_and_of_what_lags(
 ) -> None:
     town = small_town
     town.outcome(town.bin.deposit(uid=AMAL))
+    assert post(town, VALUES) == 204
+    assert town.services.telemetry.settle()
     inside.get(f"/v1/people/{town.amal.id}/balance")
     inside.get("/nothing/here")
 
@@ -58,6 +64,8 @@ def test_figures_tell_of_requests_by_route_and_of_what_lags(
     assert found["farz_recovering", ()] == 0
     assert found["farz_journal_missing", ()] == 1, "its `open` record never came"
     assert found["farz_file_bytes", ("sessions.sqlite",)] > 0
+    assert found["farz_devices", ("never_seen",)] == 1
+    assert found["farz_telemetry_total", ("written",)] == 1
 
 
 def test_figures_hold_no_card_name_or_number(small_town: Town, inside: TestClient) -> None:
@@ -111,6 +119,26 @@ def test_not_ready_names_the_part_and_its_cure(
     assert set(wrong) == {"tables", "poster"}
     assert "farz migrate" in wrong["tables"]
     assert small_town.client.get("/healthz").json() == {"alive": True}
+
+
+def test_each_part_that_fails_is_not_ready(
+    small_town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wrong(services: Services) -> set[str]:
+        return {part.name for part in readiness.parts(services) if not part.ok}
+
+    @contextmanager
+    def away(_services: Services) -> Iterator[None]:
+        raise OperationalError("SELECT 1", {}, Exception("gone"))
+        yield
+
+    services = small_town.services
+    assert wrong(replace(services, ledger_id=9)) == {"town"}
+    monkeypatch.setattr(readiness, "FREE_BYTES", 2**62)
+    assert wrong(services) == {"disk"}
+    monkeypatch.undo()
+    monkeypatch.setattr(Services, "read", away)
+    assert wrong(services) == {"database", "tables", "town"}
 
 
 def test_a_database_that_does_not_answer_is_told_without_its_address(
