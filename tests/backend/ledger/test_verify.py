@@ -112,6 +112,26 @@ def test_books_that_were_left_alone_fit(lived: Town) -> None:
         ("UPDATE log_key SET public = substr(public, 2)", "I10", "the log's key 1 is no key"),
         ("UPDATE ledger_head SET clock_us = clock_us + 94608000000000", "I5", "1094 days ahead"),
         ("DELETE FROM quarantine; DELETE FROM record WHERE seq = 1", "I6", "transfer names a rec"),
+        (
+            "UPDATE transfer SET code = 12 WHERE id = 5",
+            "I4",
+            "shortfall account, or without a sale",
+        ),
+        ("UPDATE transfer SET debit = 1 WHERE id = 5", "I9", "issued without a record: id 5"),
+        ("UPDATE transfer SET corrects_id = 1 WHERE id = 5", "I4", "go back the way of what it"),
+        (f"INSERT INTO hold_open VALUES ({TOWN}, 5, 1, 2, 3, 9, 'void')", "I8", "transfer_id 5"),
+        (
+            "DROP INDEX uq_transfer_pending; UPDATE transfer SET state = 2, pending_id = 1 "
+            "WHERE id > 3",
+            "I8",
+            "settled more than once: pending_id 1",
+        ),
+        (
+            "UPDATE money_kind SET issued_by = 'nobody' WHERE code = 'waste_credit'; "
+            "UPDATE transfer SET debit = 1 WHERE id = 5",
+            "I4",
+            "issued that nobody issues: id 5",
+        ),
         ("UPDATE money_kind SET restricted = true WHERE code = 'hours'", "I4", "of money hours"),
         ("DELETE FROM money_kind WHERE code = 'mutual_credit'", "I4", "of money mutual_credit"),
     ],
@@ -141,6 +161,7 @@ def test_what_is_no_number_is_named(lived: Town, column: str, value: str) -> Non
         ("DELETE FROM record WHERE seq = 3", "a resolution is of no record"),
         ("DELETE FROM record WHERE seq = 4", "a claim is of no record"),
         ("DELETE FROM currency WHERE id = 2", "account's currency is gone"),
+        ("UPDATE account_terms SET account_id = 9 WHERE account_id = 2", "terms are of no account"),
         ("DELETE FROM log_origin", "a checkpoint is of a log that is gone: origin_no 1"),
         ("UPDATE log_origin SET number = 2", "the log before this one is gone: number 2"),
         ("UPDATE currency_kind SET kind = 'x' WHERE currency_id = 1", "of the kind 'x', which is"),
