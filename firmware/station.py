@@ -21,7 +21,8 @@ FIELDS = ("phase", "lid_open", "before", "name", "waited", "forced")
 State = namedtuple("State", FIELDS)
 Limits = namedtuple("Limits", "min_g max_g")
 
-IDLE = State("idle", False, None, None, False, False)
+IDLE = State("idle", False, None, None, False, 0)
+REOPENED = 5  # times that a visit is weighed anew because its locked lid opened again
 OPEN_S, DROP_S = 20, 60  # to open the lid, and to shut it again
 SAVED_S, SHOW_S = 20, 5  # to read what was saved, and why not
 # Flags of a deposit that have words of their own. Above Max + 9 e no weight may be shown (décret
@@ -156,11 +157,13 @@ def _reopened(state: State, event: tuple, limits: Limits):
     """The lid opened again before the weight was taken: it is weighed once it is shut."""
     if not event[1]:
         return state, []
+    if state.forced >= REOPENED:  # or its switch has a loose wire, and the visit would never end
+        return idle(state, ("lock",), ("interrupt",), ("show", "saved_for_help", ()))
     return but(state, phase="open"), [("show", "close_lid", ()), ("wake", DROP_S)]
 
 
 def _forced_open(state: State, event: tuple, limits: Limits):
-    return but(state, forced=True), [("show", "lid_forced", ())]
+    return but(state, forced=state.forced + 1), [("show", "lid_forced", ())]
 
 
 def _balance(state: State, event: tuple, limits: Limits):

@@ -454,7 +454,7 @@ def test_real_time_may_be_hastened_instead_of_jumped(
 
 
 def test_bin_that_runs_on_stops_when_told_and_the_broker_says_lost(
-    make_bin: MakeBin, mosquitto: Broker, town: Town
+    make_bin: MakeBin, mosquitto: Broker, town: Town, open_town: OpenTown
 ) -> None:
     bin_ = make_bin()
     bin_.set_up(mosquitto.port, visits(500), WORD, until="stopped")
@@ -467,3 +467,8 @@ def test_bin_that_runs_on_stops_when_told_and_the_broker_says_lost(
     assert bin_.wait() != 0
     await_until(lambda: town.states[-1] == "lost", LIMIT_S, "the will")
     assert_whole(bin_, town)
+    assert set(town.sessions) == {town.births[-1]["session"]}  # a will that comes late is told
+    town.close()
+    late = open_town()
+    await_until(lambda: bool(late.births and late.states), LIMIT_S, "what is retained")
+    assert (late.births, late.states) == (town.births, ["lost"])

@@ -45,6 +45,7 @@ class Town:
         self.received = 0
         self.births: list[dict[str, Any]] = []
         self.states: list[str] = []
+        self.sessions: list[int] = []  # of each state
         self.telemetry: list[dict[str, Any]] = []
         self.faults: list[str] = []
         self.balance = 0
@@ -87,7 +88,9 @@ class Town:
             self.faults.append(repr(error))
 
     def _state(self, device: str, payload: bytes) -> None:
-        self.states.append(contract.parse_json(payload)["state"])
+        body = contract.parse_json(payload)
+        self.states.append(body["state"])
+        self.sessions.append(body["session"])
 
     def _telemetry(self, device: str, payload: bytes) -> None:
         body = contract.parse_json(payload)

@@ -300,3 +300,16 @@ def test_every_word_of_the_menu_is_in_the_table():
     assert set(technician.MENU) | {"weighs", "emptied", "tared", "service_refused"} <= set(
         words.WORDS
     )
+
+
+def test_visit_whose_lid_opens_again_and_again_ends_and_is_held_for_a_person():
+    again = (("lid", True), ("forced",), ("lid", False))
+    state, actions = walk(*DROPPED)
+    for _ in range(station.REOPENED):
+        state, more = walk(*again, state=state)
+        assert state.phase == "after"
+        assert ("weigh",) in more
+    state, actions = walk(*again, state=state)
+    assert state.phase == "idle"
+    assert ("interrupt",) in actions
+    assert words_of(actions)[0] == "saved_for_help"
