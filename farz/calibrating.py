@@ -158,8 +158,10 @@ def solve(zero: Reading, spans: Sequence[Reading]) -> list[list[int]]:
         for each in spans
     ]
     grams_a_count = _eliminated(rows)
-    if any(span == 0 for span in grams_a_count):
-        raise FarzError("A cell does not feel the weight. Check its wires and where it stood.")
+    if any(abs(span) > RECORDED_G for span in grams_a_count):
+        raise FarzError(
+            "A cell moved by less than a count a gram. Is the weight on it, are its wires right?"
+        )
     return [
         [z, round(SPAN_G / span), SPAN_G]
         for z, span in zip(zero.counts, grams_a_count, strict=True)

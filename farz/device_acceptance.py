@@ -39,7 +39,9 @@ class Acceptance:
         self._say = say
         self._seconds = seconds
         self._asks = asks
-        self._about: dict[str, Any] = {}
+        self._about: dict[str, Any] = cable.ask("about")
+        if self._about["device"] != device:
+            raise FarzError(f"The bin at this cable is {self._about['device']}, not {device}.")
 
     def steps(self) -> dict[str, Callable[[], str]]:
         return {
@@ -53,9 +55,6 @@ class Acceptance:
         }
 
     def journal(self) -> str:
-        self._about = self._cable.ask("about")
-        if self._about["device"] != self._device:
-            raise FarzError(f"the bin at this cable is {self._about['device']}")
         return f"epoch {self._about['epoch']}, {self._about['depth']} records wait"
 
     def zero(self) -> str:

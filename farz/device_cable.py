@@ -102,6 +102,7 @@ def lines(port: str, seconds: float = 0) -> Iterator[tuple[str, dict[str, Any]]]
     """
     import serial
 
+    require_port(port)
     end_s = time.monotonic() + seconds
     try:
         with serial.Serial(port, BAUD, timeout=CHARACTER_S) as opened:
@@ -113,13 +114,17 @@ def lines(port: str, seconds: float = 0) -> Iterator[tuple[str, dict[str, Any]]]
         raise _unopened(port, error) from None
 
 
-def _unopened(port: str, error: Exception) -> CableFault:
-    """Why a port cannot be used, and what to do."""
+def require_port(port: str) -> None:
+    """CableFault if there is no such port."""
     if "/" in port and not os.path.exists(port):
-        return CableFault(
+        raise CableFault(
             f"There is no port {port}. Is the board plugged in? "
             "`mpremote connect list` shows the ports there are."
         )
+
+
+def _unopened(port: str, error: Exception) -> CableFault:
+    """Why a port that is there cannot be used, and what to do."""
     if "/" in port and not os.access(port, os.R_OK | os.W_OK):
         return CableFault(
             f"This user may not use {port}. Mend it: sudo usermod -aG dialout $USER, log in again."
@@ -140,12 +145,26 @@ def event_of(line: str) -> tuple[str, dict[str, Any]]:
     return (event, facts) if isinstance(facts, dict) else ("says", {"text": line})
 
 
+def words_of(event: str, facts: Mapping[str, Any]) -> str:
+    """An event for a person: what the display shows as it reads there, else names and values."""
+    if event == "shown":
+        return " / ".join(facts.get("lines") or [str(facts.get("word", ""))])
+    return " ".join(f"{name}={_plain(value)}" for name, value in facts.items() if value != "")
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, dict):
+        return "(" + ", ".join(f"{name} {_plain(each)}" for name, each in value.items()) + ")"
+    return "-" if value is None or value == "" else str(value)
+
+
 @contextmanager
 def connected(port: str) -> Iterator[Cable]:
     """Interrupt the bin at a serial port and talk to it; afterwards its program starts again.
 
     CableFault if nobody answers there.
     """
+    require_port(port)
     try:
         from mpremote.transport import TransportError
         from mpremote.transport_serial import SerialTransport

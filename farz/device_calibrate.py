@@ -24,6 +24,7 @@ from farz.calibrating import (
     fitted,
     judge,
     places,
+    solve,
 )
 from farz.device_cable import Cable, connected
 from farz.errors import FarzError
@@ -86,7 +87,7 @@ def calibrate(
         raise FarzError("A calibration names who made it and its seal: --by NAME --seal NUMBER.")
     with _cable(port) as cable:
         if from_protocol is not None:
-            measured = Protocol.of(json.loads(from_protocol.read_text()))
+            measured = _protocol(from_protocol)
         elif cable is not None:
             wanted = _plan(loads, corners)
             measured = measure(cable, device, weight, wanted, _steps(yes))
@@ -98,8 +99,7 @@ def calibrate(
             protocol.write_text(json.dumps(measured.as_dict(), indent=1) + "\n")
         moves = _fit(fit)
         if other_temperature:
-            others = [Protocol.of(json.loads(each.read_text())) for each in other_temperature]
-            moves = fitted(measured, others)
+            moves = fitted(measured, [_protocol(each) for each in other_temperature])
         outcome = judge(measured, in_service=in_service, fit=moves)
         jws = None
         if outcome.passed or reject:
@@ -160,6 +160,7 @@ def measure(
     made = Protocol(device, about["cal"] + 1, limits, zero)
     for place in places(about["cells"]):
         made.spans.append(take(weight_g, place, f"Put {weight_g} g on: {place}."))
+    solve(zero, made.spans)  # a weight that nobody put there is said before the checks
     for grams, place in check_plan(limits) if wanted is None else wanted:
         grams_at = grams or limits[2] // 3
         made.checks.append(take(grams_at, place, f"Put {grams_at} g on: {place}."))
@@ -203,6 +204,14 @@ def signed(device: str, body: dict[str, Any]) -> str:
         return str(issuing.sign(key.down, device, key.number, body))
     except (CalibrationRefused, contract.ContractError) as error:
         raise FarzError(f"No bin would take this calibration: {error}.") from None
+
+
+def _protocol(path: Path) -> Protocol:
+    """Read what --protocol wrote. FarzError if that is something else."""
+    try:
+        return Protocol.of(json.loads(path.read_text()))
+    except ValueError:
+        raise FarzError(f"{path} is no protocol; --port with --protocol FILE writes one.") from None
 
 
 def _plan(loads: str, corners: bool) -> list[tuple[int, str]] | None:

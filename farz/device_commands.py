@@ -1,6 +1,7 @@
 """`farz device`: bins and counters, their keys and their places."""
 
 import json
+import shlex
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from farz import device_admit
 from farz.signing import staff_with
 from farz.telling import tell
 from farz.town import open_books, open_town
@@ -28,13 +30,13 @@ def provision(
     files: Annotated[
         Path | None, typer.Option(help="Write the board's files here instead of the key.")
     ] = None,
-    host: Annotated[str, typer.Option(help="How the bin calls the broker.")] = "localhost",
-    port: Annotated[int, typer.Option(min=1, max=65_535)] = 8883,
-    fractions: Annotated[str, typer.Option(help="What it takes, with commas.")] = "organic",
-    limits: Annotated[str, typer.Option(help="e,Min,Max in grams.")] = "10,200,60000",
-    language: Annotated[str, typer.Option(help="en, ar or fr.")] = "ar",
-    ssid: Annotated[str, typer.Option(help="The radio network it joins.")] = "",
-    update_key: Annotated[str, typer.Option(help="Public key that may sign updates.")] = "",
+    host: device_admit.Host = "localhost",
+    port: device_admit.BrokerPort = 8883,
+    fractions: device_admit.Fractions = "organic",
+    limits: device_admit.RangeG = "10,200,60000",
+    language: device_admit.Language = "ar",
+    ssid: device_admit.Ssid = "",
+    update_key: device_admit.UpdateKey = "",
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """Register a device and print its key once, or write key, certificate and settings to files.
@@ -44,9 +46,11 @@ def provision(
       farz device provision bin-12 --files bin-12 --host broker.town.example --ssid village
     """
     from backend.devices import service as devices
-    from farz import device_admit
 
     place = device_admit.place(host, port, fractions, limits, language, ssid, update_key)
+    if files is not None:
+        device_admit.require_free(files)
+    paths: list[Path] = []
     with open_town() as services, services.begin() as conn:
         made = devices.provision(
             conn,
@@ -56,17 +60,19 @@ def provision(
             point_id=_point(conn, services.ledger_id, point) if point else None,
             from_s=int(time.time()),
         )
-        trusted = None if files is None else device_admit.admitted(services, conn, device)
-    if files is not None and trusted is not None:
-        written = device_admit.write_files(files, device, made.key, made.number, trusted, place)
-        paths = [str(path) for path in written]
+        if files is not None:  # in the transaction: without its files a bin is not registered
+            trusted = device_admit.admitted(services, conn, device)
+            paths = device_admit.write_files(files, device, made.key, made.number, trusted, place)
+    if files is not None:
         words = "".join(f"written     {path}\n" for path in paths)
+        words += f"{device_admit.label_words(files)}\n"
         words += f"next        farz device flash --port PORT --files {files}"
-        tell({"device": device, "key_number": made.number, "files": paths}, words, as_json)
+        told = {"device": device, "key_number": made.number, "files": [str(p) for p in paths]}
+        tell(told | {"label": device_admit.label(files)}, words, as_json)
         return
     words = f"device      {made.device}\nkey number  {made.number}\nkey         {made.key.hex()}"
-    told = {"device": made.device, "key_number": made.number, "key": made.key.hex()}
-    tell(told, words, as_json)
+    shown = {"device": made.device, "key_number": made.number, "key": made.key.hex()}
+    tell(shown, words, as_json)
 
 
 # One key in 64 begins with a hyphen, and is no option.
@@ -139,8 +145,7 @@ def show(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
         where = places.get(each.point_id or 0, "at no point")
         typer.echo(f"{each.id:<24} {now.state:<10} {where:<20} {age}".rstrip())
         for reason in now.reasons:
-            measured = "" if reason.value is None else f" ({reason.value} {reason.unit})"
-            typer.echo(f"  {reason.words}{measured}")
+            typer.echo(f"  {reason.words}{_measured(reason.value, reason.unit)}")
 
 
 @app.command(name="seen-to")
@@ -171,11 +176,13 @@ def show_alerts(
 ) -> None:
     """What is wrong with devices, the newest first. Reads only.
 
-    An alert ends when the device reports that it is well, never because it fell silent.
+    An alert ends when the device reports that it is well, never because it fell silent; what a bin
+    has signed as an alarm ends when somebody has seen to it.
     Example:  farz device alerts --resolved --json
     """
     from backend import db
     from backend.alerts import service as alerts
+    from backend.alerts.conditions import SAID
 
     with open_books() as (engine, ledger_id), db.read(engine) as conn:
         found = alerts.alerts(conn, ledger_id, resolved=resolved)
@@ -185,9 +192,12 @@ def show_alerts(
     for each in found:
         until = "" if each.resolved_s is None else f", until {time.ctime(each.resolved_s)}"
         typer.echo(
-            f"{each.device:<24} {each.words} ({each.opened_value} {each.unit})"
+            f"{each.device:<24} {each.words}{_measured(each.opened_value, each.unit)}"
             f" since {time.ctime(each.opened_s)}{until}"
         )
+        if each.resolved_s is None and each.rule.partition(":")[0] in SAID:
+            rule = shlex.quote(each.rule)
+            typer.echo(f"  seen to? farz device seen-to {each.device} {rule} --by LOGIN")
 
 
 @app.command()
@@ -229,6 +239,11 @@ def gaps(device: Device, as_json: Annotated[bool, typer.Option("--json")] = Fals
             typer.echo(f"  {gap.first} to {gap.last}")
 
 
+def _measured(value: int | None, unit: str) -> str:
+    """What was measured when it began; alarms that a bin signed measure nothing."""
+    return "" if value is None or not unit else f" ({value} {unit})"
+
+
 def _newest() -> "dict[str, Sample]":
     """The newest samples beside a backend that serves; none if there is no telemetry yet."""
     from backend.settings import Settings
@@ -266,9 +281,11 @@ def salvage(
 ) -> None:
     """Read a dead bin's journal from its flash image into a file that a gateway takes in.
 
-    Examples:  esptool.py read_flash 0x380000 0x80000 bin-12.img
-               farz device salvage bin-12.img --to bin-12.jsonl
-               farz gateway take bin-12.jsonl     (at the gateway; as often as you like)
+    The image comes by cable, or from the bin's page in safe mode (journal.bin).
+    Examples:
+      esptool --port /dev/ttyUSB0 read-flash 0x380000 0x80000 bin-12.img
+      farz device salvage bin-12.img --to bin-12.jsonl
+      farz gateway take bin-12.jsonl     (at the gateway; as often as you like)
     """
     from farz import salvage as salvaging
 
@@ -286,12 +303,16 @@ def salvage(
 
 
 def _up_keys(wanted: list[tuple[str, int]]) -> dict[tuple[str, int], bytes]:
-    """The signing keys that the town's books have of (device, key number)."""
+    """The signing keys that the town's books have of (device, key number); reads only."""
+    from backend import db
     from backend.devices import service as devices
+    from backend.settings import Settings
+    from backend.vault import Vault
 
-    with open_town() as services, services.begin() as conn:
+    vault = Vault(Settings().town_secret())
+    with open_books() as (engine, ledger_id), db.read(engine) as conn:
         found = {
-            device: devices.keys(conn, services.vault, services.ledger_id, device)
+            device: devices.keys(conn, vault, ledger_id, device)
             for device in {device for device, _ in wanted}
         }
     return {(d, n): found[d][n].up for d, n in wanted if n in found[d]}

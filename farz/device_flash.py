@@ -89,7 +89,8 @@ def own_files(folder: Path) -> dict[str, bytes]:
         raise FarzError(
             f"{folder} has no {', '.join(missing)}. Run: farz device provision ID --files {folder}"
         )
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()}
+    # Nothing else of that folder: a simulated bin may have left a calibration of its own there.
+    return {name: (folder / name).read_bytes() for name in OWN}
 
 
 def write_files(

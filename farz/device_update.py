@@ -23,6 +23,7 @@ from firmware import contract
 PIECE, CABLE_PIECE = 400, 1024  # bytes: what fits a command; what one question at the cable takes
 WINDOW = 6  # orders that may be under way; a bin queues eight
 POLL_S = 0.5
+SAID = 50  # times at most that an update says how far it is
 ANSWER_S = 60.0  # an order that is not answered by then is asked for again
 STATE = re.compile(r"version (\d+) in force(?:, (\d+) on trial)?(?:, next (\d+) of (\w+))?$")
 MISSING, OTHER_SESSION = "a piece is missing at ", "another session"
@@ -142,7 +143,8 @@ def _run(way: Way, bundle: Bundle, at: int, say: Say) -> bool:
             raise
         if words == "complete":
             return True
-        say(f"{words.removeprefix('next ')} of {len(bundle.raw)} bytes")
+        if at * SAID // len(bundle.raw) > (at - way.piece) * SAID // len(bundle.raw):
+            say(f"{words.removeprefix('next ')} of {len(bundle.raw)} bytes")
 
 
 def await_in_force(way: Way, bundle: Bundle, before: State, say: Say, patience_s: float) -> None:
@@ -208,8 +210,7 @@ class OverAir:
         self._answers: dict[int, tuple[bool | None, str]] = {}
 
     def send(self, args: dict[str, Any]) -> Any:
-        body = {"name": "update", "args": args}
-        return int(self._asked("POST", "commands", json=body)["id"])
+        return self.order("commands", {"name": "update", "args": args})
 
     def answer(self, sent: Any) -> str:
         end_s = time.monotonic() + self._answer_s
@@ -225,6 +226,10 @@ class OverAir:
                 raise Refused(words)
             time.sleep(POLL_S)
         raise Silent(f"{self._device} does not answer")
+
+    def order(self, what: str, body: dict[str, Any] | None = None) -> int:
+        """Ask for a command, settings or rotation; return the number its answer comes under."""
+        return int(self._asked("POST", what, json=body)["id"])
 
     def _asked(self, method: str, what: str, **more: Any) -> Any:
         try:

@@ -4,13 +4,15 @@ import json
 import subprocess
 import sys
 import tempfile
+import time
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from farz.asking import secret
+from farz.device_admit import label_words
 from farz.errors import FarzError
 
 app = typer.Typer()
@@ -151,19 +153,20 @@ def flash(
     """
     from farz import device_flash
     from farz.device_bundles import compiled
-    from farz.device_cable import connected
+    from farz.device_cable import connected, require_port
 
     own = device_flash.own_files(files)
     if image is not None and not image.is_file():
-        raise FarzError(f"There is no {image}.")
+        raise FarzError(f"There is no {image}: MicroPython's own download for ESP32_GENERIC.")
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
         if dry_run:
             if image is not None:
-                for command in device_flash.commands(port, image, work / "partitions.bin"):
-                    typer.echo(" ".join(command[1:]))
+                for command in device_flash.commands(port, image, Path("partitions.bin")):
+                    typer.echo(" ".join(command[2:]))
             typer.echo(f"then over {port}: /loader, /factory, main.py, {', '.join(own)}")
             return
+        require_port(port)
         if image is not None:
             typer.echo(f"writing {image.name}; this takes a minute or two", err=True)
             device_flash.write_image(port, image, work)
@@ -171,7 +174,7 @@ def flash(
     carried = compiled(say=say)  # before the bin is stopped
     with connected(port) as cable:
         count = device_flash.write_files(cable, own, version, say, carried)
-    typer.echo(f"{count} files are on the board, and it starts now.")
+    typer.echo(f"{count} files are on the board, and it starts now.\n{label_words(files)}")
 
 
 @app.command()
@@ -183,19 +186,20 @@ def console(
 ) -> None:
     """Read along what a bin says at its cable, without disturbing it.
 
-    Examples:  farz device console --port /dev/ttyUSB0        farz device console --port … --repl
+    Examples:
+      farz device console --port /dev/ttyUSB0
+      farz device console --port /dev/ttyUSB0 --repl
     """
     if repl:
         command = [sys.executable, "-m", "mpremote", "connect", port, "repl"]
         raise typer.Exit(subprocess.call(command))
-    from farz.device_cable import lines
+    from farz.device_cable import lines, words_of
 
     for event, facts in lines(port, seconds):
         if as_json:
             typer.echo(json.dumps({"event": event, **facts}))
         else:
-            said = " ".join(f"{name}={value}" for name, value in facts.items())
-            typer.echo(f"{event:<12} {said}")
+            typer.echo(f"{event:<12} {words_of(event, facts)}")
 
 
 @app.command()
@@ -210,17 +214,20 @@ def simulate(
     """Run one simulated bin against the broker in its settings; its weights are synthetic.
 
     The firmware is the one that ships, in a real MicroPython. Its flash lies in --files, so a
-    second run goes on where the first ended. --cable prints the name of a port for the other
-    commands (calibrate, accept, console) and waits. Its cards are in no register, so that what
-    they bring is suspended; it says which they are, and how to register one.
+    second run goes on where the first ended. Its cards are in no register, so that what they bring
+    is suspended; it says which they are, and how to register one. Faster than real time its clock
+    runs ahead of yours: what is more than five minutes ahead is held, dated in the future.
+
+    --cable prints the name of a port for the other commands (calibrate, accept, console) and waits.
+    Hands at it are a file FILES/hands.json: {"grams": 10000}, {"lid_open": true}, {"card": "04…"}.
     Examples:
-      farz device simulate --files bin-12 --visits 50 --speed 0
+      farz device simulate --files bin-12 --visits 3
       farz device simulate --files bin-12 --cable
     """
     from farz import device_simulate
 
     if cable:
-        device_simulate.prepare(files, 0, seed=seed, speed=0)
+        device_simulate.prepare(files, 0, seed=seed, speed=speed)
         with device_simulate.on_cable(files) as port:
             typer.echo(json.dumps({"port": port}) if as_json else f"port  {port}")
             typer.prompt("Press Enter to pull the cable", default="", show_default=False, err=True)
@@ -232,11 +239,12 @@ def simulate(
     raise typer.Exit(code)
 
 
-def _told(line: dict[str, object], as_json: bool) -> None:
+def _told(line: dict[str, Any], as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(line))
         return
+    from farz.device_cable import words_of
+
     facts = {k: v for k, v in line.items() if k not in ("event", "at_s", "wall_ms")}
-    typer.echo(
-        f"{line['at_s']} {line['event']:<10} " + " ".join(f"{k}={v}" for k, v in facts.items())
-    )
+    clock = time.strftime("%H:%M:%S", time.localtime(line["at_s"]))
+    typer.echo(f"{clock} {line['event']:<10} {words_of(line['event'], facts)}")

@@ -1,7 +1,8 @@
 """`farz device send | tune | rotate | orders | admit | broker-files`: what goes down to a bin.
 
 These join the commands of device_commands.py; most write, so with SQLite the backend must be
-stopped, or the same be asked of its API (`/v1/devices/ID/commands`, `settings`, `rotation`).
+stopped, or with --login the same is asked of its API (`/v1/devices/ID/commands`, `settings`,
+`rotation`).
 """
 
 import json
@@ -13,28 +14,51 @@ from typing import Annotated, Any
 
 import typer
 
+from farz.asking import secret
 from farz.device_commands import Device
 from farz.errors import FarzError
 from farz.telling import Json, tell
 from farz.town import open_books, open_town
+from firmware import contract
 
 app = typer.Typer()
+
+
+Login = Annotated[str, typer.Option(help="Go through the backend that runs, as this technician.")]
+Url = Annotated[str, typer.Option(help="Where it runs.")]
+Password = Annotated[
+    str, typer.Option(envvar="FARZ_STAFF_PASSWORD", help="Asked for if it is not given.")
+]
+Code = Annotated[str, typer.Option(help="Second factor, if the login has one.")]
+AT = "http://127.0.0.1:8000"
+EXPIRES = "it expires in five minutes; `farz device orders` shows what became of it"
 
 
 @app.command()
 def send(
     device: Device,
-    name: Annotated[str, typer.Argument(help="unlock, tare, identify, resend, history, ...")],
+    name: Annotated[str, typer.Argument(help=", ".join(contract.COMMANDS))],
     args: Annotated[str, typer.Option(help="Its arguments as a JSON object.")] = "{}",
+    login: Login = "",
+    url: Url = AT,
+    password: Password = "",
+    code: Code = "",
     as_json: Json = False,
 ) -> None:
-    """Send a bin an order for the session it is in; `orders` shows what became of it.
+    """Send a bin an order for the session it is in; with --login, wait for what it answers.
 
-    Example:  farz device send bin-12 identify
+    Without --login the order is written into the books: with SQLite the backend is stopped for it.
+    Examples:
+      farz device send bin-12 identify --login salma
+      farz device send bin-12 history --args '{"epoch": "00112233445566ff", "first": 3, "last": 9}'
     """
+    given = _object(args)
+    if login:
+        asked = {"name": name, "args": given}
+        _through(device, "commands", asked, (url, login, password, code), as_json)
+        return
     from backend.devices import orders
 
-    given = _object(args)
     with open_town() as services, services.begin() as conn:
         number = orders.send_command(
             conn,
@@ -45,20 +69,32 @@ def send(
             given,
             now_s=int(time.time()),
         )
-    words = f"order {number} waits for the next uplink; it expires in five minutes"
-    tell({"order": number}, words, as_json)
+    tell({"order": number}, f"order {number} waits for the next uplink; {EXPIRES}", as_json)
 
 
 @app.command()
 def tune(
     device: Device,
     values: Annotated[list[str], typer.Argument(help="NAME=VALUE, VALUE as JSON or as text.")],
+    login: Login = "",
+    url: Url = AT,
+    password: Password = "",
+    code: Code = "",
     as_json: Json = False,
 ) -> None:
     """Change settings of a bin, whole or not at all; the bin restarts with them.
 
-    Example:  farz device tune bin-12 language=ar 'fractions=["organic"]'
+    These can be changed: host, port, ca, certificate, fractions, language, own_digits, scale, dark.
+    NAME=null goes back to what the bin was provisioned with. Without --login they are written into
+    the books: with SQLite the backend is stopped for it.
+    Examples:
+      farz device tune bin-12 language=fr --login salma
+      farz device tune bin-12 'fractions=["organic"]' dark=null
     """
+    given = dict(_pair(each) for each in values)
+    if login:
+        _through(device, "settings", {"values": given}, (url, login, password, code), as_json)
+        return
     from backend.devices import orders
 
     with open_town() as services, services.begin() as conn:
@@ -67,7 +103,7 @@ def tune(
             services.vault,
             services.ledger_id,
             device,
-            dict(_pair(each) for each in values),
+            given,
             now_s=int(time.time()),
         )
     words = f"settings {number} wait for the next uplink"
@@ -75,19 +111,53 @@ def tune(
 
 
 @app.command()
-def rotate(device: Device, as_json: Json = False) -> None:
+def rotate(
+    device: Device,
+    login: Login = "",
+    url: Url = AT,
+    password: Password = "",
+    code: Code = "",
+    as_json: Json = False,
+) -> None:
     """Give a bin its next key, sealed under the one it has; it signs from its next start on.
 
-    Example:  farz device rotate bin-12
+    Without --login it is written into the books: with SQLite the backend is stopped for it.
+    Example:  farz device rotate bin-12 --login salma
     """
+    if login:
+        _through(device, "rotation", None, (url, login, password, code), as_json)
+        return
     from backend.devices import orders
 
     with open_town() as services, services.begin() as conn:
         number = orders.rotate(
             conn, services.vault, services.ledger_id, device, now_s=int(time.time())
         )
-    words = f"order {number} waits for the next uplink; it expires in five minutes"
-    tell({"order": number}, words, as_json)
+    tell({"order": number}, f"order {number} waits for the next uplink; {EXPIRES}", as_json)
+
+
+def _through(
+    device: str,
+    what: str,
+    body: dict[str, Any] | None,
+    signs_in: tuple[str, str, str, str],
+    as_json: bool,
+) -> None:
+    """Ask a running backend, and print what the bin answers. FarzError if it refuses."""
+    from farz import device_update as way
+
+    url, login, password, code = signs_in
+    given = password or secret(f"Password for {login}")
+    with way.signed_in(url, login, given, code) as client:
+        over_air = way.OverAir(client, device)
+        number = over_air.order(what, body)
+        try:
+            words = over_air.answer(number)
+        except way.Silent as silent:
+            raise FarzError(f"Order {number} is on its way, but {silent}. {EXPIRES}.") from None
+        except way.Refused as refusal:
+            raise FarzError(f"{device} refused order {number}: {refusal}") from None
+    tell({"order": number, "ok": True, "words": words}, f"{device}: {words}", as_json)
 
 
 @app.command()

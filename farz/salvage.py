@@ -25,7 +25,7 @@ def report(image: bytes, up_keys: Mapping[tuple[str, int], bytes], target: Path)
     if not found:
         raise FarzError(
             "There is no record of a bin in this image. Read the journal's partition, or the whole "
-            "chip: esptool.py read_flash 0x380000 0x80000 bin.img"
+            "chip: esptool --port PORT read-flash 0x380000 0x80000 bin.img"
         )
     told: Counter[str] = Counter()
     lines = []

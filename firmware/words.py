@@ -9,7 +9,6 @@ LANGUAGES = ("en", "ar", "fr")
 RIGHT_TO_LEFT = ("ar",)
 
 WORDS = {
-    "starting": ("wait", "Starting|One moment", "بدء التشغيل|لحظة", "Démarrage|Un instant"),
     "welcome": (
         "card",
         "Welcome|Hold card here",
@@ -82,12 +81,6 @@ WORDS = {
     ),
     "noted": ("check", "Noted|Thank you", "سُجّل|شكرا", "Noté|Merci"),
     "balance": ("coin", "Your balance|{b}", "رصيدكم|{b}", "Votre solde|{b}"),
-    "no_balance": (
-        "clock",
-        "Not known now|Ask again later",
-        "غير معروف الآن|اسألوا لاحقا",
-        "Inconnu|Demandez après",
-    ),
     "journal_full": (
         "cross",
         "Memory is full|Come back later",

@@ -36,11 +36,11 @@ class DeviceFacts:
 
     def believes(self, number: int, body: dict[str, Any]) -> bool:
         """Tell whether a key still counts for a body: up to its end in that journal, in journals
-        known before, and for nothing that is no record."""
+        known before, and for nothing that is no record. One that was shut counts for nothing."""
         if number not in self.key_ends:
             return True
-        epoch, seq = self.key_ends[number]
-        if "seq" not in body:
+        epoch, seq = end = self.key_ends[number]
+        if "seq" not in body or end == devices.SHUT:
             return False
         return body["seq"] <= seq if body["epoch"] == epoch else body["epoch"] in self.journals
 

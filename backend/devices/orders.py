@@ -92,11 +92,13 @@ def tune(
     values: Mapping[str, Any],
     *,
     now_s: int,
+    key: DeviceKey | None = None,
 ) -> int:
     """Change settings of a device: `values` are laid over all that were sent before.
 
-    None as a value goes back to what the device was provisioned with. Returns the settings'
-    number, under which the result comes. Raises BadInput, NotFound.
+    None as a value goes back to what the device was provisioned with. They are signed under the
+    device's current key, or `key`. Returns the settings' number, under which the result comes.
+    Raises BadInput, NotFound.
     """
     devices.row_of(conn, ledger_id, device)
     unknown = sorted(set(values) - set(GIVEN))
@@ -108,7 +110,8 @@ def tune(
     kept = {name: value for name, value in laid.items() if value is not None}
     number = _next_id(conn, ledger_id, now_s)
     body = {"v": contract.VERSION, "number": number, "values": kept}
-    jws = _signed(current_key(conn, vault, ledger_id, device), device, "settings", body)
+    signer = key or current_key(conn, vault, ledger_id, device)
+    jws = _signed(signer, device, "settings", body)
     # Older ones that no gateway has taken yet would only be replaced at the broker at once.
     conn.execute(
         update(t.down)
@@ -117,6 +120,20 @@ def tune(
     )
     _send(conn, ledger_id, number, device, "settings", jws, now_s, now_s + SETTINGS_TTL_S)
     return number
+
+
+def hand_over(
+    conn: Connection, vault: Vault, ledger_id: int, device: str, number: int, *, now_s: int
+) -> dict[str, Any]:
+    """Send what was changed from afar to a new board, under its key `number`; return the values.
+
+    What the broker has retained is signed under the old board's key, and may bring its
+    certificate: neither is the new one's.
+    """
+    if settings(conn, ledger_id, device)[0]:
+        key = devices.keys(conn, vault, ledger_id, device)[number]
+        tune(conn, vault, ledger_id, device, {"certificate": None}, now_s=now_s, key=key)
+    return settings(conn, ledger_id, device)[1]
 
 
 def settings(conn: Connection, ledger_id: int, device: str) -> tuple[int, dict[str, Any]]:

@@ -17,6 +17,8 @@ from backend.towns import service as towns
 from backend.vault import Vault
 from firmware import contract
 
+SHUT = ("0" * 16, -1)  # the end of a key that counts for nothing new, in no journal
+
 
 @dataclass(frozen=True, slots=True)
 class Provisioned:
@@ -253,6 +255,31 @@ def end_key(
             )
         )
         towns.changed(conn, ledger_id)
+
+
+def shut_keys(conn: Connection, ledger_id: int, device: str, now_s: int) -> list[int]:
+    """Believe nothing more under any of a device's keys; return those that were not shut yet."""
+    ends = key_ends(conn, ledger_id, device)
+    fresh = [n for n in keys_made(conn, ledger_id, device) if ends.get(n) != SHUT]
+    row = d.key_end
+    for number in fresh:
+        end_key(conn, ledger_id, device, number, SHUT, now_s)
+        conn.execute(  # an end that left older journals open is drawn nearer
+            update(row)
+            .where(row.c.ledger_id == ledger_id, row.c.device == device, row.c.number == number)
+            .values(epoch=SHUT[0], seq=SHUT[1], noted_s=now_s)
+        )
+    towns.changed(conn, ledger_id)
+    return fresh
+
+
+def keys_made(conn: Connection, ledger_id: int, device: str) -> dict[int, int]:
+    """Return when each key of a device was made, by number."""
+    row = t.device_key.c
+    query = select(row.number, row.created_s).where(
+        row.ledger_id == ledger_id, row.device == device
+    )
+    return {found.number: found.created_s for found in conn.execute(query)}
 
 
 def device(conn: Connection, ledger_id: int, device_id: str) -> Device:

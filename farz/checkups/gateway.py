@@ -5,6 +5,7 @@ the gateway's own name, so a second connection would throw the first one out.
 """
 
 import json
+import re
 import ssl
 import threading
 import time
@@ -14,6 +15,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from farz.checkups.finding import WARNING, WELL, WRONG, Finding
+from farz.errors import in_words
 
 if TYPE_CHECKING:
     from edge_gateway.settings import Settings
@@ -79,7 +81,8 @@ def uplink(name: str) -> Finding:
         finally:
             client.close()
     except GatewayError as error:
-        return Finding(name, WRONG, str(error), _cure_of_uplink(error, found))
+        words = re.sub(r"\[Errno -?\d+\] ", "", str(error))
+        return Finding(name, WRONG, words, _cure_of_uplink(error, found))
     return Finding(name, WELL, f"{found.backend_url} knows {found.gateway}")
 
 
@@ -171,14 +174,15 @@ def _connect(found: "Settings") -> str:
     )
     client.username_pw_set(found.gateway, found.broker_password.get_secret_value())
     if found.broker_ca is not None:
-        client.tls_set(str(found.broker_ca))
+        papers = (found.broker_certificate, found.broker_private_key)
+        client.tls_set(str(found.broker_ca), *(str(each) if each else None for each in papers))
     client.on_connect = heard
     kept = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho's gap
     kept.SessionExpiryInterval = found.session_s
     try:
         client.connect(found.broker_host, found.broker_port, clean_start=False, properties=kept)
     except OSError as error:
-        return str(error)
+        return in_words(error)
     client.loop_start()
     answered.wait(CONNECT_S)
     client.disconnect()

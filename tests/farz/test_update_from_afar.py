@@ -2,119 +2,44 @@
 with certificates, and a simulated bin on MicroPython that starts anew with what it was sent."""
 
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
-from urllib.request import urlopen
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 
-from backend.devices.certificates import Identity
-from farz.broker import Broker
 from farz.device_bundles import About, pack, read_key, simulated
-from farz.device_update import signed_in
 from farz.device_workshop import MODEL
-from farz.processes import ROOT, Part, await_until, free_port
+from farz.processes import await_until
 from firmware.journal import read_image
 from firmware.slots import Slots
+from tests.farz.chain import BIN, LIMIT_S, LOGIN, PASSWORD, Chain
 from tests.farz.shell import Shell
-from tests.farz.test_device_revoke import der, key_der
-
-BIN, GATEWAY, LOGIN, PASSWORD = "bin-12", "gateway", "salma", "technicians word"
-LIMIT_S = 240.0  # for a busy machine
 
 
-class Chain:
-    """A town of one bin, founded and run by the commands that a person would type."""
+class Updated(Chain):
+    """Its bin runs for longer than a test, and is sent bundles."""
 
     def __init__(self, farz: Shell, base: Path, stay: ExitStack) -> None:
-        self._farz, self._base, self._stay = farz, base, stay
-        self.files, self.key = base / BIN, base / "signing.pem"
-        self.url = f"http://127.0.0.1:{(port := free_port())}"
-        farz.done("staff", "add", LOGIN, "--role", "field_technician", typed=f"{PASSWORD}\n" * 2)
-        broker = stay.enter_context(self._broker())
-        self._provision(broker.port)
-        env = self._gateway(broker.port)
-        self._start("serve", "--port", str(port))
-        await_until(self._answers, LIMIT_S, "the backend")
-        self._start("gateway", env=env)
-        day = ("--visits", "99", "--speed", "1")  # longer than this test
-        self._start("device", "simulate", "--files", str(self.files), *day)
-        self._client = stay.enter_context(signed_in(self.url, LOGIN, PASSWORD, ""))
+        super().__init__(farz, base, stay)
+        self.serve()
+        self.relay()
+        day = ("--visits", "99", "--speed", "1")
+        self.start("device", "simulate", "--files", str(self.files), *day)
         await_until(lambda: self.birth() is not None, LIMIT_S, "the bin's birth")
-
-    def _broker(self) -> Broker:
-        papers = self._base / "papers"
-        self._farz.done("device", "broker-files", str(papers), "--host", "localhost")
-        listed = x509.load_pem_x509_crl((papers / "revoked.crl").read_bytes())
-        own = [der(papers / "ca.crt"), der(papers / "server.crt"), key_der(papers / "server.key")]
-        revoked = listed.public_bytes(Encoding.DER)
-        folder = self._base / "broker"
-        return Broker(folder, {}, kind="mosquitto", tls=Identity(*own), revoked=revoked)
-
-    def _provision(self, port: int) -> None:
-        made = json.loads(self._farz.done("device", "signing-key", str(self.key), "--json"))
-        place = ("--host", "localhost", "--port", str(port), "--language", "en")
-        trusted = ("--update-key", made["public"])
-        self._farz.done("device", "provision", BIN, "--files", str(self.files), *place, *trusted)
-
-    def _gateway(self, port: int) -> dict[str, str]:
-        """Let a gateway in; its settings."""
-        folder = self._base / GATEWAY
-        env = {"FARZ_GATEWAY_DATA_DIR": str(folder), "FARZ_GATEWAY_BROKER_PORT": str(port)}
-        command = [sys.executable, "-m", "farz", "gateway", "init"]
-        public = subprocess.check_output(command, cwd=ROOT, env={**os.environ, **env}, text=True)
-        words = ("device", "gateway", GATEWAY, public.split()[-1], "--json")
-        secret = json.loads(self._farz.done(*words))["key"]
-        self._farz.done("device", "admit", GATEWAY, str(folder))
-        more = {
-            "broker_host": "localhost",
-            "broker_ca": folder / "ca.crt",
-            "broker_certificate": folder / f"{GATEWAY}.crt",
-            "broker_private_key": folder / f"{GATEWAY}.key",
-            "backend_url": self.url,
-            "backend_key": secret,
-            "health_port": 0,
-            "poll_s": 0.3,
-        }
-        return env | {f"FARZ_GATEWAY_{name.upper()}": str(value) for name, value in more.items()}
-
-    def _start(self, *words: str, env: dict[str, str] | None = None) -> None:
-        command = [sys.executable, "-m", "farz", "--data-dir", str(self._farz.folder), *words]
-        part = Part(words[0], command, self._base / f"{words[0]}.log", env)
-        self._stay.callback(lambda: part.stop())
-        part.start()
-
-    def _answers(self) -> bool:
-        try:
-            with urlopen(f"{self.url}/readyz", timeout=5) as answer:
-                return bool(answer.status == 200)
-        except OSError:
-            return False
-
-    def birth(self) -> dict[str, Any] | None:
-        """What the bin said of itself last, as the backend tells a technician."""
-        answer = self._client.get(f"/v1/devices/{BIN}")
-        found: dict[str, Any] | None = answer.raise_for_status().json()["birth"]
-        return found
 
     def bundle(self, version: int) -> Path:
         """The firmware with one language's pictures: fewer orders than whole, and it runs."""
         files = {name: raw for name, raw in simulated().items() if not name.endswith("r.bin")}
-        out = self._base / f"{version}.bundle"
+        out = self.base / f"{version}.bundle"
         out.write_bytes(pack(files, About(version, 1, MODEL), read_key(self.key)))
         return out
 
     def update(self, bundle: Path) -> "subprocess.CompletedProcess[str]":
         """Type `farz device update`, and wait for its end."""
         where = ("--device", BIN, "--url", self.url, "--login", LOGIN, "--json")
-        return self._farz("device", "update", str(bundle), *where, typed=f"{PASSWORD}\n")
+        return self.farz("device", "update", str(bundle), *where, typed=f"{PASSWORD}\n")
 
     @property
     def slots(self) -> Slots:
@@ -128,13 +53,13 @@ class Chain:
 
 
 @pytest.fixture
-def chain(founded: Shell, tmp_path: Path) -> Iterator[Chain]:
+def chain(founded: Shell, tmp_path: Path) -> Iterator[Updated]:
     with ExitStack() as stay:
-        yield Chain(founded, tmp_path, stay)
+        yield Updated(founded, tmp_path, stay)
 
 
 def test_update_from_afar_is_in_force_and_one_that_is_wrongly_signed_is_refused(
-    chain: Chain, tmp_path: Path
+    chain: Updated, tmp_path: Path
 ) -> None:
     before, good = chain.birth(), chain.bundle(7)
 

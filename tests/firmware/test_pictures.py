@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from farz import lettering
-from firmware import words
+from firmware import station, words
 from tests.fixtures.micropython import ROOT
 
 SAYING = ("show", "refused", "trouble")
@@ -32,6 +32,15 @@ def test_everything_that_is_said_has_words() -> None:
 
     assert {"two_cards", "journal_full", "card_moved", "scale_failed"} <= said
     assert said <= set(words.WORDS), "write it into firmware/words.py in every language"
+
+
+def test_no_word_is_drawn_that_nothing_shows() -> None:
+    paths = [path for path in (ROOT / "firmware").glob("**/*.py") if path.name != "words.py"]
+    nodes = [node for path in paths for node in ast.walk(ast.parse(path.read_text()))]
+    named = {node.value for node in nodes if isinstance(node, ast.Constant)}
+    named |= {f"saved_{flag}" for flag in station.TOLD}
+
+    assert set(words.WORDS) <= named
 
 
 def test_every_row_of_words_has_a_sign_and_three_languages() -> None:
