@@ -12,7 +12,11 @@ from typing import Any
 import pytest
 
 from farz.broker import Broker
+from farz.device_acceptance import accept
+from farz.device_cable import connected
+from farz.device_calibrate import measure
 from farz.device_simulate import on_cable
+from farz.errors import FarzError
 from farz.processes import ROOT
 from tests.firmware.test_simulated_bin import WORD
 from tests.firmware.town import Town
@@ -96,10 +100,19 @@ def test_new_bin_passes_every_step_twice(bin_: Bin, town: Town) -> None:
 
 
 def test_what_is_wrong_with_a_bin_is_said_and_the_rest_is_tried(bin_: Bin, town: Town) -> None:
-    code, report = accepted(bin_, Hands(bin_.folder, idle="The lock"), "--skip", "card")
+    code, report = accepted(bin_, Hands(bin_.folder, idle="The lock"), "--skip", "card,journal")
 
     found = {each["step"]: (each["verdict"], each["words"]) for each in report["steps"]}
     assert (code, report["ok"]) == (1, False)
     assert found["lid"] == ("failed", "the switch did not tell that the lid was opened and shut")
     assert found["card"] == ("skipped", "left out")
     assert found["link"][0] == found["weight"][0] == "passed", found
+    assert found["journal"][0] == "skipped"
+
+
+def test_another_bin_at_the_cable_is_not_touched(bin_: Bin) -> None:
+    with on_cable(bin_.folder) as port, connected(port) as cable:
+        with pytest.raises(FarzError, match="The bin at this cable is bin-01, not bin-02"):
+            accept(cable, "bin-02", 10_000, set(), print, seconds=1, asks=False)
+        with pytest.raises(FarzError, match="A cell moved|tell the cells"):  # nobody puts a weight
+            measure(cable, BIN, 10_000, None, print)

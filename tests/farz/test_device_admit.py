@@ -6,6 +6,9 @@ from pathlib import Path
 
 from cryptography import x509
 
+from farz.device_admit import ACCESS_POINT
+from farz.processes import ROOT
+from firmware.rescue import door
 from firmware.scale.calibration import mg_of
 from firmware.scale.envelope import read
 from firmware.settings import checked
@@ -39,6 +42,11 @@ def test_provisioned_files_are_settings_that_a_bin_takes(founded: Shell, tmp_pat
     wrong = founded("device", "provision", "bin-13", "--fractions", "gold")
     assert (wrong.returncode, "No bin would start" in wrong.stderr) == (1, True)
     assert "bin-13" not in founded.done("device", "list")
+    # Another bin's files are not written over: its TLS key is kept nowhere else.
+    over = founded("device", "provision", "bin-14", "--files", str(tmp_path / "bin-12"))
+    assert (over.returncode, "of bin-12. Choose another folder" in over.stderr) == (1, True)
+    assert json.loads((tmp_path / "bin-12/settings.json").read_text())["device"] == "bin-12"
+    assert "bin-14" not in founded.done("device", "list")
 
 
 def test_board_is_swapped_and_the_old_one_shut_out(founded: Shell, tmp_path: Path) -> None:
@@ -52,10 +60,22 @@ def test_board_is_swapped_and_the_old_one_shut_out(founded: Shell, tmp_path: Pat
     assert told["key_number"] == new["key_number"] == 2
     assert new["key"] != old["key"]
     assert new["certificate"] != old["certificate"]
-    assert "confirmed" in founded.done(*swap, "--epoch", EPOCH)
+    password = door(bytes.fromhex(new["key"]))
+    assert told["label"] == {"ssid": ACCESS_POINT, "password": password}
+    assert f'ssid="{ACCESS_POINT}"' in (ROOT / "firmware/boards/esp32.py").read_text()
+    # The books know no journal of the board before: its key counts until one was taken in.
+    assert "take them in" in founded.done(*swap, "--epoch", EPOCH)
+    assert "16 hex digits" in founded(*swap, "--epoch", "0011").stderr
+    anew = ("device", "replace", "bin-12", "--files", str(tmp_path / "new"), "--by", "F")
+    assert "say --host" in founded(*anew).stderr
+    listed_at = tmp_path / "at-once.crl"
+    told = json.loads(founded.done(*anew, "--host", "broker", "--crl", str(listed_at), "--json"))
+    new = json.loads((tmp_path / "new" / "settings.json").read_text())
+    assert (told["key_number"], new["key_number"], new["host"]) == (3, 3, "broker")
+    assert len(x509.load_pem_x509_crl(listed_at.read_bytes())) == 2
     crl = tmp_path / "revoked.crl"
     shut = json.loads(founded.done("device", "revoke", "bin-12", "--crl", str(crl), "--json"))
-    assert (shut["certificates"], 2 in shut["keys"]) == (1, True)
+    assert (shut["certificates"], shut["keys"]) == (1, [1, 2, 3])
     listed = x509.load_pem_x509_crl(crl.read_bytes())
     serials = {row.serial_number for row in listed}
     for values in (old, new):
@@ -95,6 +115,9 @@ def test_protocol_is_signed_by_the_town_for_that_bin(founded: Shell, tmp_path: P
     checks[1]["counts"] = [8000 + 43 * 60_100]
     file.write_text(json.dumps({**body, "spans": CELLS[1:], "checks": checks}))
     out.unlink()
+    (tmp_path / "no.json").write_text("-----BEGIN")
+    other = ("device", "calibrate", "bin-12", "--by", "F", "--seal", "S", "--from-protocol")
+    assert "is no protocol" in founded(*other, str(tmp_path / "no.json")).stderr
     failed = founded(*sign, "--out", str(out))
     assert (failed.returncode, out.exists()) == (1, False)
     assert "TOO FAR" in failed.stdout

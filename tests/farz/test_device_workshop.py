@@ -16,8 +16,15 @@ from typer.testing import CliRunner
 from farz.__main__ import app
 from farz.broker import Broker
 from farz.device_bundles import NOT_A_BIN_S, About, compiled, loader, pack, read_key
-from farz.device_cable import CableFault, connected, event_of, lines
-from farz.device_flash import MAIN, commands, partition_table, write_files, write_image
+from farz.device_cable import CableFault, connected, event_of, lines, words_of
+from farz.device_flash import (
+    MAIN,
+    commands,
+    own_files,
+    partition_table,
+    write_files,
+    write_image,
+)
 from farz.device_simulate import on_cable
 from farz.errors import FarzError
 from farz.processes import ROOT
@@ -160,12 +167,27 @@ def test_board_that_was_flashed_by_cable_starts_its_firmware(
     assert done.stdout == "up 1\n", done.stderr
 
 
+def test_board_gets_its_own_files_and_none_that_a_simulated_bin_left(tmp_path: Path) -> None:
+    for name in ("settings.json", "wifi.json", "calibration.0", "flash.bin", "world.json"):
+        (tmp_path / name).write_text("{}")
+
+    assert set(own_files(tmp_path)) == {"settings.json", "wifi.json"}
+    told = run("flash", "--port", "P", "--files", str(tmp_path), "--image", __file__, "--dry-run")
+    assert told.splitlines()[0] == "esptool --chip esp32 --port P erase-flash"
+    assert "calibration" not in told
+
+
 def test_console_reads_along() -> None:
     assert event_of('saved {"seq": 4}') == ("saved", {"seq": 4})
     assert event_of("Traceback (most recent call last):")[0] == "says"
+    shown = {"word": "saved", "lines": ["Saved", "500 g"], "values": [500]}
+    assert words_of("shown", shown) == "Saved / 500 g"
+    settled = {"seq": 4, "body": {"credit": 12, "balance": None}}
+    assert words_of("settled", settled) == "seq=4 body=(credit 12, balance -)"
     with talking(b'link {"state": "up"}\r\n') as port:
         found = list(lines(port, 0.4))
         assert ("link", {"state": "up"}) in found
+        assert "link         state=up" in run("console", "--port", port, "--seconds", "0.4")
         told = run("console", "--port", port, "--seconds", "0.4", "--json")
     assert {"event": "link", "state": "up"} in [json.loads(line) for line in told.splitlines()]
 

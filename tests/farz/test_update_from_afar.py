@@ -61,6 +61,13 @@ def chain(founded: Shell, tmp_path: Path) -> Iterator[Updated]:
 def test_update_from_afar_is_in_force_and_one_that_is_wrongly_signed_is_refused(
     chain: Updated, tmp_path: Path
 ) -> None:
+    by = ("--url", chain.url, "--login", LOGIN)
+    identify = ("device", "send", BIN, "identify", *by)
+    assert chain.farz.done(*identify, typed=f"{PASSWORD}\n") == f"{BIN}: shown and sounded\n"
+    refused = chain.farz(
+        "device", "send", BIN, "update", "--args", '{"at": "x"}', *by, typed=f"{PASSWORD}\n"
+    )
+    assert (refused.returncode, f"{BIN} refused order" in refused.stderr) == (1, True)
     before, good = chain.birth(), chain.bundle(7)
 
     done = chain.update(good)

@@ -104,3 +104,37 @@ def test_a_next_key_goes_down_sealed_and_signs_once_the_device_says_so(town: Tow
         assert devices.key_ends(conn, 1, "bin-1") == {1: (epoch, end["seq"])}
     assert old_key != new_key
     assert "rotate" in contract.COMMANDS
+
+
+def test_a_key_that_was_shut_counts_for_nothing_new_in_any_journal(town: Town) -> None:
+    assert town.outcome(town.bin.deposit())[0] == "credited"
+    first = town.bin.epoch, town.bin.seq
+    town.bin.epoch, town.bin.seq = "e" * 16, 0
+    assert town.outcome(town.bin.deposit()) == ("held", "new_epoch")
+    with town.services.begin() as conn:
+        devices.end_key(conn, 1, "bin-1", 1, ("e" * 16, 0), now_s=5)  # a swap's, drawn nearer
+        assert devices.shut_keys(conn, 1, "bin-1", now_s=6) == [1]
+        assert devices.shut_keys(conn, 1, "bin-1", now_s=7) == []
+
+    assert town.outcome(town.bin.deposit()) == ("refused", "ended_key")
+    town.bin.epoch, town.bin.seq = first
+    assert town.outcome(town.bin.deposit()) == ("refused", "ended_key"), "an older journal's"
+
+
+def test_a_new_board_is_handed_what_was_changed_from_afar_without_the_old_papers(
+    town: Town,
+) -> None:
+    technician = online(town)
+    with town.services.begin() as conn:
+        vault = town.services.vault
+        assert orders.hand_over(conn, vault, 1, "bin-1", 1, now_s=5) == {}, "nothing to say"
+    values = {"language": "fr", "certificate": "30" * 300}
+    technician.post("/v1/devices/bin-1/settings", json={"values": values}).raise_for_status()
+
+    with town.services.begin() as conn:
+        key = devices.add_key(conn, vault, 1, "bin-1", number=2, now_s=town.services.now_s())
+        handed = orders.hand_over(conn, vault, 1, "bin-1", 2, now_s=town.services.now_s())
+
+    assert handed == {"language": "fr"}
+    town.bin.key, town.bin.number = key, 2
+    assert newest(town, "settings")["values"] == {"language": "fr"}
