@@ -215,7 +215,8 @@ def replace(
     First save the old board's journal (farz device salvage) and take it in at a gateway. Then:
     replace, flash, calibrate, accept. The new board opens a journal of its own; name it with
     --epoch (accept prints it), and it is confirmed, so that its deposits are paid.
-    If the files are lost, say --host and what else it was provisioned with: they are written anew.
+    If the files are lost, say --host and what else it was provisioned with: they are written anew,
+    but for service cards (farz card service).
     Examples:
       farz device replace bin-12 --files bin-12 --by "F. Technician"
       farz device replace bin-12 --files bin-12 --by "F. Technician" --epoch 00112233445566ff

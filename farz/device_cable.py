@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from farz.errors import FarzError, NotInstalled
@@ -100,6 +101,7 @@ def lines(port: str, seconds: float = 0) -> Iterator[tuple[str, dict[str, Any]]]
 
     Lines that are no event, such as a traceback, come as ("says", {"text"}).
     """
+    require_tool("serial")
     import serial
 
     require_port(port)
@@ -112,6 +114,12 @@ def lines(port: str, seconds: float = 0) -> Iterator[tuple[str, dict[str, Any]]]
                     yield event_of(line)
     except serial.SerialException as error:
         raise _unopened(port, error) from None
+
+
+def require_tool(name: str) -> None:
+    """NotInstalled, with the cure, where one of a technician's tools is missing."""
+    if find_spec(name) is None:
+        raise NotInstalled(f"{name} is missing. Mend it: pip install 'farz[station]'")
 
 
 def require_port(port: str) -> None:
@@ -165,11 +173,10 @@ def connected(port: str) -> Iterator[Cable]:
     CableFault if nobody answers there.
     """
     require_port(port)
-    try:
-        from mpremote.transport import TransportError
-        from mpremote.transport_serial import SerialTransport
-    except ImportError:
-        raise NotInstalled("mpremote is missing. Mend it: pip install 'farz[station]'") from None
+    require_tool("mpremote")
+    from mpremote.transport import TransportError
+    from mpremote.transport_serial import SerialTransport
+
     try:
         transport = SerialTransport(port, baudrate=BAUD, timeout=CHARACTER_S)
     except (TransportError, OSError) as error:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from farz.device_bundles import loader
-from farz.device_cable import Cable, CableFault, Progress
+from farz.device_cable import Cable, CableFault, Progress, require_tool
 from farz.errors import FarzError
 from farz.processes import ROOT
 
@@ -70,6 +70,7 @@ def commands(port: str, image: Path, table: Path) -> list[list[str]]:
 
 def write_image(port: str, image: Path, work: Path) -> None:
     """Erase the board and write MicroPython. Everything on it is lost, a journal too."""
+    require_tool("esptool")
     table = work / "partitions.bin"
     table.write_bytes(partition_table())
     for command in commands(port, image, table):

@@ -190,11 +190,12 @@ def console(
       farz device console --port /dev/ttyUSB0
       farz device console --port /dev/ttyUSB0 --repl
     """
+    from farz.device_cable import lines, require_tool, words_of
+
     if repl:
+        require_tool("mpremote")
         command = [sys.executable, "-m", "mpremote", "connect", port, "repl"]
         raise typer.Exit(subprocess.call(command))
-    from farz.device_cable import lines, words_of
-
     for event, facts in lines(port, seconds):
         if as_json:
             typer.echo(json.dumps({"event": event, **facts}))

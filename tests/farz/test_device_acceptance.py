@@ -114,5 +114,5 @@ def test_another_bin_at_the_cable_is_not_touched(bin_: Bin) -> None:
     with on_cable(bin_.folder) as port, connected(port) as cable:
         with pytest.raises(FarzError, match="The bin at this cable is bin-01, not bin-02"):
             accept(cable, "bin-02", 10_000, set(), print, seconds=1, asks=False)
-        with pytest.raises(FarzError, match="A cell moved|tell the cells"):  # nobody puts a weight
+        with pytest.raises(FarzError, match=r"A cell moved|tell the cells"):  # nobody puts a weight
             measure(cable, BIN, 10_000, None, print)
