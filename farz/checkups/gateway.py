@@ -174,8 +174,9 @@ def _connect(found: "Settings") -> str:
     )
     client.username_pw_set(found.gateway, found.broker_password.get_secret_value())
     if found.broker_ca is not None:
-        papers = (found.broker_certificate, found.broker_private_key)
-        client.tls_set(str(found.broker_ca), *(str(each) if each else None for each in papers))
+        papers = [found.broker_certificate, found.broker_private_key]
+        certificate, key = (None if each is None else str(each) for each in papers)
+        client.tls_set(str(found.broker_ca), certificate, key)
     client.on_connect = heard
     kept = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho's gap
     kept.SessionExpiryInterval = found.session_s
