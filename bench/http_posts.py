@@ -31,7 +31,6 @@ CONNECTIONS = 64
 ENGINES = ("sqlite", "postgresql")
 DURABLE, STORELESS = "durable", "storeless"
 AT_LEAST, AIM, P99_AT_LEAST = 0.60, 0.85, 0.5
-READY_S = 60.0
 
 Seen = dict[str, list[dict[str, Any]]]
 
@@ -81,7 +80,7 @@ class Server:
         env = {"FARZ_DATA_DIR": str(self._folder), "FARZ_DATABASE_URL": self.url}
         self._part = Part(self._how, command, self._folder / "log", env)
         self._part.start()
-        self._part.await_ready(self._answers, READY_S)
+        self._part.await_ready(self._answers)
 
     def stop(self) -> None:
         self._part.stop()

@@ -20,6 +20,7 @@ from farz.errors import PartFailed
 ROOT = Path(__file__).resolve().parent.parent
 STOP_S = 10.0
 POLL_S = 0.05
+READY_S = 120.0  # a busy machine is slow; a part that has died is told at once
 
 
 def free_port() -> int:
@@ -103,7 +104,7 @@ class Part:
             )
         guard.keep(self._process.pid)
 
-    def await_ready(self, ready: Callable[[], bool], limit_s: float = 30.0) -> None:
+    def await_ready(self, ready: Callable[[], bool], limit_s: float = READY_S) -> None:
         """Wait for `ready()`; PartFailed with the log's end if the process dies before."""
 
         def settled() -> bool:

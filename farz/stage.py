@@ -29,7 +29,6 @@ from firmware.twin import Twin
 
 HEAP = "2M"
 CELLS, E_G, MIN_G, MAX_G = [[84_213, 430, 10]], 5, 100, 60_000
-READY_S = 40.0
 RESTART_EXIT = 5  # of firmware/boards/simulated.py: it wants to be started anew
 Say = Callable[[str], None]
 
@@ -149,11 +148,11 @@ class Stage:
 
     def start_backend(self) -> None:
         self.backend.start()
-        self.backend.await_ready(lambda: self._answers(f"{self.url}/readyz"), READY_S)
+        self.backend.await_ready(lambda: self._answers(f"{self.url}/readyz"))
 
     def start_gateway(self) -> None:
         self.gateway.start()
-        self.gateway.await_ready(lambda: bool(self.gateway_health().get("connected")), READY_S)
+        self.gateway.await_ready(lambda: bool(self.gateway_health().get("connected")))
 
     def gateway_health(self) -> dict[str, Any]:
         """What the gateway says of itself; empty if it does not answer."""

@@ -39,7 +39,7 @@ from firmware import contract
 EPOCH = "f0000000000000a1"  # above 2**63, where databases have no plain integer
 ENDOWMENT = 20_000
 HOUR_S = 3600
-PATIENCE_S, RETRY_S, READY_S = 60.0, 0.05, 40.0
+PATIENCE_S, RETRY_S = 60.0, 0.05
 
 
 class Backend:
@@ -70,7 +70,7 @@ class Backend:
 
     def start(self) -> None:
         self.part.start()
-        self.part.await_ready(lambda: bool(fetch(f"{self.url}/v1/health")), READY_S)
+        self.part.await_ready(lambda: bool(fetch(f"{self.url}/v1/health")))
 
 
 class Caller(threading.Thread):

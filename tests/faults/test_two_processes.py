@@ -57,7 +57,7 @@ def test_two_backends_share_one_towns_books(
         for backend in backends:
             backend.start()
         for backend, url in zip(backends, urls, strict=True):
-            backend.await_ready(lambda url=url: Stage._answers(f"{url}/readyz"), 40)  # type: ignore[misc]
+            backend.await_ready(lambda url=url: Stage._answers(f"{url}/readyz"))  # type: ignore[misc]
         with ThreadPoolExecutor(2) as pool:
             done = list(pool.map(lambda n: redeem(urls[n], founded, MADE, seed=n), range(2)))
             receipts = [_race(pool, urls, founded, number) for number in range(5)]
