@@ -11,7 +11,6 @@ import json
 import statistics
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -26,6 +25,7 @@ from paho.mqtt.properties import Properties
 from edge_gateway import attest
 from edge_gateway.app import Gateway, keep_startup
 from edge_gateway.settings import Settings
+from farz import guard
 from farz.broker import Broker
 from firmware import contract
 
@@ -111,14 +111,14 @@ def deposit(seq: int) -> dict[str, Any]:
 
 def measure(kind: str, backlog: list[tuple[str, bytes]]) -> tuple[float, float]:
     """One run against a fresh broker: (seconds to the last receipt or PUBACK, CPU seconds)."""
-    with tempfile.TemporaryDirectory() as directory:
+    with guard.folder("farz-bench-") as directory:
         users = {name: name for name in (GATEWAY, *BINS)}
-        with Broker(Path(directory) / "broker", users, (GATEWAY,), kind="mosquitto") as broker:
+        with Broker(directory / "broker", users, (GATEWAY,), kind="mosquitto") as broker:
             leave_session(broker.port)
             with bins(broker.port) as (publishers, receipts):
                 fill(publishers, backlog)
                 receipts.expected = len(backlog)
-                return drain(kind, broker.port, directory, len(backlog), receipts)
+                return drain(kind, broker.port, str(directory), len(backlog), receipts)
 
 
 def leave_session(port: int) -> None:
@@ -182,11 +182,18 @@ def drain(
     command = [sys.executable, "-m", "bench.gateway", kind, str(port), directory, str(records)]
     root = Path(__file__).resolve().parent.parent
     worker = subprocess.Popen(
-        command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        command,
+        cwd=root,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
+    guard.keep(worker.pid)
     if kind == "gateway" and not receipts.complete.wait(LIMIT_S):
         worker.kill()
     out, _ = worker.communicate("enough\n", timeout=LIMIT_S)
+    guard.let_go(worker.pid)
     told = json.loads(out)
     end_s = receipts.last_s if kind == "gateway" else told["end_s"]
     return end_s - told["start_s"], told["cpu_s"]

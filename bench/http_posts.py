@@ -8,7 +8,6 @@ interleaved. Afterwards the books must hold every answer that was given.
 
 import json
 import subprocess
-import tempfile
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from backend import db
 from backend import tables as t
 from backend.ledger.verify import verify
 from bench.figures import Figures, of_rounds, report
-from farz import postgres
+from farz import guard, postgres
 from farz.demo import say
 from farz.errors import FarzError
 from farz.processes import ROOT, Part, free_port, python
@@ -47,7 +46,7 @@ def measure(engine: str, rounds: int = ROUNDS, seconds: float = SECONDS) -> Figu
     """One engine's figures by name. FarzError if the books do not hold what was answered."""
     seen: Seen = {DURABLE: [], STORELESS: []}
     with ExitStack() as stack:
-        base = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="farz-bench-")))
+        base = stack.enter_context(guard.folder("farz-bench-"))
         servers = {how: Server(base / how, how) for how in seen}
         if engine == "postgresql":
             machine = stack.enter_context(postgres.server())

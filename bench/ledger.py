@@ -7,12 +7,10 @@ round. Signatures are checked before the poster and measured apart.
 
 import gc
 import random
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, select, text
@@ -28,7 +26,7 @@ from bench.figures import Figures, of_rounds, report
 from bench.raw import Batch, raws
 from bench.signatures import seconds_per_record
 from bench.town import LEDGER, deposits, found, now_us
-from farz import postgres
+from farz import guard, postgres
 from farz.demo import say
 from farz.errors import FarzError
 
@@ -321,6 +319,6 @@ def _databases(engine: str) -> Iterator[Callable[[], str]]:
             server = stack.enter_context(postgres.server())
             yield lambda: stack.enter_context(postgres.database(server))
             return
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="farz-bench-")))
+        folder = stack.enter_context(guard.folder("farz-bench-"))
         numbers = iter(range(1_000))
         yield lambda: f"sqlite:///{folder}/{next(numbers)}.db"

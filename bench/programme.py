@@ -16,7 +16,6 @@ import sqlite3
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -36,7 +35,7 @@ from backend.tariffs.service import Tariff
 from backend.tariffs.simulation import simulate
 from bench.figures import Figures, of_rounds, report
 from bench.town import LEDGER, found
-from farz import postgres
+from farz import guard, postgres
 from farz.demo import say
 from farz.errors import FarzError
 from farz.processes import ROOT
@@ -189,7 +188,7 @@ def _database(engine: str) -> Iterator[str]:
         with postgres.server() as server, postgres.database(server) as url:
             yield url
         return
-    with tempfile.TemporaryDirectory(prefix="farz-bench-") as folder:
+    with guard.folder("farz-bench-") as folder:
         yield f"sqlite:///{Path(folder) / 'books.sqlite'}"
 
 

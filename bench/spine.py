@@ -6,12 +6,12 @@ Bins run in real time (speed 1). The limit is the same hops with the stores take
 
 import json
 import statistics
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from farz import guard
 from farz.demo import say
 from farz.processes import Part, python
 from farz.stage import Pace, Stage, raise_for
@@ -91,7 +91,7 @@ def measure(stage_of: Callable[..., Stage], bins: int, visits: int, seed: int) -
     village = build(seed, bins, bins * visits, gap_s=GAP_S)
     pace = Pace(start_s=int(time.time()), speed=1, give_up_s=60, reads_s=0)
     with (
-        tempfile.TemporaryDirectory(prefix="farz-bench-") as folder,
+        guard.folder("farz-bench-") as folder,
         stage_of(Path(folder), village, pace, say) as stage,
     ):
         deadline_s = time.monotonic() + LIMIT_S

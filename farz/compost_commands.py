@@ -21,6 +21,9 @@ HeapNo = Annotated[int, typer.Argument(help="The heap's number; see: farz compos
 OrderNo = Annotated[int, typer.Argument(help="The order's number; see: farz compost orders")]
 Card = Annotated[str, typer.Option(help="The number printed on the holder's card.")]
 Counter = Annotated[int, typer.Option(min=0, help="Where it happens; 0 is the only one at first.")]
+AfterClose = Annotated[
+    bool, typer.Option("--after-close", help="Also on a closed day; it belongs to the next close.")
+]
 
 
 def _print(found: Any, as_json: bool, words: str) -> None:
@@ -223,7 +226,13 @@ def order(product_id: Product, grams: Grams, card: Card, by: By, as_json: Json =
 
 
 @app.command()
-def collect(order_id: OrderNo, by: By, counter: Counter = 0, as_json: Json = False) -> None:
+def collect(
+    order_id: OrderNo,
+    by: By,
+    counter: Counter = 0,
+    after_close: AfterClose = False,
+    as_json: Json = False,
+) -> None:
     """Hand out an order that is ready; prints the receipt.
 
     Example:  farz compost collect 4711 --by khalil
@@ -234,7 +243,12 @@ def collect(order_id: OrderNo, by: By, counter: Counter = 0, as_json: Json = Fal
         with services.read() as conn:
             who = by_whom(conn, services.ledger_id, by, "redemptions:make")
         made = orders.hand_over(
-            services, order_id, served_by=who, key=uuid.uuid4().hex, counter_id=counter
+            services,
+            order_id,
+            served_by=who,
+            key=uuid.uuid4().hex,
+            counter_id=counter,
+            after_close=after_close,
         )
     _print(made, as_json, f"{made.receipt}  {made.grams} g of {made.product} for {made.amount}")
 
@@ -260,6 +274,7 @@ def void(
     reason: Annotated[str, typer.Option(help="What was wrong.")],
     by: By,
     counter: Counter = 0,
+    after_close: AfterClose = False,
     as_json: Json = False,
 ) -> None:
     """Take a wrong hand-over back, within minutes of it; credit and compost return.
@@ -272,7 +287,13 @@ def void(
         with services.read() as conn:
             who = by_whom(conn, services.ledger_id, by, "redemptions:make")
         made = voiding.void(
-            services, receipt, by=who, reason=reason, key=uuid.uuid4().hex, counter_id=counter
+            services,
+            receipt,
+            by=who,
+            reason=reason,
+            key=uuid.uuid4().hex,
+            counter_id=counter,
+            after_close=after_close,
         )
     _print(made, as_json, f"{made.receipt} counts no more")
 
@@ -343,6 +364,8 @@ def redeem(
     grams: Grams,
     card: Annotated[str, typer.Option(help="The number printed on the holder's card.")],
     by: By,
+    counter: Counter = 0,
+    after_close: AfterClose = False,
     as_json: Json = False,
 ) -> None:
     """Take credit and hand out compost, both or neither; prints the receipt.
@@ -363,5 +386,7 @@ def redeem(
             grams=grams,
             served_by=served_by,
             key=uuid.uuid4().hex,
+            counter_id=counter,
+            after_close=after_close,
         )
     _print(made, as_json, f"{made.receipt}  {made.grams} g of {made.product} for {made.amount}")

@@ -3,18 +3,16 @@
 `once` runs it as fast as it goes and judges it; `live` leaves it running to be looked at.
 """
 
-import shutil
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from backend import db
 from backend.ledger.verify import verify
+from farz import guard
 from farz.books import Booked, booked
 from farz.broker import Kind
 from farz.processes import POLL_S, is_free
@@ -82,8 +80,7 @@ def run(
     village = build(seed, bins, deposits)
     span_s = max(v.at_s for bin_ in village.bins for v in bin_.visits) + HOUR_S
     pace = Pace(start_s=int(time.time()) - span_s)
-    base = Path(tempfile.mkdtemp(prefix="farz-demo-"))
-    try:
+    with guard.folder("farz-demo-") as base:
         with Stage(
             base, village, pace, say, database_url=database_url, broker=broker, door=door
         ) as stage:
@@ -100,8 +97,6 @@ def run(
                 redeemed,
                 refused + redeemed.refused,
             )
-    finally:
-        shutil.rmtree(base, ignore_errors=True)
 
 
 def agree(done: Run) -> bool:
@@ -167,19 +162,19 @@ def live(*, bins: int, deposits: int, seed: int, port: int) -> None:
     """Run a village in real time and print where to look, until Ctrl-C."""
     village = build(seed, bins, max(deposits, LIVE_DEPOSITS), gap_s=LIVE_GAP_S)
     pace = Pace(start_s=int(time.time()), speed=1, until="stopped")
-    base = Path(tempfile.mkdtemp(prefix="farz-demo-"))
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # both end alike
     if not is_free(port):
         say(f"port {port} is taken; another one is used")
         port = 0
     try:
-        with Stage(base, village, pace, say, port=port) as stage:
+        with (
+            guard.folder("farz-demo-") as base,
+            Stage(base, village, pace, say, port=port) as stage,
+        ):
             _show(stage)
             _watch(stage)
     except KeyboardInterrupt:
         say("stopped; nothing of the village is left behind")
-    finally:
-        shutil.rmtree(base, ignore_errors=True)
 
 
 def _show(stage: Stage) -> None:

@@ -2,19 +2,24 @@
 
 A signal that ends it is raised as an exception, so that everything is taken down in order. For
 kill -9 there is a guard, a small process at the other end of a pipe: the system closes the pipe
-with the process that holds it, and then the guard ends whatever was left to it.
+with the process that holds it, and then the guard ends whatever was left to it and takes the
+temporary folders away.
 """
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
 ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+REMOVE_S = 10.0  # a database server that was told to stop still writes for a moment
 _pipes: dict[int, IO[str]] = {}  # by the process that started it: a fork has none
 
 
@@ -47,8 +52,20 @@ def ends_in_order() -> Iterator[None]:
             signal.signal(each, handler or signal.SIG_DFL)
 
 
+@contextlib.contextmanager
+def folder(prefix: str) -> Iterator[Path]:
+    """A temporary folder that is gone afterwards, whatever the end."""
+    made = Path(tempfile.mkdtemp(prefix=prefix))
+    keep(made)
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+        let_go(made)
+
+
 def keep(what: int | Path) -> None:
-    """Leave a process group to the guard, or a PostgreSQL server by its pid file."""
+    """Leave to the guard a process group, a PostgreSQL server by its pid file, or a folder."""
     _tell(f"+{what}")
 
 
@@ -94,8 +111,15 @@ def watch(lines: Iterator[str]) -> None:
         with contextlib.suppress(OSError, ValueError):
             if what.isdigit():
                 os.killpg(int(what), signal.SIGKILL)
-            else:
+            elif Path(what).is_file():
                 os.kill(int(Path(what).read_text().split()[0]), signal.SIGQUIT)
+    until_s = time.monotonic() + REMOVE_S
+    while left := [each for each in kept if Path(each).is_dir() and not each.isdigit()]:
+        for each in left:
+            shutil.rmtree(each, ignore_errors=True)
+        if time.monotonic() > until_s:
+            return
+        time.sleep(0.1)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ import contextlib
 import fcntl
 import os
 import pwd
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -63,8 +62,7 @@ def server() -> Iterator[URL]:
 def running() -> Iterator[Server]:
     """A running server. Raises NotInstalled with the cure."""
     # A socket's path may have 107 characters: the system's temporary folder is short enough.
-    folder = Path(tempfile.mkdtemp(prefix="fz"))
-    try:
+    with guard.folder("fz") as folder:
         made = _started(folder)
         guard.keep(made.pid_file)
         try:
@@ -72,8 +70,6 @@ def running() -> Iterator[Server]:
         finally:
             made.stop()
             guard.let_go(made.pid_file)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

@@ -72,7 +72,7 @@ def entry(
     if closed and not after_close:
         raise DayClosed(
             f"The {day} is closed at this counter. Book it at another counter or tomorrow; with "
-            "'after_close' it is booked now and belongs to the next close."
+            "'after_close' (--after-close) it is booked now and belongs to the next close."
         )
     return (t.counter_entry, {"counter_id": counter_id, "day": day})
 

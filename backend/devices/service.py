@@ -18,6 +18,7 @@ from backend.vault import Vault
 from firmware import contract
 
 SHUT = ("0" * 16, -1)  # the end of a key that counts for nothing new, in no journal
+DESK = "paper-desk"  # the backend's own device, which signs what was on paper (backend/paper)
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,7 +302,9 @@ def device(conn: Connection, ledger_id: int, device_id: str) -> Device:
 
 
 def devices(conn: Connection, ledger_id: int) -> list[Device]:
-    query = select(t.device.c.id).where(t.device.c.ledger_id == ledger_id).order_by(t.device.c.id)
+    """Return what stands in the town; the paper desk stands nowhere, and is never heard of."""
+    mine = (t.device.c.ledger_id == ledger_id, t.device.c.id != DESK)
+    query = select(t.device.c.id).where(*mine).order_by(t.device.c.id)
     return [device(conn, ledger_id, name) for name in conn.scalars(query)]
 
 

@@ -22,6 +22,7 @@ from backend.compost import redeeming
 from backend.compost import service as compost
 from backend.counters import service as counters
 from backend.devices import service as devices
+from backend.devices.service import DESK as DESK
 from backend.grading.service import grade_at
 from backend.ledger import accounts, balances
 from backend.ledger.errors import InsufficientFunds, RowRefused
@@ -37,7 +38,6 @@ from firmware import contract
 if TYPE_CHECKING:
     from backend.paper.service import Slip
 
-DESK = "paper-desk"
 TILL = "paper-desk:till"  # whose account it is: what slips paid before their compost was booked
 BASIS = "paper"
 SALE = "sale"

@@ -5,7 +5,6 @@ in ten is against the whole backend over HTTP, the others against the bare poste
 """
 
 import random
-import tempfile
 import threading
 import time
 from collections import Counter
@@ -15,6 +14,7 @@ from typing import Any
 
 from backend import db
 from backend.ledger import tables as t
+from farz import guard
 from farz.demo import say
 from farz.drills import Engine, over_http
 from farz.drills.clients import Till
@@ -56,7 +56,7 @@ def bare_poster(made: Databases, url: str, seed: int, counts: Counter[str]) -> b
     with db.begin(engine) as conn:
         loads[0].open(conn, LEDGER, now_s)
     engine.dispose()
-    with tempfile.TemporaryDirectory(prefix="fzk") as folder:
+    with guard.folder("fzk") as folder:
         socket = Path(folder) / "books"
         command = python("-m", "farz.drills.server", url, str(LEDGER), str(socket))
         server = Part("server", command, Path(folder) / "log")
@@ -95,7 +95,7 @@ def _load(
 def whole_backend(made: Databases, url: str, seed: int, counts: Counter[str]) -> bool:
     """The same against `farz serve`, with signed deposits and redemptions over HTTP."""
     dice, over = random.Random(f"farz kill {seed}"), threading.Event()
-    with tempfile.TemporaryDirectory(prefix="fzk") as folder:
+    with guard.folder("fzk") as folder:
         backend = over_http.Backend(url, Path(folder), seed)
         relay = over_http.Relay(backend, over.is_set, seed)
         clerk = over_http.Clerk(backend, over.is_set, seed)

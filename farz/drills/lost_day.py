@@ -6,7 +6,6 @@ lost too, and the bins' flash is all there is. Then flash and books are compared
 """
 
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +20,7 @@ from backend import db
 from backend.ledger.verify import verify
 from backend.recovery import service as recovery
 from backend.settings import Settings
-from farz import backups, postgres
+from farz import backups, guard, postgres
 from farz.books import Booked, booked
 from farz.demo import SETTLE_S, await_bins, say
 from farz.drills import Engine
@@ -96,9 +95,8 @@ def lose_a_day(
     village = build(seed, BINS, deposits)
     # Bins that are asked for their history have to be there still.
     pace = Pace(start_s=int(time.time()) - DAY_S, until="stopped" if gateway_too else "settled")
-    base = Path(tempfile.mkdtemp(prefix="farz-lost-day-"))
-    done = Lost(base / "elsewhere" / "backup")
-    try:
+    with guard.folder("farz-lost-day-") as base:
+        done = Lost(base / "elsewhere" / "backup")
         with _database(engine) as url, Stage(base, village, pace, say, database_url=url) as stage:
             _live(stage, deposits, done)
             done.before = _records()
@@ -116,8 +114,6 @@ def lose_a_day(
                 done.books = booked(conn, ledger_id)
                 done.right = verify(conn, ledger_id).ok
         return done
-    finally:
-        shutil.rmtree(base, ignore_errors=True)
 
 
 def _live(stage: Stage, deposits: int, done: Lost) -> None:

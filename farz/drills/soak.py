@@ -10,8 +10,6 @@ let in.
 
 import json
 import random
-import shutil
-import tempfile
 import time
 from collections import Counter
 from pathlib import Path
@@ -19,6 +17,7 @@ from typing import Any
 
 from backend import db
 from backend.ledger.verify import verify
+from farz import guard
 from farz.books import booked
 from farz.demo import Run, agree, say
 from farz.errors import PartFailed
@@ -61,8 +60,7 @@ def month(seed: int) -> dict[str, Any]:
     village = build(seed, 1, VISITS, gap_s=HOURS * HOUR_S * 2 // (3 * VISITS))
     span_s = village.bins[0].visits[-1].at_s + HOUR_S
     pace = Pace(start_s=int(time.time()) - span_s, give_up_s=600, world=_world(dice, span_s))
-    base = Path(tempfile.mkdtemp(prefix="farz-soak-"))
-    try:
+    with guard.folder("farz-soak-") as base:
         with Stage(base, village, pace, say) as stage:
             struck = _live(stage, dice)
             redeemed = redeem(stage.url, stage.founded, 1, seed)
@@ -75,8 +73,6 @@ def month(seed: int) -> dict[str, Any]:
                 redeemed.refused,
             )
         return _judge(done, struck, stage.bin_dir(village.bins[0].device))
-    finally:
-        shutil.rmtree(base, ignore_errors=True)
 
 
 def _world(dice: random.Random, span_s: int) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from farz import postgres
+from farz import guard, postgres
 from farz.drills import Engine
 
 
@@ -48,8 +48,7 @@ class ServerDatabases(Databases):
 @contextlib.contextmanager
 def databases(engine: Engine) -> Iterator[Databases]:
     """Databases that are gone afterwards. Raises NotInstalled."""
-    with tempfile.TemporaryDirectory(prefix="fzd") as name, contextlib.ExitStack() as stack:
-        folder = Path(name)
+    with guard.folder("fzd") as folder, contextlib.ExitStack() as stack:
         if engine == "sqlite":
             yield Databases(folder)
         else:

@@ -98,6 +98,16 @@ def test_more_than_the_balance_is_refused_with_both_numbers(town: Town) -> None:
     assert "&lt;bdi" not in answer.text
 
 
+def test_an_empty_stock_is_told_before_anybody_types(town: Town) -> None:
+    town.outcome(town.bin.deposit())
+    path = f"/counter/people/{town.amal.id}"
+
+    page = town.browser("clerk").get(path, headers={"Accept-Language": "en"}).text
+
+    assert "Not enough in stock: there are" in page
+    assert "enough for" not in page.replace("Not enough", "")
+
+
 def test_more_than_the_stock_is_refused(town: Town) -> None:
     answer = confirm(stocked(town), town, "3.5")
 

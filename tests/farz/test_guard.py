@@ -77,11 +77,13 @@ def test_a_killed_drill_takes_everything_down_with_it(
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
+    def left() -> set[str]:
+        # What the database's package keeps for every process of this user is no drill's.
+        return {each.name for each in folder.iterdir() if not each.name.startswith("runtime-")}
+
+    await_until(lambda: left() <= {"said", "farz-tests-postgres.lock"}, GONE_S, f"{left()} to go")
     if number == signal.SIGKILL:
         assert code == -signal.SIGKILL
         return
     assert code == 128 + number
     assert "what was started is stopped" in (folder / "said").read_text()
-    # What the database's package keeps for every process of this user is no drill's.
-    left = {each.name for each in folder.iterdir() if not each.name.startswith("runtime-")}
-    assert left <= {"said", "farz-tests-postgres.lock"}

@@ -58,7 +58,10 @@ def test_compost_from_heap_to_closed_day(farz: Shell) -> None:
     closed = read(farz, "compost", "close", "--by", "clerk")
 
     assert (closed["voids"], closed["totals"][0]["grams"]) == (1, 1_000)
-    assert read(farz, "compost", "list")[0]["stock_g"] == 8_000
+    late = ("compost", "redeem", "1", "1000", "--card", "CARD", "--by", "clerk")
+    assert "--after-close" in farz(*late, code=1)
+    assert read(farz, *late, "--after-close")["grams"] == 1_000
+    assert read(farz, "compost", "list")[0]["stock_g"] == 7_000
 
 
 def test_merchants_and_settlements(farz: Shell, tmp_path: Path) -> None:

@@ -56,6 +56,8 @@ def test_a_deposit_on_paper_is_booked_once_with_two_signatures(town: Town) -> No
     assert [(each["device"], each["net_g"], each["basis"]) for each in own] == [
         ("paper-desk", 4_000, "paper")
     ]
+    known = town.browser("technician").get("/v1/devices").json()
+    assert [each["id"] for each in known] == ["bin-1"], "the desk is no bin"
     assert is_right(town)
 
 
