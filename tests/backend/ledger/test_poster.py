@@ -23,6 +23,8 @@ from backend.ledger import accounts, errors
 from backend.ledger import tables as t
 from backend.ledger.poster import Limits, Poster
 from backend.ledger.transfers import Code, Credit, Group, Hold, Leg, Note, Suspend
+from backend.ledger.verify import verify
+from farz.drills.failpoints import install
 from tests.backend.ledger.town import NOW_S, TOWN, Clock, Town, done, entry, pay, settled
 
 
@@ -504,3 +506,25 @@ def test_a_deposit_touches_no_row_of_its_issuer(town: Town) -> None:
         issuer = conn.execute(kept.where(counters.account_id == accounts.ISSUER)).one()
     assert tuple(issuer) == (0, 0)
     assert town.balance(accounts.ISSUER) == -20
+
+
+def test_a_batch_that_fails_at_any_statement_leaves_nothing(engine: Engine) -> None:
+    """Between every two statements of the poster: what is there is whole, or it is not there."""
+    failpoint = install(engine, f"poster-{TOWN}")
+    town = Town(engine)
+    payer, payee = town.account(funds=100), town.account()
+
+    for place in range(1, 99):
+        failpoint.arm(place, "before", "error")
+        asked = [entry(place, Credit(payer, 1)), pay(payer, payee, 1, key=f"k{place}")]
+        answers = done(town.poster.submit_all(asked))
+        failpoint.disarm()
+        with db.read(engine) as conn:
+            assert verify(conn, TOWN).problems == [], place
+        if not any(isinstance(each, Exception) for each in answers):
+            break
+        assert town.balance(payee) == 0
+
+    assert 5 < place < 98
+    assert town.balance(payee) == 1
+    town.close()
