@@ -162,7 +162,9 @@ def _missing(services: "Services") -> Values:
 def _states(services: "Services") -> Values:
     counts: dict[tuple[str, ...], float] = {}
     with services.read() as conn:
-        query = select(t.device.c.state).where(t.device.c.ledger_id == services.ledger_id)
+        row = t.device.c
+        mine = (row.ledger_id == services.ledger_id, row.id != devices.DESK)
+        query = select(row.state).where(*mine)
         for state in conn.scalars(query):
             counts[(state or "never_seen",)] = counts.get((state or "never_seen",), 0) + 1
     return counts

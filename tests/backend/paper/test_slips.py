@@ -58,6 +58,11 @@ def test_a_deposit_on_paper_is_booked_once_with_two_signatures(town: Town) -> No
     ]
     known = town.browser("technician").get("/v1/devices").json()
     assert [each["id"] for each in known] == ["bin-1"], "the desk is no bin"
+    figures = town.services.metrics.text().decode()
+    assert 'farz_devices{state="never_seen"} 1.0' in figures
+    assert "farz_journal_missing 0.0" in figures, (
+        "a book of slips has no gaps that a bin could fill"
+    )
     assert is_right(town)
 
 
