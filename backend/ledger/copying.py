@@ -11,6 +11,7 @@ from typing import Any
 
 import psycopg
 from psycopg.copy import LibpqWriter, Writer
+from psycopg.generators import fetch
 from psycopg.pq import ConnStatus, ExecStatus
 from psycopg.pq.abc import PGconn
 from psycopg.waiting import Ready, Wait
@@ -23,6 +24,7 @@ class Copying:
     """Inserts rows through a connection that is asked nothing else until `finish`."""
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self._connection = connection
         self._cursor = connection.cursor()
         self._pgconn = connection.pgconn
         self._under_way = False
@@ -47,15 +49,16 @@ class Copying:
         return gathered.data
 
     def finish(self) -> None:
-        """Waits until the server has inserted what was sent.
+        """Waits until the server has inserted what was sent, and lets other threads go on.
 
+        libpq's own wait would keep the interpreter's lock.
         Raises its error; OperationalError if the connection was lost meanwhile.
         """
         if not self._under_way:
             return
         self._under_way = False
         error = None
-        while (result := self._pgconn.get_result()) is not None:
+        while (result := self._connection.wait(fetch(self._pgconn))) is not None:
             if result.status != ExecStatus.COMMAND_OK:
                 error = psycopg.errors.error_from_result(result)
         if self._pgconn.status != ConnStatus.OK:

@@ -58,13 +58,13 @@ def test_after_the_lock_a_poster_sees_what_its_last_holder_committed(postgres_ur
     engine.dispose()
 
 
-def _until_waiting(conn: Connection, sessions: int) -> None:
-    """Polls the server until so many of its sessions wait for the head row."""
+def _until_waiting(conn: Connection, sessions: int, asked: str = "ledger_head") -> None:
+    """Polls the server until so many of its sessions wait, for the head row as a rule."""
     deadline = time.monotonic() + WAIT_S
     while time.monotonic() < deadline:
         waiting = conn.exec_driver_sql(
             "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
-            "AND datname = current_database() AND query LIKE '%%ledger_head%%'"
+            f"AND datname = current_database() AND query LIKE '%%{asked}%%'"
         ).scalar_one()
         conn.exec_driver_sql("SELECT pg_stat_clear_snapshot()")
         if waiting == sessions:
@@ -329,3 +329,23 @@ def test_a_connection_that_is_lost_while_rows_are_inserted_is_an_outage(postgres
 
         with pytest.raises(psycopg.OperationalError):
             copying.finish()
+
+
+def test_a_row_that_waits_at_the_server_stops_no_other_thread(postgres_url: str) -> None:
+    """Else nobody is there to end what it waits for."""
+    engine = db.create_engine(postgres_url)
+    t.metadata.create_all(engine)
+    town = Town(engine)
+    member = town.account(funds=1)
+    taken = select(t.transfer).where(t.transfer.c.ledger_id == TOWN, t.transfer.c.id == 1)
+
+    with engine.connect() as conn:
+        row = conn.execute(taken).one()._asdict() | {"id": 2, "seq": 4711}
+        conn.execute(t.transfer.insert().values(row))
+        future = town.poster.submit(entry(1, Credit(member, 5)))
+        _until_waiting(conn, 1, "COPY")
+        conn.rollback()
+
+    assert done(future).outcome == "credited"
+    town.close()
+    engine.dispose()
