@@ -72,11 +72,16 @@ def test_a_certificate_is_renewed_in_time_once_for_the_same_key(town: Town) -> N
 
 
 def test_what_is_revoked_or_has_run_out_is_not_renewed(town: Town) -> None:
+    services = town.services
     admitted(town)
-    admitted(town, "bin-2")
-    with town.services.begin() as conn:
+    with services.begin() as conn:
         trust.revoke(conn, 1, "bin-1", town.clock.now_s)
-    town.clock.now_s += (certificates.DEVICE_DAYS + 1) * DAY_S
 
-    with town.services.begin() as conn:
-        assert trust.renew(conn, town.services.vault, 1, town.clock.now_s) == []
+    town.clock.now_s += (certificates.DEVICE_DAYS - 60) * DAY_S
+    with services.begin() as conn:
+        assert trust.renew(conn, services.vault, 1, town.clock.now_s) == []
+
+    admitted(town)
+    town.clock.now_s += (certificates.DEVICE_DAYS + 1) * DAY_S
+    with services.begin() as conn:
+        assert trust.renew(conn, services.vault, 1, town.clock.now_s) == []
