@@ -48,6 +48,7 @@ def send(
     """Send a bin an order for the session it is in; with --login, wait for what it answers.
 
     Without --login the order is written into the books: with SQLite the backend is stopped for it.
+    The password is asked for, and may be piped as one line.
     Examples:
       farz device send bin-12 identify --login salma
       farz device send bin-12 history --args '{"epoch": "00112233445566ff", "first": 3, "last": 9}'
@@ -87,6 +88,7 @@ def tune(
     These can be changed: host, port, ca, certificate, fractions, language, own_digits, scale, dark.
     NAME=null goes back to what the bin was provisioned with. Without --login they are written into
     the books: with SQLite the backend is stopped for it.
+    The password is asked for, and may be piped as one line.
     Examples:
       farz device tune bin-12 language=fr --login salma
       farz device tune bin-12 'fractions=["organic"]' dark=null
@@ -122,6 +124,7 @@ def rotate(
     """Give a bin its next key, sealed under the one it has; it signs from its next start on.
 
     Without --login it is written into the books: with SQLite the backend is stopped for it.
+    The password is asked for, and may be piped as one line.
     Example:  farz device rotate bin-12 --login salma
     """
     if login:

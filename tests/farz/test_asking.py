@@ -18,6 +18,7 @@ ASKING = {
     "tariff approve": ("tariff", "approve", "1", "--login", "admin"),
     "melting approve": ("melting", "approve", "1", "--login", "admin"),
     "card issue": ("card", "issue", "04A2B3C4D5E680", "--nameless"),
+    **{f"device {name}": ("device", name) for name in ("send", "tune", "rotate")},
     "device update": ("device", "update", "x.bundle", "--device", "bin-1"),
 }
 
@@ -42,6 +43,7 @@ def test_every_command_that_asks_is_tried_here() -> None:
         "approving.py": 1,  # of tariffs and of rules of melting
         "card_commands.py": 1,
         "device_workshop.py": 1,
+        "order_commands.py": 1,  # send, tune and rotate
     }
 
 
