@@ -34,7 +34,7 @@ SETTINGS = {
     "key_number": 1,
     "fractions": ["organic"],
     "host": "nobody",
-    "port": 0,
+    "port": 1883,
     "e_g": E_G,
     "min_g": 200,
     "max_g": 60000,
