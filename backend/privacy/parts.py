@@ -212,6 +212,7 @@ BOOKS = {
     "merchant": "by account",
     "notice": "by account",
     "person_key": "the keys whose destruction is the erasure",
+    "provisional_stuck": "names of records, by account",
     "record": "weights, by account; the signed bytes are sealed and their key destroyed",
     "resolution": "decisions, by account",
     "shop_account": "merchants, by account",

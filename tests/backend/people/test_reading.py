@@ -32,6 +32,7 @@ def test_a_deposit_is_explained_to_the_last_gram(town: Town) -> None:
         "calibration": 3,
         "outcome": "credited",
         "reason": "",
+        "until_s": None,
         "amount": 50,
         "tariff_id": 1,
         "amount_per_kg": 25,
