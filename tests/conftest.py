@@ -1,5 +1,7 @@
 """Fixtures of every room live in tests/fixtures, one file a kind of real part."""
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,3 +22,13 @@ LONG_ROOMS = ("faults", "firmware", "farz", "browser", "e2e")
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.relative_to(HERE).parts[0] not in LONG_ROOMS)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def own_surroundings() -> Iterator[None]:
+    """A village sets variables for what it starts; those of one file are not the next one's."""
+    before = dict(os.environ)
+    yield
+    for name in os.environ.keys() - before.keys():
+        del os.environ[name]
+    os.environ.update(before)
