@@ -133,10 +133,10 @@ class Broker:
         self.start()
 
     def revoke(self, revoked: bytes) -> None:
-        """Put a new list of revoked certificates in force; open connections are not looked at."""
+        """Put a new list of revoked certificates in force, for open connections too."""
         self._revoked = revoked
         self._write_papers()
-        self.reload()
+        self.restart()
 
     def allow(self, rules: str) -> None:
         """Put another access list in force for whoever publishes or connects from now on."""

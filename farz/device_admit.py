@@ -41,7 +41,7 @@ SETTINGS, WIFI = "settings.json", "wifi.json"
 ACCESS_POINT = "farz-setup"  # firmware/boards/esp32.py opens it in safe mode
 LIST_HINT = (
     "Mosquitto lets it in until it has the new list: farz device broker-files DIR --host HOST "
-    "--only-revoked, then SIGHUP. A connection that is open stays so until a restart."
+    "--only-revoked, then: systemctl restart mosquitto. (A reload would leave it what is open.)"
 )
 
 
@@ -164,7 +164,7 @@ def revoke(device: Device, crl: Crl = None, as_json: Json = False) -> None:
     """Shut a stolen or broken bin out: its certificates are revoked, its keys believed no more.
 
     What its journals have in the books up to now stays good; nothing more of them is believed.
-    Mosquitto needs the new list and a SIGHUP. `replace` lets a new board in under the same name.
+    Mosquitto needs the new list and a restart. `replace` lets a new board in under the same name.
     Example:  farz device revoke bin-12 --crl /etc/mosquitto/farz/revoked.crl
     """
     from backend.devices import service, trust
@@ -208,9 +208,9 @@ def replace(
 ) -> None:
     """Swap a bin's board: a new key and certificate under the same name.
 
-    The old certificate is revoked: give Mosquitto the new list (--crl, SIGHUP). The old key counts
-    on for the old board's journals, so that what was salvaged or waits at a gateway is paid, and
-    for nothing in the new one. What was changed from afar is in the new files.
+    The old certificate is revoked: give Mosquitto the new list (--crl) and restart it. The old key
+    counts on for the old board's journals, so that what was salvaged or waits at a gateway is paid,
+    and for nothing in the new one. What was changed from afar is in the new files.
 
     First save the old board's journal (farz device salvage) and take it in at a gateway. Then:
     replace, flash, calibrate, accept. The new board opens a journal of its own; name it with

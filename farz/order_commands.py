@@ -217,7 +217,7 @@ def broker_files(
         "/var/lib/mosquitto"
     ),
     only_revoked: Annotated[
-        bool, typer.Option("--only-revoked", help="Only the list; then send Mosquitto SIGHUP.")
+        bool, typer.Option("--only-revoked", help="Only the list; then restart Mosquitto.")
     ] = False,
     as_json: Json = False,
 ) -> None:
