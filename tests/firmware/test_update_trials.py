@@ -27,7 +27,7 @@ TRUSTED = {key_name(public_hex(SIGNER)): public_hex(SIGNER)}
 RESTARTS = 5  # exit code of a simulated board that wants to be started anew
 PIECE = 400
 HEAP_K = 256
-RECEIVING_K = 264  # 254 were enough and 252 were not
+RECEIVING_K = 264  # 258 were enough
 SECURE = {"settings": {"reader": "pn532"}}
 
 
