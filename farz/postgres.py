@@ -25,7 +25,7 @@ from farz import guard
 from farz.errors import FarzError, NotInstalled
 
 _numbers = count(1)
-_RECOVERY_S = 60.0
+_RECOVERY_S = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ def _embedded(folder: Path) -> Server:
 
 
 def patiently(start: Callable[[], None], pause_s: float = 1.0) -> None:
-    """Starts a server that may have a minute's work to recover. Raises FarzError after that.
+    """Starts a server that may have minutes of work to recover. Raises FarzError after five.
 
     The package waits ten seconds, and from then on says of a server that still recovers, by an
     assertion, that it is not ready.
@@ -137,7 +137,7 @@ def patiently(start: Callable[[], None], pause_s: float = 1.0) -> None:
             start()
             return
         time.sleep(pause_s)
-    raise FarzError("PostgreSQL did not come back in a minute after it was killed.")
+    raise FarzError("PostgreSQL did not come back in five minutes after it was killed.")
 
 
 def _distribution(folder: Path) -> Server:
