@@ -12,7 +12,7 @@ from tests.firmware.town import Town
 from tests.fixtures.brokers import word_of
 from tests.fixtures.micropython import KEY
 
-BITTEN = 6
+RESTART, BITTEN = 5, 6
 DAY_S = 86400
 # What hangs -> the patch that makes it hang from the start on.
 HANGS = {
@@ -59,6 +59,9 @@ def patched(tmp_path: Path, folder: Path, patch: str) -> Path:
         "from firmware.boards import simtime, simulated\n"
         "async def hang(*_):\n"
         "    await asyncio.Event().wait()\n"
+        "async def leave(app):\n"
+        "    app._leaving.set()\n"
+        "    await asyncio.Event().wait()\n"
         "def spin(visits):\n"
         "    while True:\n"
         "        simtime._clock.spend(10000)\n"
@@ -100,6 +103,28 @@ def test_task_that_hangs_is_found_and_named_in_the_next_birth(
     bin_.set_up(mosquitto.port, day, WORD)
     assert bin_.run() == 0, bin_.console()
     assert town.births[-1]["restarted"] == "power"
+
+
+@pytest.mark.parametrize(("left_open", "code"), [(True, RESTART), (False, 0)])
+def test_restart_waits_for_a_lid_to_be_shut_but_not_for_one_left_open(
+    make_bin: MakeBin,
+    mosquitto: Broker,
+    town: Town,
+    run_micropython: Callable,
+    tmp_path: Path,
+    left_open: bool,
+    code: int,
+) -> None:
+    bin_ = make_bin()
+    bin_.set_up(mosquitto.port, visits(500), WORD)
+    patch = "App._obey = leave; App._alone = lambda app: False"
+
+    ended = run_micropython(
+        patched(tmp_path, bin_.folder, f"{patch}; Visits.left_open = {left_open}"),
+        str(bin_.folder),
+    )
+
+    assert ended.returncode == code, ended.stdout + ended.stderr
 
 
 def test_loop_without_end_is_bitten(

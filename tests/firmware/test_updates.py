@@ -1,5 +1,6 @@
 """Signed updates: what may be tried, and that anything else keeps the firmware in force."""
 
+import asyncio
 import json
 import re
 import zlib
@@ -7,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -196,6 +198,25 @@ def test_two_senders_at_once_spoil_nothing(tmp_path: Path) -> None:
     trial = Slots(str(tmp_path)).trial
     assert trial is not None
     assert trial[:2] == ["a", 3]
+
+
+def test_failed_update_that_cannot_be_forgotten_ends_nothing(tmp_path: Path) -> None:
+    Slots(str(tmp_path)).switch(2, 0, EPOCH)
+    Slots(str(tmp_path)).fail("it did not stay up")
+    told: list[str] = []
+    journal = SimpleNamespace(append=lambda kind, fields: told.append(fields["what"]))
+
+    def full() -> None:
+        raise OSError(28, "no space left")
+
+    for forget in (full, None, full):
+        board = SimpleNamespace(folder=str(tmp_path), floor=lambda: 0)
+        about: tuple[Any, ...] = (board, SimpleNamespace(), journal, dict, lambda record: None)
+        renewal = Renewal(*about, lambda: None)
+        renewal.slots.forget_failed = forget or renewal.slots.forget_failed
+        asyncio.run(renewal.run())
+
+    assert told == ["update 2 given up"] * 2  # at the next start once more, and then no more
 
 
 @pytest.mark.parametrize(
