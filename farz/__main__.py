@@ -89,7 +89,9 @@ def demo(
 ) -> None:
     """A synthetic village on this machine: bins, broker, gateway, backend, pages.
 
-    Examples:  farz demo        farz demo --once --bins 5 --deposits 200 --redemptions 20 --json
+    Examples:
+      farz demo
+      farz demo --once --bins 5 --deposits 200 --redemptions 20 --json
     """
     from farz import demo as village
     from farz.guard import ends_in_order
@@ -121,8 +123,10 @@ def init(
     By a name it asks for the administrator's password, which may be piped as one line.
     A file describes the whole town and is checked whole; applied again, it adds what is new, and
     stops where the staff have decided otherwise since (prices, caps), unless --overwrite is given.
-    Examples:  farz init "My village" --currency qamama        farz init farz/towns/village.toml
-    farz init "My village" < admin.password
+    Examples:
+      farz init "My village" --currency qamama
+      farz init farz/towns/village.toml
+      farz init "My village" < admin.password
     """
     from farz.town import apply_file, found
 
@@ -219,7 +223,9 @@ def drill(
 ) -> None:
     """Break things on purpose and count what was lost or doubled.
 
-    Examples:  farz drill kill --engine postgresql --runs 200        farz drill failpoint --json
+    Examples:
+      farz drill kill --engine postgresql --runs 200
+      farz drill failpoint --json
     """
     from farz.drills import drill as run
     from farz.guard import ends_in_order
@@ -260,7 +266,9 @@ def backup(
     """Copy the books into a folder while the backend goes on serving, and check the copy.
 
     Without TARGET backups go to FARZ_BACKUP_DIR. The town's secret is left out: keep it apart.
-    Examples:  farz backup /media/usb/before-the-update        farz backup /backups --every 15m
+    Examples:
+      farz backup /media/usb/before-the-update
+      farz backup /backups --every 15m
     """
     from dataclasses import asdict
 

@@ -56,8 +56,9 @@ def set_(
 ) -> None:
     """Set a period's budget, or change it; waiting claims are paid as far as it goes.
 
-    Example:  farz budget set 2500000 --since 2027-01-01T00:00+02:00
-              --until 2028-01-01T00:00+02:00 --by salma
+    Example:
+      farz budget set 2500000 --since 2027-01-01T00:00+02:00 \\
+          --until 2028-01-01T00:00+02:00 --by salma
     """
     from backend.budgets import service as budgets
 

@@ -39,9 +39,10 @@ def issue(
     A name is kept with a consent alone. Who gives none may have a card all the same, without one.
     The PIN is asked for, and may be piped as one line.
 
-    Examples:  farz card issue 04A2B3C4D5E680 --holder "Umm Ahmad" --consent 2026-1 --how paper
-    farz card issue 04A2B3C4D5E681 --person 4711
-    farz card issue 04A2B3C4D5E682 --nameless
+    Examples:
+      farz card issue 04A2B3C4D5E680 --holder "Umm Ahmad" --consent 2026-1 --how paper
+      farz card issue 04A2B3C4D5E681 --person 4711
+      farz card issue 04A2B3C4D5E682 --nameless
     """
     from backend.cards import service as cards
     from backend.people import consents

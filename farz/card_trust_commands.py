@@ -79,7 +79,8 @@ def service(
     settings.json, put there by cable. A --plain card opens a bin by its number alone, which can
     be copied: for bins without a PN532.
 
-    Example:  farz card service 04DE5F1EACC040 --who salma --device bin-1 --device bin-2
+    Example:
+      farz card service 04DE5F1EACC040 --who salma --device bin-1 --device bin-2
     """
     from backend.cards import service_cards
     from backend.errors import BadInput

@@ -87,7 +87,8 @@ def heap(
 ) -> None:
     """Start a heap; nothing of it is handed out before it is ripe.
 
-    Example:  farz compost heap 1 --days 90 --since 2027-01-05 --by khalil --note "north wall"
+    Example:
+      farz compost heap 1 --days 90 --since 2027-01-05 --by khalil --note "north wall"
     """
     from backend.compost import heaps as service
 
@@ -118,7 +119,8 @@ def input_(
 ) -> None:
     """Note what goes into a heap.
 
-    Example:  farz compost input 3 organic 180000 --source "ticket F-17" --by khalil
+    Example:
+      farz compost input 3 organic 180000 --source "ticket F-17" --by khalil
     """
     from backend.compost import heaps as service
 

@@ -84,7 +84,8 @@ def gateway(
 ) -> None:
     """Register a gateway and print its API key once, for FARZ_GATEWAY_BACKEND_KEY.
 
-    Example:  farz device gateway town-hall UVYWcWjy-Jt4t8oHvCyVpnVn4j3WJf2b1cZL0gk1r0A
+    Example:
+      farz device gateway town-hall UVYWcWjy-Jt4t8oHvCyVpnVn4j3WJf2b1cZL0gk1r0A
     """
     from backend.access import service as access
     from backend.errors import BadInput

@@ -42,8 +42,9 @@ def verify(
 
     What it proves and what it cannot tell: deploy/README.md, "What the verifier proves".
 
-    Examples:  farz ledger verify --json
-               farz ledger verify --export books --checkpoint checkpoint-of-may
+    Examples:
+      farz ledger verify --json
+      farz ledger verify --export books --checkpoint checkpoint-of-may
     """
     from dataclasses import asdict
 
@@ -227,7 +228,9 @@ def export_books(
 def distribute(as_json: Json = False) -> None:
     """Print the SQL that distributes an empty, migrated database by town (Citus).
 
-    Example:  farz ledger distribute | psql "$URL"        Read deploy/distribute.md first.
+    Example:  farz ledger distribute | psql "$URL"
+
+    Read deploy/distribute.md first.
     """
     from backend.distribution import LOCAL, citus_statements
 
@@ -241,7 +244,9 @@ def distribute(as_json: Json = False) -> None:
 def grants(role: str, as_json: Json = False) -> None:
     """Print the SQL that lets a PostgreSQL role serve the town and change no history.
 
-    Example:  farz ledger grants farz_serves | psql "$URL"        Read deploy/README.md first.
+    Example:  farz ledger grants farz_serves | psql "$URL"
+
+    Read deploy/README.md first.
     """
     from backend.grants import grant_statements
 

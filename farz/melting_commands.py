@@ -51,8 +51,9 @@ def draft(
 ) -> None:
     """Write a rule down: expiry, demurrage, or with neither that nothing melts any more.
 
-    Examples:  farz melting draft --days 365 --by salma
-    farz melting draft --basis-points 100 --free-amount 5000 --by salma
+    Examples:
+      farz melting draft --days 365 --by salma
+      farz melting draft --basis-points 100 --free-amount 5000 --by salma
     """
     from backend.kinds import melting
     from backend.ledger.melt_terms import DEMURRAGE, EXPIRY, NONE, Melting

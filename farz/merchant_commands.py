@@ -84,7 +84,8 @@ def promise(
 ) -> None:
     """Note what a merchant promises to accept in a period; it counts as cover until then.
 
-    Example:  farz merchant promise 1 50000 --since 2027-01-01 --until 2027-04-01 --by salma
+    Example:
+      farz merchant promise 1 50000 --since 2027-01-01 --until 2027-04-01 --by salma
     """
     from backend.merchants import service as merchants
 
@@ -163,7 +164,8 @@ def draw(
 ) -> None:
     """Draw up what is owed since the last statement.
 
-    Example:  farz settlement draw cooperative --until 2027-02-01T00:00+02:00 --by mona
+    Example:
+      farz settlement draw cooperative --until 2027-02-01T00:00+02:00 --by mona
     """
     from backend.settlements import service
 
@@ -218,7 +220,8 @@ def mark_paid(
     """Note that a statement was paid: once, by somebody else than who drew it up.
 
     The password is asked for, and may be piped as one line.
-    Example:  farz settlement pay cooperative 1 --reference "bank 2027/14" --login salma
+    Example:
+      farz settlement pay cooperative 1 --reference "bank 2027/14" --login salma
     """
     from backend.settlements import service
 

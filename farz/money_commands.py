@@ -26,7 +26,9 @@ def balance(
 ) -> None:
     """What an account holds, now or at a moment, in minor units.
 
-    Examples:  farz ledger balance 3        farz ledger balance 3 --at 2026-11-24 --json
+    Examples:
+      farz ledger balance 3
+      farz ledger balance 3 --at 2026-11-24 --json
     """
     from backend import db
     from backend.accounts import service as accounts
@@ -53,7 +55,9 @@ def statement(
 ) -> None:
     """An account's movements, newest first, each with the balance after it.
 
-    Examples:  farz ledger statement 3        farz ledger statement 3 --before 5000 --limit 100
+    Examples:
+      farz ledger statement 3
+      farz ledger statement 3 --before 5000 --limit 100
     """
     from backend import db
     from backend.accounts import service as accounts
@@ -154,7 +158,9 @@ def notices(
 ) -> None:
     """Soft limits that were crossed, newest first.
 
-    Examples:  farz ledger notices        farz ledger notices 3 --json
+    Examples:
+      farz ledger notices
+      farz ledger notices 3 --json
     """
     from backend import db
     from backend.ledger import notices as told

@@ -225,7 +225,8 @@ def broker_files(
 
     The access list has a block for each gateway that is registered: run it again after
     `farz device gateway`.
-    Example:  farz device broker-files /etc/mosquitto/farz --host broker.town.example
+    Example:
+      farz device broker-files /etc/mosquitto/farz --host broker.town.example
     """
     from backend.access import service as access
     from backend.devices import trust

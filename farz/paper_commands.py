@@ -59,8 +59,9 @@ def enter(
 ) -> None:
     """Enter a slip; nothing is booked before another person has confirmed it.
 
-    Example:  farz paper enter deposit 3/17 --card 12345674 --gross 4500 --tare 500
-              --fraction organic --at 2027-01-05T10:30+02:00 --by khalil
+    Example:
+      farz paper enter deposit 3/17 --card 12345674 --gross 4500 --tare 500 \\
+          --fraction organic --at 2027-01-05T10:30+02:00 --by khalil
     """
     from backend.paper import service as paper
 
@@ -139,8 +140,9 @@ def ticket(
 ) -> None:
     """Enter a weighbridge ticket, once.
 
-    Example:  farz collection ticket truck T-17 organic --gross 7100000 --tare 6400000
-              --point School --at 2027-01-05T11:00+02:00 --by rami
+    Example:
+      farz collection ticket truck T-17 organic --gross 7100000 --tare 6400000 \\
+          --point School --at 2027-01-05T11:00+02:00 --by rami
     """
     from backend.collecting import service as collecting
 

@@ -34,7 +34,8 @@ def enrol(
 ) -> None:
     """Enrol one person with their consent; `farz card issue` gives them a card.
 
-    Example:  farz people enrol "Umm Ahmad" --household "House 12" --consent 2026-1 --how paper
+    Example:
+      farz people enrol "Umm Ahmad" --household "House 12" --consent 2026-1 --how paper
     """
     from backend.access.audit import OFFICE
     from backend.people import consents
@@ -109,7 +110,9 @@ def find(
 ) -> None:
     """People and their cards, by name or household; each is told in their log that you looked.
 
-    Example:  farz people find Ahmad        farz people find --household "House 12" --json
+    Examples:
+      farz people find Ahmad
+      farz people find --household "House 12" --json
     """
     from backend.access.audit import OFFICE
     from backend.cards import service as cards
@@ -181,7 +184,8 @@ def delegate(
 ) -> None:
     """Let somebody look, or block a card, for somebody else, who is here and wants it.
 
-    Example:  farz people delegate 1234-5678 8765-4321 --may balances:read --may cards:block
+    Example:
+      farz people delegate 1234-5678 8765-4321 --may balances:read --may cards:block
     """
     from backend.access.audit import OFFICE
     from backend.cards import service as cards

@@ -23,7 +23,9 @@ def export(
 ) -> None:
     """Everything that is kept of a person, as JSON or as one CSV table.
 
-    Example:  farz people export 4711 > amal.json        farz people export 4711 --csv > amal.csv
+    Examples:
+      farz people export 4711 > amal.json
+      farz people export 4711 --csv > amal.csv
     """
     from backend.access.audit import OFFICE
     from backend.privacy import exporting
@@ -55,7 +57,8 @@ def erase(
 
     What is left are numbers; the books and the log verify as before. Older backups hold the
     person until they are destroyed: see docs/dpia.md.
-    Example:  farz people erase 4711 --by "S. Officer" --reason "asked at the counter"
+    Example:
+      farz people erase 4711 --by "S. Officer" --reason "asked at the counter"
     """
     from backend.access.audit import OFFICE
     from backend.privacy import restores

@@ -21,7 +21,9 @@ def streams(
 ) -> None:
     """Kilograms and credit per fraction and collection point, since the beginning.
 
-    Examples:  farz report streams --json        farz report streams --csv streams.csv
+    Examples:
+      farz report streams --json
+      farz report streams --csv streams.csv
     """
     import json
     from dataclasses import asdict
@@ -58,7 +60,9 @@ def coverage(
 ) -> None:
     """What covers the credits outstanding: avoided disposal cost, merchants' promises, compost.
 
-    Examples:  farz report coverage --json        farz report coverage --plot coverage.svg
+    Examples:
+      farz report coverage --json
+      farz report coverage --plot coverage.svg
     """
     import json
     from dataclasses import asdict
@@ -101,7 +105,8 @@ def mass_balance(
     """What bins, trucks and the facility weighed of the same waste, and where they differ.
 
     Exit code 1 where a difference is beyond the tolerance.
-    Example:  farz report mass-balance --since 2027-01-01 --until 2027-02-01 --json
+    Example:
+      farz report mass-balance --since 2027-01-01 --until 2027-02-01 --json
     """
     import json
     from dataclasses import asdict

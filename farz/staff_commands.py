@@ -23,8 +23,9 @@ def add(
 ) -> None:
     """Add a colleague, asking for their password; it may be piped as one line.
 
-    Examples:  farz staff add salma --role municipal_officer --name "Salma"
-    farz staff add salma --role municipal_officer < salma.password
+    Examples:
+      farz staff add salma --role municipal_officer --name "Salma"
+      farz staff add salma --role municipal_officer < salma.password
     """
     from backend.access import service as access
 

@@ -74,7 +74,8 @@ def draft(
 ) -> None:
     """Write a tariff down; it is in force once two of the staff have approved it.
 
-    Example:  farz tariff draft organic=25 organic:mixed=10 --since 2027-01-01 --by salma
+    Example:
+      farz tariff draft organic=25 organic:mixed=10 --since 2027-01-01 --by salma
     """
     from backend.tariffs import service as tariffs
 
@@ -165,8 +166,9 @@ def approve(
     """Sign a tariff; the second signature, of somebody else, puts it in force.
 
     The password is asked for, and may be piped as one line.
-    Examples:  farz tariff approve 3 --login noor
-    farz tariff approve 3 --login noor < noor.password
+    Examples:
+      farz tariff approve 3 --login noor
+      farz tariff approve 3 --login noor < noor.password
     """
     from backend.tariffs import service as tariffs
     from backend.towns import service as towns
@@ -194,7 +196,8 @@ def simulate(
 ) -> None:
     """Replay past deposits under a tariff: cost per tonne, who gains, who loses.
 
-    Example:  farz tariff simulate 3 --since 2026-10-01T00:00+03:00 --plot march.svg
+    Example:
+      farz tariff simulate 3 --since 2026-10-01T00:00+03:00 --plot march.svg
     """
     from backend import db
     from backend.tariffs import service as tariffs
