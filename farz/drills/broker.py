@@ -48,6 +48,7 @@ def run(runs: int, seed: int) -> dict[str, Any]:
     for number in range(runs):
         say(f"run {number + 1} of {runs}, seed {seed + number}")
         conserved &= play(seed + number, counts)
+        say(f"after {number + 1} of {runs}: {dict(counts)}")
     faults = {name: counts[f"struck {name}"] for name in FAULTS}
     seen = {name: counts[name] for name in ("denied", "dropped_by_broker", "births")}
     return {
