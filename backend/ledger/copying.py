@@ -35,9 +35,9 @@ class Copying:
             return
         ready = self._binary(table, rows)
         self.finish()
+        self._under_way = True  # also if what follows fails: `abandon` asks what came of it
         with self._cursor.copy(_statement(table), writer=_Unawaited(self._cursor)) as copy:
             copy.write(ready)
-        self._under_way = True
 
     def _binary(self, table: Table, rows: Sequence[Sequence[Any]]) -> bytearray:
         gathered = _Gathered()
