@@ -7,12 +7,13 @@ that nothing is changed by being written and read. Numbers stay numbers, also be
 """
 
 import csv
+import io
 from collections.abc import Iterable
 from typing import Any, TextIO
 
 MARK = "\ufeff"
 ENCODING = "utf-8-sig"  # writes the mark, and reads with or without it
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 _APOSTROPHE = "'"
 
 
@@ -26,6 +27,15 @@ class Sheet:
     def add(self, cells: Iterable[Any]) -> None:
         """Write one row; None is an empty cell."""
         self._writer.writerow([defused(each) for each in cells])
+
+
+def table(header: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
+    """Return a whole table, its mark included."""
+    out = io.StringIO(newline="")
+    sheet = Sheet(out, header)
+    for row in rows:
+        sheet.add(row)
+    return MARK + out.getvalue()
 
 
 def defused(cell: Any) -> Any:

@@ -20,6 +20,7 @@ from farz import (
     device_calibrate,
     device_commands,
     device_workshop,
+    fee_commands,
     ledger_commands,
     melting_commands,
     merchant_commands,
@@ -57,6 +58,7 @@ app.add_typer(ledger_commands.app, name="ledger")
 app.add_typer(melting_commands.app, name="melting")
 app.add_typer(budget_commands.app, name="budget")
 app.add_typer(merchant_commands.app, name="merchant")
+app.add_typer(fee_commands.app, name="fee")
 app.add_typer(merchant_commands.settlements, name="settlement")
 app.add_typer(paper_commands.app, name="paper")
 app.add_typer(paper_commands.collection, name="collection")

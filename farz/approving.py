@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from farz.asking import secret
+from farz.signing import allowed
 from farz.town import open_town
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def signed_in(
     with open_town() as services:
         opened = signing_in.staff(services, login, given, signing_in.From("console"), code)
         try:
-            opened.who.require(scope)
+            allowed(opened.who, login, scope)
             yield services, opened.who
         finally:
             signing_in.out(services, opened.token)

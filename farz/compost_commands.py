@@ -193,12 +193,13 @@ def list_orders(as_json: Json = False) -> None:
 
     with open_books() as (engine, ledger_id), db.read(engine) as conn:
         found = orders.orders(conn, ledger_id, now_s=int(time.time()), open_only=True)
+        told = clocks(conn, ledger_id)
     if as_json:
         typer.echo(json.dumps([asdict(each) for each in found]))
         return
     for each in found:
         state = each.state if each.place is None else f"number {each.place} in the queue"
-        until = time.strftime("%Y-%m-%d", time.localtime(each.expires_s))
+        until = told(each.expires_s)[:10]
         typer.echo(f"{each.id:>8}  {each.grams:>8} g for {each.amount}  {state}  until {until}")
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from farz.errors import FarzError
+from farz.signing import by_whom
 from farz.town import open_town
 
 if TYPE_CHECKING:
@@ -192,7 +193,7 @@ def revoke(device: Device, crl: Crl = None, as_json: Json = False) -> None:
 def replace(
     device: Device,
     files: Annotated[Path, typer.Option(help="The bin's files; settings.json is rewritten.")],
-    by: Annotated[str, typer.Option(help="Who swaps the board.")],
+    by: Annotated[str, typer.Option(help="The login of who swaps the board.")],
     epoch: Annotated[str, typer.Option(help="The new board's journal, once it is known.")] = "",
     crl: Crl = None,
     host: Annotated[
@@ -218,19 +219,19 @@ def replace(
     If the files are lost, say --host and what else it was provisioned with: they are written anew,
     but for service cards (farz card service).
     Examples:
-      farz device replace bin-12 --files bin-12 --by "F. Technician"
-      farz device replace bin-12 --files bin-12 --by "F. Technician" --epoch 00112233445566ff
+      farz device replace bin-12 --files bin-12 --by rana
+      farz device replace bin-12 --files bin-12 --by rana --epoch 00112233445566ff
     """
     if epoch:
         found, words = _confirmed(device, epoch, by)
     else:
         anew = place(host, port, fractions, limits, language, ssid, update_key) if host else None
-        found, words = _swapped(device, files, anew, crl)
+        found, words = _swapped(device, files, by, anew, crl)
     typer.echo(json.dumps(found) if as_json else words)
 
 
 def _swapped(
-    device: str, files: Path, anew: Place | None, crl: Path | None
+    device: str, files: Path, by: str, anew: Place | None, crl: Path | None
 ) -> tuple[dict[str, Any], str]:
     """Give a device its next key and certificate, in the books and in its files."""
     from backend.devices import orders, service, trust
@@ -241,6 +242,7 @@ def _swapped(
     now_s = int(time.time())
     with open_town() as services, services.begin() as conn:
         vault, ledger_id = services.vault, services.ledger_id
+        by_whom(conn, ledger_id, by, "devices:write")
         numbers = service.keys_made(conn, ledger_id, device)
         if not numbers:
             raise FarzError(f"There is no device {device}. Run: farz device provision {device}")
@@ -290,6 +292,7 @@ def _confirmed(device: str, epoch: str, by: str) -> tuple[dict[str, Any], str]:
     with open_town() as services:
         with services.begin() as conn:
             ledger_id = services.ledger_id
+            who = by_whom(conn, ledger_id, by, "epochs:confirm")
             journals = {each.epoch: each for each in service.device(conn, ledger_id, device).epochs}
             made = service.keys_made(conn, ledger_id, device)
             known = journals.pop(epoch, None)
@@ -301,7 +304,7 @@ def _confirmed(device: str, epoch: str, by: str) -> tuple[dict[str, Any], str]:
             service.see_epoch(conn, ledger_id, device, epoch, now_s=now_s)
             for number in sorted(made)[:-1] if journals else ():
                 service.end_key(conn, ledger_id, device, number, (epoch, 0), now_s)
-        released = resolving.confirm_epoch(services, device, epoch, decided_by=by)
+        released = resolving.confirm_epoch(services, device, epoch, decided_by=who)
     words = f"confirmed; {released} held deposits released"
     if not journals:
         words += (

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from farz import device_admit
-from farz.signing import staff_with
+from farz.signing import by_whom, staff_with
 from farz.telling import tell
 from farz.town import open_books, open_town
 
@@ -205,17 +205,19 @@ def show_alerts(
 def confirm(
     device: Device,
     epoch: Annotated[str, typer.Argument(help="The journal's epoch, 16 hex digits.")],
-    by: Annotated[str, typer.Option(help="Who looked at the device.")],
+    by: Annotated[str, typer.Option(help="The login of who looked at the device.")],
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """Vouch for a device's new journal (swap or wipe); its held deposits are released.
 
-    Example:  farz device confirm bin-12 00112233445566ff --by "F. Technician"
+    Example:  farz device confirm bin-12 00112233445566ff --by rana
     """
     from backend.deposits import resolving
 
     with open_town() as services:
-        released = resolving.confirm_epoch(services, device, epoch, decided_by=by)
+        with services.read() as conn:
+            who = by_whom(conn, services.ledger_id, by, "epochs:confirm")
+        released = resolving.confirm_epoch(services, device, epoch, decided_by=who)
     tell({"released": released}, f"{released} held deposits released", as_json)
 
 

@@ -36,6 +36,8 @@ def show(as_json: Json = False) -> None:
     if as_json:
         typer.echo(json.dumps([asdict(each) for each in found]))
         return
+    if not found:
+        typer.echo("no merchants yet; register one: farz merchant add --help")
     for each in found:
         takes = ", ".join(sorted(each.accounts))
         typer.echo(f"{each.id:>3}  {each.name:<30} {each.kind:<16} {takes}  {each.promised} left")
@@ -136,6 +138,26 @@ def pay(
     typer.echo(json.dumps(asdict(made)) if as_json else words)
 
 
+@app.command()
+def void(
+    receipt: Annotated[str, typer.Argument(help="The receipt's number, like R12-34.")],
+    reason: Annotated[str, typer.Option(help="What was wrong.")],
+    by: By,
+    as_json: Json = False,
+) -> None:
+    """Take a wrong payment back, within minutes of it; the payer has the credit again.
+
+    Example:  farz merchant void R12-34 --reason "paid twice" --by khalil
+    """
+    from backend.merchants import service as merchants
+
+    with open_town() as services:
+        with services.read() as conn:
+            who = by_whom(conn, services.ledger_id, by, "payments:make")
+        made = merchants.void(services, receipt, by=who, reason=reason, key=uuid.uuid4().hex)
+    tell(asdict(made), f"{made.receipt} counts no more", as_json)
+
+
 @settlements.command(name="list")
 def list_statements(as_json: Json = False) -> None:
     """Every statement, newest first, and whether it was paid.
@@ -150,6 +172,8 @@ def list_statements(as_json: Json = False) -> None:
     if as_json:
         typer.echo(json.dumps([asdict(each) for each in found]))
         return
+    if not found:
+        typer.echo("no statements yet; draw one up: farz settlement draw --help")
     for each in found:
         state = f"paid: {each.reference}" if each.paid_by else "not paid"
         typer.echo(f"{each.payee:<16} {each.number:>4}  {each.amount:>12}  {state}")
@@ -179,7 +203,7 @@ def draw(
             drawn_by=who,
             key=uuid.uuid4().hex,
         )
-    words = f"{made.payee} {made.number}: {made.amount} for {made.bookings} bookings"
+    words = f"{made.payee} {made.number}: {made.amount}, bookings: {made.bookings}"
     typer.echo(json.dumps(asdict(made)) if as_json else words)
 
 
@@ -194,17 +218,14 @@ def sheet(
 
     Example:  farz settlement sheet cooperative 1 january.csv
     """
-    from backend.settlements import service
-    from backend.settlements.endpoints import COLUMNS
-    from backend.sheets import sheet as table
+    from backend.settlements import service, sheets
 
     with open_town() as services, services.read() as conn:
         found = service.statement(conn, services.ledger_id, payee, number)
-        lines = service.lines(conn, services, found)
-    rows = [[getattr(each, name) for name in COLUMNS] for each in lines]
-    target.write_text(table(COLUMNS, rows), encoding="utf-8")
-    words = f"{len(rows)} bookings in {target}"
-    tell({"file": str(target), "bookings": len(rows)}, words, as_json)
+        text, bookings = sheets.sheet(conn, services, found)
+    target.write_text(text, encoding="utf-8", newline="")
+    words = f"bookings in {target}: {bookings}"
+    tell({"file": str(target), "bookings": bookings}, words, as_json)
 
 
 @settlements.command(name="pay")

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from farz.errors import FarzError
 
@@ -21,7 +20,6 @@ def moment(text: str) -> int:
 
 def clocks(conn: "Connection", ledger_id: int) -> Callable[[int], str]:
     """Return what tells Unix seconds by a town's clocks, as a town's file writes them."""
-    from backend.towns import service as towns
+    from backend.towns import clocks as town
 
-    zone = ZoneInfo(towns.town(conn, ledger_id).timezone)
-    return lambda at_s: datetime.fromtimestamp(at_s, zone).isoformat(" ", "minutes")
+    return town.clocks(conn, ledger_id)

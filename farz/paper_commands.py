@@ -39,6 +39,7 @@ def show(as_json: Json = False) -> None:
         typer.echo("no slips yet; enter one: farz paper enter --help")
     for each in found:
         said = each.outcome or "not booked"
+        said += "" if each.amount is None else f" {each.amount}"
         name = f"{each.facts.book}/{each.facts.number}"
         typer.echo(f"{each.id:>5}  {name:<10} {each.facts.kind:<10} {each.state:<10} {said}")
 
@@ -101,7 +102,9 @@ def confirm(
 
     with signed_in(login, password, code, "paper:confirm") as (services, who):
         made = paper.confirm(services, slip_id, by=who.signature)
-    typer.echo(json.dumps(asdict(made)) if as_json else f"slip {made.id}: {made.outcome}")
+    sum_ = "" if made.amount is None else f" {made.amount}"
+    words = f"slip {made.id}: {made.outcome}{sum_}{f', {made.receipt}' if made.receipt else ''}"
+    typer.echo(json.dumps(asdict(made)) if as_json else words)
 
 
 @app.command()

@@ -5,16 +5,13 @@ import time
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from farz.moments import moment
 from farz.telling import Json, tell
 from farz.town import open_town
-
-if TYPE_CHECKING:
-    pass
 
 app = typer.Typer(no_args_is_help=True, help="Who takes part, and who looked at them.")
 By = Annotated[str, typer.Option(help="Who does it.")]
@@ -138,6 +135,8 @@ def find(
     if as_json:
         typer.echo(json.dumps(told, ensure_ascii=False))
         return
+    if not found:
+        typer.echo("nobody is found; a household is looked for with --household")
     for each in found:
         shown = "  ".join(f"{card.number} ({card.state})" for card in held[each.id])
         typer.echo(f"{each.id:<17} {each.name:<28} {each.household:<20} {shown}")

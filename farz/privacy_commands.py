@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from farz.errors import FarzError
+from farz.signing import staff_with
 from farz.telling import tell
 from farz.town import open_town
 
@@ -33,8 +34,9 @@ def export(
     with open_town() as services:
         services.audit.add(OFFICE, "people:export", [person], at_s=services.now_s())
         found = exporting.export(services, person)
+        table = exporting.as_csv(services, found) if as_csv else ""
     if as_csv:
-        sys.stdout.write(exporting.as_csv(found))
+        sys.stdout.write(table)
         return
     tell(found, json.dumps(found, ensure_ascii=False, indent=2), as_json)
 
@@ -42,7 +44,7 @@ def export(
 @app.command()
 def erase(
     person: Person,
-    by: Annotated[str, typer.Option(help="Who decided it.")],
+    by: Annotated[str, typer.Option(help="The login of who decided it.")],
     reason: Annotated[str, typer.Option(help="Who asked and how; not the person's name.")],
     settle: Annotated[
         bool,
@@ -58,16 +60,19 @@ def erase(
     What is left are numbers; the books and the log verify as before. Older backups hold the
     person until they are destroyed: see docs/dpia.md.
     Example:
-      farz people erase 4711 --by "S. Officer" --reason "asked at the counter"
+      farz people erase 4711 --by admin --reason "asked at the counter"
     """
-    from backend.access.audit import OFFICE
     from backend.privacy import restores
 
     if not yes and not typer.confirm(f"Erase person {person} for ever?"):
         raise FarzError("Nothing was done.")
     with open_town() as services:
-        services.audit.add(OFFICE, "people:erase", [person], at_s=services.now_s())
-        done = restores.erase(services, person, reason=reason, decided_by=by, settle=settle)
+        with services.read() as conn:
+            who = staff_with(conn, services.ledger_id, by, "people:erase")
+        services.audit.add(who.actor, "people:erase", [person], at_s=services.now_s())
+        done = restores.erase(
+            services, person, reason=reason, decided_by=who.signature, settle=settle
+        )
     if as_json:
         typer.echo(json.dumps(asdict(done)))
         return

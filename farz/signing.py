@@ -20,11 +20,17 @@ def by_whom(conn: "Connection", ledger_id: int, login: str, scope: str) -> str:
 def staff_with(conn: "Connection", ledger_id: int, login: str, scope: str) -> "Who":
     """Return who of the staff may do this. Raises NotFound, Forbidden."""
     from backend.access import service as access
+
+    who = access.by_login(conn, ledger_id, login)
+    allowed(who, login, scope)
+    return who
+
+
+def allowed(who: "Who", login: str, scope: str) -> None:
+    """Raise Forbidden, with the roles that may, for who may not do this."""
     from backend.access.scopes import STAFF_ROLES
     from backend.errors import Forbidden
 
-    who = access.by_login(conn, ledger_id, login)
     if not who.may(scope):
         may = ", ".join(sorted(role for role, scopes in STAFF_ROLES.items() if scope in scopes))
         raise Forbidden(f"{login} is {who.role}, and this is for: {may}. See: farz staff list")
-    return who

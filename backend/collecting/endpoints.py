@@ -2,16 +2,17 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Response, status
+from fastapi import APIRouter, Depends, Query, status
 
-from backend import sheets
 from backend.access.dependencies import WithServices, staff_with
 from backend.access.service import Who
 from backend.collecting import service
 from backend.collecting.schemas import TicketIn, TicketOut
 from backend.collecting.service import Balance, Ticket
+from backend.downloads import Csv
 from backend.problems import problems
 from backend.schemas import Digits, Moment
+from backend.spreadsheet import table
 
 router = APIRouter(prefix="/v1", tags=["collecting"])
 Weigher = Annotated[Who, Depends(staff_with("loads:weigh"))]
@@ -61,12 +62,10 @@ def read_balance(
 
 @router.get(
     "/mass-balance.csv",
-    response_class=Response,
-    responses={**sheets.RESPONSE, **problems(401, 403, 422, 503)},
+    response_class=Csv,
+    responses=problems(401, 403, 422, 503),
 )
-def sheet(
-    who: Reader, services: WithServices, since_s: Moment = 0, until_s: Moment = 2**40
-) -> Response:
+def sheet(who: Reader, services: WithServices, since_s: Moment = 0, until_s: Moment = 2**40) -> Csv:
     """The same for a spreadsheet, the whole town's rows first."""
     with services.read() as conn:
         found = service.balance(conn, who.ledger_id, since_s, until_s)
@@ -74,7 +73,7 @@ def sheet(
         [*(getattr(each, name) for name in COLUMNS[:-1]), "; ".join(each.alarms)]
         for each in (*found.town, *found.points)
     )
-    return sheets.answer("mass-balance", sheets.sheet(COLUMNS, rows))
+    return Csv(table(COLUMNS, rows), "mass-balance")
 
 
 def _ticket(found: Ticket, *, replayed: bool = False) -> TicketOut:

@@ -71,7 +71,7 @@ def entry(
     closed = rows.exists(conn, t.counter_close, ledger_id=ledger_id, counter_id=counter_id, day=day)
     if closed and not after_close:
         raise DayClosed(
-            f"The {day} is closed at this counter. Book it at another counter or tomorrow; with "
+            f"{day} is closed at this counter. Book it at another counter or tomorrow; with "
             "'after_close' (--after-close) it is booked now and belongs to the next close."
         )
     return (t.counter_entry, {"counter_id": counter_id, "day": day})
@@ -85,7 +85,7 @@ def close(services: Services, counter_id: int, *, closed_by: str) -> Close:
         day = _day(conn, ledger_id, now_s)
         before = _last(conn, ledger_id, counter_id)
         if before is not None and before.day >= day:
-            raise AlreadyDecided(f"The {day} is closed at this counter already.")
+            raise AlreadyDecided(f"{day} is closed at this counter already.")
         values = {
             "counter_id": counter_id,
             "number": 1 if before is None else before.number + 1,

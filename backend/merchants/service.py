@@ -13,12 +13,12 @@ from sqlalchemy import Connection, func, insert, select
 from backend import rows
 from backend import tables as programme
 from backend.compost import voiding
-from backend.compost.service import group_of, receipt_number
+from backend.compost.service import group_of, receipt_number, too_dear
 from backend.errors import AlreadyDecided, BadInput, NotFound, Overlap
 from backend.idempotency import answered, named
 from backend.kinds import service as kinds
 from backend.ledger import accounts as books
-from backend.ledger.errors import BadCorrection, RowRefused
+from backend.ledger.errors import BadCorrection, InsufficientFunds, RowRefused
 from backend.ledger.rules import NameMerchant
 from backend.ledger.transfers import MAX_AMOUNT, Code, Group, Leg
 from backend.merchants import tables as t
@@ -204,7 +204,10 @@ def pay(
     row = {**asked, "taken_by": taken_by, "paid_s": now_s}
     booking = (programme.booking, {"booked_by": taken_by, "reason": f"at {found.name}"[:200]})
     group = Group((leg,), now_s, idempotency, ((t.shop_payment, row), booking))
-    posted = services.poster.submit(group).result()
+    try:
+        posted = services.poster.submit(group).result()
+    except InsufficientFunds as error:
+        raise too_dear(error) from error
     return _payment(posted.rows[0], replayed=posted.replayed)
 
 

@@ -3,10 +3,10 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
-from fastapi.responses import PlainTextResponse
 
 from backend.access.dependencies import SignedIn, WithServices, staff_with
 from backend.access.service import Who
+from backend.downloads import Csv
 from backend.privacy import exporting, restores
 from backend.privacy.schemas import ErasureIn
 from backend.privacy.service import Erased
@@ -15,10 +15,6 @@ from backend.schemas import RowId
 
 router = APIRouter(prefix="/v1/people", tags=["privacy"])
 Eraser = Annotated[Who, Depends(staff_with("people:erase"))]
-
-
-class Csv(PlainTextResponse):
-    media_type = "text/csv"
 
 
 @router.get("/{person_id}/export", responses=problems(401, 403, 404, 422, 503))
@@ -36,7 +32,8 @@ def read_export(person_id: RowId, who: SignedIn, services: WithServices) -> dict
 def read_export_csv(person_id: RowId, who: SignedIn, services: WithServices) -> Csv:
     """The same as one table, for a spreadsheet."""
     who.require_person(person_id, "people:export")
-    return Csv(exporting.as_csv(exporting.export(services, person_id)))
+    found = exporting.export(services, person_id)
+    return Csv(exporting.as_csv(services, found), f"person-{person_id}")
 
 
 @router.post("/{person_id}/erasure", responses=problems(401, 403, 404, 409, 422, 503))

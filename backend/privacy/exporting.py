@@ -1,6 +1,5 @@
 """All that is kept of one person, as one JSON object or one table for a spreadsheet."""
 
-import io
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
@@ -16,11 +15,12 @@ from backend.ledger.transfers import Code
 from backend.people import service as people
 from backend.privacy.parts import PARTS, Part
 from backend.services import Services
-from backend.spreadsheet import MARK, Sheet
+from backend.spreadsheet import table
 from backend.towns import service as towns
+from backend.towns.clocks import cells
 
 PAGE = 200
-HEADER = ("part", "number", "field", "value")
+HEADER = ("part", "number", "field", "value", "date")
 
 
 def export(services: Services, person_id: int) -> dict[str, Any]:
@@ -62,14 +62,23 @@ def rows(conn: Connection, ledger_id: int, person_id: int, part: Part) -> list[d
     return [dict(row._mapping) for row in found]
 
 
-def as_csv(found: dict[str, Any]) -> str:
-    """Return an export as a table that a spreadsheet opens, also in Arabic."""
-    text = io.StringIO(newline="")
-    sheet = Sheet(text, HEADER)
-    for part, value in found.items():
-        for number, field, each in _flat(value):
-            sheet.add((part, number, field, each))
-    return MARK + text.getvalue()
+def as_csv(services: Services, found: dict[str, Any]) -> str:
+    """Return an export as a table that a spreadsheet opens, also in Arabic.
+
+    Beside a time in Unix seconds stands its date, by the town's clocks.
+    """
+    with services.read() as conn:
+        date = cells(conn, services.ledger_id)
+    rows = (
+        (part, number, field, each, date(each) if _is_time(field or part, each) else None)
+        for part, value in found.items()
+        for number, field, each in _flat(value)
+    )
+    return table(HEADER, rows)
+
+
+def _is_time(name: str, value: Any) -> bool:
+    return name.endswith("_s") and isinstance(value, int)
 
 
 def _flat(value: Any) -> Iterator[tuple[int, str, Any]]:

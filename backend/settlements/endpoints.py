@@ -2,15 +2,15 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response, status
+from fastapi import APIRouter, Depends, status
 
-from backend import sheets
 from backend.access.dependencies import WithServices, staff_with
 from backend.access.service import Who
+from backend.downloads import Csv
 from backend.idempotency import Key
 from backend.problems import problems
 from backend.schemas import RowId
-from backend.settlements import service
+from backend.settlements import service, sheets
 from backend.settlements.schemas import DrawIn, PaidIn, Payee, StatementOut
 from backend.settlements.service import Statement
 
@@ -18,7 +18,6 @@ router = APIRouter(prefix="/v1/settlements", tags=["settlements"])
 Reader = Annotated[Who, Depends(staff_with("settlements:read"))]
 Drawer = Annotated[Who, Depends(staff_with("settlements:draw"))]
 Payer = Annotated[Who, Depends(staff_with("settlements:pay"))]
-COLUMNS = ("receipt", "what", "grams", "amount", "recorded_s")
 
 
 @router.get("", responses=problems(401, 403, 503))
@@ -50,16 +49,15 @@ def read_statement(
 
 @router.get(
     "/{payee}/{statement_no}/sheet.csv",
-    response_class=Response,
-    responses={**sheets.RESPONSE, **problems(401, 403, 404, 422, 503)},
+    response_class=Csv,
+    responses=problems(401, 403, 404, 422, 503),
 )
-def sheet(payee: Payee, statement_no: RowId, who: Reader, services: WithServices) -> Response:
-    """The same for a spreadsheet."""
+def sheet(payee: Payee, statement_no: RowId, who: Reader, services: WithServices) -> Csv:
+    """The same for a spreadsheet, with dates by the town's clocks."""
     with services.read() as conn:
         found = service.statement(conn, who.ledger_id, payee, statement_no)
-        rows = service.lines(conn, services, found)
-    text = sheets.sheet(COLUMNS, ([getattr(each, name) for name in COLUMNS] for each in rows))
-    return sheets.answer(f"{payee}-{statement_no}", text)
+        text, _ = sheets.sheet(conn, services, found)
+    return Csv(text, f"{payee}-{statement_no}")
 
 
 @router.post(

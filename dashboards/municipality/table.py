@@ -1,10 +1,9 @@
 """The streams of a period as a table for a spreadsheet, in the reader's language."""
 
-import io
 from collections.abc import Iterable
 
+from backend import spreadsheet
 from backend.reports.service import Stream
-from backend.spreadsheet import MARK, Sheet
 from dashboards.labels import label
 from dashboards.languages import Language
 
@@ -12,7 +11,6 @@ from dashboards.languages import Language
 def table(language: Language, streams: Iterable[Stream]) -> str:
     """Return the table's text; weights in grams and credit in minor units, as whole numbers."""
     say = language.say
-    text = io.StringIO(newline="")
     header = (
         say("Kind of waste"),
         say("Collection point"),
@@ -21,9 +19,10 @@ def table(language: Language, streams: Iterable[Stream]) -> str:
         say("Held, in grams"),
         say("Credit in minor units"),
     )
-    sheet = Sheet(text, header)
-    for each in streams:
-        where = each.point or say("No place known")
-        numbers = (each.deposits, each.net_g, each.held_g, each.amount)
-        sheet.add((label(language, "fraction", each.fraction), where, *numbers))
-    return MARK + text.getvalue()
+    return spreadsheet.table(header, (_cells(language, each) for each in streams))
+
+
+def _cells(language: Language, each: Stream) -> tuple[str | int, ...]:
+    where = each.point or language.say("No place known")
+    numbers = (each.deposits, each.net_g, each.held_g, each.amount)
+    return (label(language, "fraction", each.fraction), where, *numbers)

@@ -53,7 +53,9 @@ def test_board_is_swapped_and_the_old_one_shut_out(founded: Shell, tmp_path: Pat
     folder = tmp_path / "bin-12"
     old = provisioned(founded, folder)
 
-    swap = ("device", "replace", "bin-12", "--files", str(folder), "--by", "F. Technician")
+    swap = ("device", "replace", "bin-12", "--files", str(folder), "--by", "admin")
+    nobody = founded(*swap[:-1], "F. Technician")
+    assert "Nobody of the staff signs in as F. Technician" in nobody.stderr
     told = json.loads(founded.done(*swap, "--json"))
     new = json.loads((folder / "settings.json").read_text())
 
@@ -66,7 +68,7 @@ def test_board_is_swapped_and_the_old_one_shut_out(founded: Shell, tmp_path: Pat
     # The books know no journal of the board before: its key counts until one was taken in.
     assert "take them in" in founded.done(*swap, "--epoch", EPOCH)
     assert "16 hex digits" in founded(*swap, "--epoch", "0011").stderr
-    anew = ("device", "replace", "bin-12", "--files", str(tmp_path / "new"), "--by", "F")
+    anew = ("device", "replace", "bin-12", "--files", str(tmp_path / "new"), "--by", "admin")
     assert "say --host" in founded(*anew).stderr
     listed_at = tmp_path / "at-once.crl"
     told = json.loads(founded.done(*anew, "--host", "broker", "--crl", str(listed_at), "--json"))

@@ -84,7 +84,7 @@ def test_dead_board_is_replaced_and_what_it_had_weighed_is_paid(
         assert (told["devices"], told["without_key"], told["damaged"]) == ([BIN], 0, 0)
         assert told["unsettled"] >= 1
         chain.parts["serve"].stop()
-        swap = ("device", "replace", BIN, "--files", str(chain.files), "--by", "F. Technician")
+        swap = ("device", "replace", BIN, "--files", str(chain.files), "--by", "admin")
         founded.done(*swap, "--crl", str(crl))
         chain.broker.revoke(revoked_in(crl))
         chain.serve()

@@ -43,8 +43,13 @@ def test_a_person_is_exported_and_erased_at_the_office(founded: Shell) -> None:
 
     assert told["person"][0]["name"] == NAME
     assert [each["what"] for each in told["looked_at"]] == ["people:export"]
-    assert ["person", "1", "name", NAME] in table
-    words = ("people", "erase", number, "--by", "office", "--reason", "asked", "--json")
+    assert ["person", "1", "name", NAME, ""] in table
+    for login, role in (("office", ""), ("khalil", "counter_clerk")):
+        if role:
+            founded.done("staff", "add", login, "--role", role, typed="a password for khalil\n")
+        refused = founded("people", "erase", number, "--by", login, "--reason", "asked", "--yes")
+        assert (refused.returncode, "farz staff list" in refused.stderr) == (1, True)
+    words = ("people", "erase", number, "--by", "admin", "--reason", "asked", "--json")
     assert "Nothing was done" in founded(*words, typed="n\n").stderr
     done = json.loads(founded.done(*words, "--yes"))
     assert done["person_id"] == int(number)

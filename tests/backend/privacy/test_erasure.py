@@ -1,7 +1,11 @@
 """A person is erased for ever, and only when nothing is open; the books hold all the same."""
 
+import csv
+import io
 import json
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import select
@@ -233,12 +237,18 @@ def test_an_export_has_everything_and_no_secret(town: Town) -> None:
     assert "Bassam" not in json.dumps(told)
     table = client.get(f"{path}.csv")
     assert table.headers["content-type"] == "text/csv; charset=utf-8"
-    assert table.text.startswith("\ufeffpart,number,field,value")
-    assert "person,1,name,Amal (synthetic)" in table.text
-    assert "accounts,1,movements.1.amount,-150" in table.text
+    assert table.headers["content-disposition"].endswith(f'filename="person-{town.amal.id}.csv"')
+    rows = list(csv.reader(io.StringIO(table.content.decode("utf-8-sig"), newline="")))
+    assert rows[0] == ["part", "number", "field", "value", "date"]
+    assert ["person", "1", "name", "Amal (synthetic)", ""] in rows
+    assert ["accounts", "1", "movements.1.amount", "-150", ""] in rows
+    here = datetime.fromtimestamp(told["made_s"], ZoneInfo("Asia/Hebron")).replace(tzinfo=None)
+    assert ["made_s", "1", "", str(told["made_s"]), str(here)] in rows, "by the town's clocks"
 
 
 def test_a_name_that_is_a_formula_is_text_in_the_spreadsheet(small_town: Town) -> None:
     from backend.privacy.exporting import as_csv
 
-    assert "x,1,name,'=HYPERLINK(1)" in as_csv({"x": [{"name": "=HYPERLINK(1)"}]})
+    assert "x,1,name,'=HYPERLINK(1)" in as_csv(
+        small_town.services, {"x": [{"name": "=HYPERLINK(1)"}]}
+    )

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from backend.access import service as access
+from backend.access.scopes import STAFF_ROLES
 from backend.budgets import coverage
 from backend.budgets import service as budgets
 from backend.cards import caps
@@ -31,7 +32,11 @@ NEW_YEAR_S = 1_798_754_400  # 2027 begins in Hebron
 STAFF = {
     "admin": "administrator",
     "khalil": "counter_clerk",
+    "lina": "approver",
+    "mona": "cooperative_manager",
     "noor": "municipal_officer",
+    "omar": "auditor",
+    "rami": "collector",
     "rana": "field_technician",
     "salma": "municipal_officer",
 }
@@ -253,6 +258,7 @@ def test_the_towns_that_come_with_it_are_right_and_labelled(
     entries = list(synthetic.entries(found.people.synthetic))
     assert len({each.name for each in entries}) == len(entries) == people
     assert len({each.household for each in entries}) == households
+    assert {each.role for each in found.staff} == set(STAFF_ROLES), "a town to walk by every role"
     assert sum(each.uid is not None for each in entries) == households
     assert all("synthetic" in each.name and "synthetic" in each.household for each in entries)
 
@@ -270,7 +276,7 @@ def test_applying_twice_changes_nothing_and_later_tariffs_are_drafts(
         again = apply(services, reading.read(VILLAGE))
         later = apply(services, reading.read(VILLAGE + LATER))
 
-        assert len(first.secrets) == 5 + 5
+        assert len(first.secrets) == len(STAFF) + 5
         assert (again.done, again.secrets) == ([], [])
         assert later.done == ["tariff 2 is a draft for two approvers"]
         with services.read() as conn:
@@ -351,15 +357,14 @@ def test_what_officers_decided_since_is_not_overwritten_in_silence(
 
 
 def test_a_town_with_too_few_to_approve_is_told(tmp_path: Path, sqlite_url: str) -> None:
-    noor = VILLAGE[
-        VILLAGE.index('[[staff]]\nlogin = "noor"') : VILLAGE.index('[[staff]]\nlogin = "kh')
-    ]
+    ends = [(VILLAGE.index(f'[[staff]]\nlogin = "{each}')) for each in ("noor", "kh", "lina", "om")]
     settings = Settings(data_dir=tmp_path, database_url=sqlite_url)
     settings.create_secret()
     services = build_services(settings)
     services.poster.start()
     try:
-        few = apply(services, reading.read(VILLAGE.replace(noor, "")))
+        village = VILLAGE[: ends[0]] + VILLAGE[ends[1] : ends[2]] + VILLAGE[ends[3] :]
+        few = apply(services, reading.read(village))
         enough = apply(services, reading.read(VILLAGE))
     finally:
         close_services(services)
