@@ -1,7 +1,8 @@
 """The invariants that are questions to the database: each selects the rows that break it.
 
 Every query yields rows whose columns name the offender. `:l` is the ledger. The verifier folds
-the other invariants from the transfers themselves.
+the other invariants from the transfers themselves. What the poster writes is a microsecond later
+than what it wrote before: so a row beside a transfer cannot say another moment than it had.
 """
 
 from typing import NamedTuple
@@ -56,6 +57,22 @@ LAWS = (
         WHERE o.ledger_id = :l AND o.number > 1 AND b.number IS NULL""",
     ),
     Law(
+        # How much later it was signed nobody says: the next transfer need not have come.
+        "I10",
+        "a checkpoint is older than the last transfer that it names",
+        """SELECT c.origin_no, c.size FROM checkpoint c
+        JOIN transfer x ON x.ledger_id = c.ledger_id AND x.id = c.size
+        WHERE c.ledger_id = :l AND c.recorded_us <= x.recorded_us
+        AND c.origin_no = (SELECT max(number) FROM log_origin WHERE ledger_id = :l)""",
+    ),
+    Law(
+        "I6",
+        "other bytes came under a record's name before it did",
+        f"""SELECT q.source_id, q.epoch, q.seq FROM quarantine q
+        JOIN record r ON {_same("r", "q")}
+        WHERE q.ledger_id = :l AND q.recorded_us <= r.recorded_us""",
+    ),
+    Law(
         "I2",
         "an account has no counters",
         """SELECT a.id AS account_id FROM account a LEFT JOIN account_balance b
@@ -86,11 +103,11 @@ LAWS = (
     ),
     Law(
         "I6",
-        "a record's transfer is not the one it speaks of",
+        "a record's transfer is not the one it speaks of, or not of its moment",
         f"""SELECT r.source_id, r.epoch, r.seq, r.transfer_id FROM record r
         LEFT JOIN transfer x ON {_same("x", "r")} AND x.id = r.transfer_id
           AND x.leg = 0 AND x.code = 1 AND x.hash = r.hash AND x.amount = r.amount
-          AND x.effective_s = r.effective_s
+          AND x.effective_s = r.effective_s AND x.recorded_us = r.recorded_us - 1
           AND x.credit = CASE r.outcome WHEN 'credited' THEN r.account_id ELSE 2 END
         WHERE r.ledger_id = :l AND r.transfer_id IS NOT NULL AND x.id IS NULL""",
     ),
@@ -110,15 +127,17 @@ LAWS = (
     ),
     Law(
         "I6",
-        "a record was resolved that nobody had to resolve",
+        "a record was resolved that nobody had to resolve, or before it came",
         f"""SELECT s.source_id, s.epoch, s.seq FROM resolution s JOIN record r ON {_same("r", "s")}
-        WHERE s.ledger_id = :l AND r.outcome NOT IN ('held', 'suspended', 'queued')""",
+        WHERE s.ledger_id = :l AND (r.outcome NOT IN ('held', 'suspended', 'queued')
+          OR s.recorded_us <= r.recorded_us)""",
     ),
     Law(
         "I6",
-        "a resolution's transfer is not the one it speaks of",
+        "a resolution's transfer is not the one it speaks of, or not of its moment",
         f"""SELECT s.source_id, s.epoch, s.seq, s.transfer_id FROM resolution s
         LEFT JOIN transfer x ON {_same("x", "s")} AND x.id = s.transfer_id
+          AND x.recorded_us = s.recorded_us - 1
           AND (s.outcome = 'refused' OR (x.credit = s.account_id AND x.amount = s.amount))
         WHERE s.ledger_id = :l AND ((s.transfer_id IS NOT NULL AND x.id IS NULL)
           OR (s.outcome = 'credited' AND s.amount > 0 AND s.transfer_id IS NULL))""",
@@ -253,11 +272,15 @@ LAWS = (
     ),
     Law(
         "I9",
-        "a claim is not of its record's day, or was not paid as it was promised",
+        "a claim is not of its record's day and moment, or was not paid as it was promised",
         f"""SELECT c.source_id, c.epoch, c.seq FROM claim c JOIN record r ON {_same("r", "c")}
-        LEFT JOIN resolution s ON {_same("s", "c")} AND s.outcome = 'credited'
+        LEFT JOIN resolution s ON {_same("s", "c")}
         WHERE c.ledger_id = :l AND (c.effective_s <> r.effective_s
-          OR s.amount <> c.amount OR s.account_id <> c.account_id)""",
+          OR (r.outcome = 'queued') <> (c.recorded_us = r.recorded_us - 1)
+          OR (r.outcome <> 'queued' AND c.recorded_us <= r.recorded_us)
+          OR s.recorded_us <= c.recorded_us
+          OR (s.outcome = 'credited'
+            AND (s.amount <> c.amount OR s.account_id <> c.account_id)))""",
     ),
     Law(
         "I9",

@@ -1,11 +1,12 @@
 """C2SP signed notes and checkpoints: writing them, reading them, and naming the key to others.
 
-A note may carry further signature lines, of witnesses; they are kept and not judged here.
+A note may carry further signature lines, of witnesses; whether they are true is not judged here.
 """
 
 import base64
 import hashlib
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from cryptography.exceptions import InvalidSignature
@@ -13,6 +14,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 # C2SP signed-note: the signature type of plain Ed25519.
 _ED25519 = b"\x01"
+# C2SP signed-note: a line of its own for each signature, of a key's name without spaces or "+".
+_SIGNATURE = re.compile(r"— ([^\s+]+) ([A-Za-z0-9+/]+={0,2})\n")
 
 
 class Checkpoint(NamedTuple):
@@ -54,10 +57,10 @@ def read_checkpoint(note: str) -> Checkpoint:
 
 def open_note(note: str, name: str, *keys: Ed25519PublicKey) -> Checkpoint:
     """What a note says, if `name` signed it with one of the keys. Raises ValueError otherwise."""
-    text, _, signatures = note.partition("\n\n")
+    text = note.partition("\n\n")[0]
     known = {_key_id(name, key): key for key in keys}
-    for raw in _signatures(signatures.splitlines(), name):
-        if (key := known.get(raw[:4])) is None:
+    for signer, raw in signatures(note):
+        if signer != name or (key := known.get(raw[:4])) is None:
             continue
         try:
             key.verify(raw[4:], f"{text}\n".encode())
@@ -67,8 +70,16 @@ def open_note(note: str, name: str, *keys: Ed25519PublicKey) -> Checkpoint:
     raise ValueError(f"the note is not signed by {name}")
 
 
-def _signatures(lines: Iterable[str], name: str) -> Iterable[bytes]:
-    for line in lines:
-        signed = line.removeprefix(f"— {name} ")
-        if signed != line:
-            yield base64.b64decode(signed, validate=True)
+def signatures(note: str) -> list[tuple[str, bytes]]:
+    """Who a note says has signed it, and each one's key id ‖ signature.
+
+    Raises ValueError where anything else stands after its text, be it one letter.
+    """
+    found = []
+    for line in note.partition("\n\n")[2].splitlines(keepends=True):
+        signed = _SIGNATURE.fullmatch(line)
+        raw = base64.b64decode(signed[2], validate=True) if signed else b""
+        if signed is None or base64.b64encode(raw).decode() != signed[2]:
+            raise ValueError("something other than signatures stands after its text")
+        found.append((signed[1], raw))
+    return found

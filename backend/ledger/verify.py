@@ -360,7 +360,7 @@ def _check_records(conn: Connection, ledger_id: int, report: Report, vault: Vaul
             jws = opener.open(row) if opener is not None else None
         if jws is None:
             continue
-        if _signed_hash(jws) != bytes(row.hash):
+        if signed_hash(jws) != bytes(row.hash):
             report.add(
                 "I6",
                 f"a record's bytes are not those of its hash: source_id {row.source_id}, "
@@ -391,7 +391,7 @@ def _unlike(row: Any, jws: bytes | str) -> str:
     return next((name for name in said if body.get(name) != said[name]), "")
 
 
-def _signed_hash(jws: bytes | str) -> bytes:
+def signed_hash(jws: bytes | str) -> bytes:
     """SHA-256 of a JWS without its signature. SQLite hands out text where a hand put text."""
     raw = jws.encode() if isinstance(jws, str) else bytes(jws)
     return hashlib.sha256(raw.rpartition(b".")[0]).digest()

@@ -14,7 +14,7 @@ from backend.ledger import log, tiles
 from backend.ledger import tables as t
 from backend.ledger.log import Origin
 from backend.ledger.merkle import root
-from backend.ledger.notes import open_note
+from backend.ledger.notes import open_note, signatures
 from backend.ledger.proof_tables import log_key
 
 _NAMED = 20
@@ -134,6 +134,8 @@ class LogCheck:
             return
         if said != (row.name, row.size, bytes(row.root)):
             self._told("I10", f"the note of {row.size} transfers says something else than its row")
+        if len(signatures(row.note)) > 1:
+            self._told("I10", f"the note of {row.size} transfers has a signature that is not ours")
 
     def _node(self, level: int, index: int) -> bytes:
         """The complete subtrees that end at the right edge are all that a root is made of."""

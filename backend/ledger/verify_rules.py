@@ -69,6 +69,13 @@ RULE_LAWS = (
         JOIN transfer x ON x.ledger_id = k.ledger_id AND x.debit = u.issuer_account_id
         WHERE k.ledger_id = :l AND m.issued_by = 'nobody' AND x.code <> 1""",
     ),
+    Law(
+        "I3",
+        "a notice is not of its transfer's moment",
+        """SELECT n.account_id, n.transfer_id FROM notice n JOIN transfer x
+        ON x.ledger_id = n.ledger_id AND x.id = n.transfer_id
+        WHERE n.ledger_id = :l AND n.recorded_us <> x.recorded_us""",
+    ),
     Law("I4", "a group joins two kinds of money that have no legal crossing", _CROSSED),
     Law("I3", "restricted money went where it may not be spent", _MISSPENT),
 )

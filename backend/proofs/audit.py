@@ -1,7 +1,8 @@
 """What the verifier asks of the programme's own rows, beside the ledger's: the whole way of a gram.
 
-Attestations are checked with the gateway's key and must name each record that they brought. With
-the vault, the device's own signature over each record is checked again as well.
+Attestations are checked with the gateway's key and must name each record that they brought, and
+when. With the vault, the device's own signature over each record is checked again as well, and
+that each device's key can be read.
 """
 
 import json
@@ -11,7 +12,7 @@ from time import time_ns
 from typing import Any
 
 from cryptography.exceptions import InvalidTag
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, union_all
 
 from backend import tables as t
 from backend.devices import keys
@@ -19,8 +20,8 @@ from backend.ledger import log
 from backend.ledger.erasure import Opener
 from backend.ledger.errors import LogMissing
 from backend.ledger.repeats import KEPT_US
-from backend.ledger.tables import checkpoint, record
-from backend.ledger.verify import Report, by_sets, check_laws
+from backend.ledger.tables import checkpoint, quarantine, record
+from backend.ledger.verify import Report, by_sets, check_laws, signed_hash
 from backend.proofs import oaths
 from backend.proofs.laws import LAWS, OF_TERMS
 from backend.vault import Vault
@@ -45,9 +46,11 @@ def audit(
     with by_sets(conn):
         check_laws(conn, ledger_id, (*OF_TERMS, *LAWS), report, kept_us=kept_us)
     _check_attestations(conn, ledger_id, report)
+    _check_quarantine(conn, ledger_id, report)
     for problem in oaths.wrong(oaths.oaths(conn, ledger_id), _notes(conn, ledger_id)):
         report.add("I10", problem)
     if vault is not None:
+        _check_keys(conn, ledger_id, report, vault)
         _check_signatures(conn, ledger_id, report, vault)
 
 
@@ -88,28 +91,55 @@ def _check_attestations(conn: Connection, ledger_id: int, report: Report) -> Non
 
 
 def _brought(conn: Connection, ledger_id: int) -> Iterator[Any]:
-    row, device = record.c, t.device.c
-    yield from conn.execute(
-        select(row.attestation_id, row.epoch, row.seq, row.hash, device.id.label("device"))
-        .join(t.device, (device.ledger_id == row.ledger_id) & (device.source_id == row.source_id))
-        .where(row.ledger_id == ledger_id, row.attestation_id.is_not(None))
-        .order_by(row.attestation_id)
-        .execution_options(yield_per=_BATCH)
-    )
+    """Records, and what lies in quarantine, by the attestation that they came with."""
+    device = t.device.c
+    each = union_all(
+        *(
+            select(row.attestation_id, row.epoch, row.seq, row.hash, row.received_s, device.id)
+            .join(t.device, (device.ledger_id == row.ledger_id)
+                  & (device.source_id == row.source_id))
+            .where(row.ledger_id == ledger_id, row.attestation_id.is_not(None))
+            for row in (record.c, quarantine.c)
+        )
+    ).subquery()  # fmt: skip
+    asked = select(each).order_by(each.c.attestation_id)
+    yield from conn.execute(asked.execution_options(yield_per=_BATCH))
 
 
-def _name(row: Any) -> tuple[str, str, int, str]:
-    return row.device, f"{row.epoch:016x}", row.seq, contract.hash8(bytes(row.hash))
+def _name(row: Any) -> tuple[str, str, int, str, int]:
+    digest = contract.hash8(bytes(row.hash))
+    return row.id, f"{row.epoch:016x}", row.seq, digest, row.received_s
 
 
 def _named(row: Any, report: Report) -> set[tuple[Any, ...]]:
     """The records that an attestation names, whose signature `oaths` looks at."""
     try:
         said = json.loads(bytes(row.statement).partition(b"\n")[2])
-        return {tuple(each[:4]) for each in said["rows"]}
+        return {tuple(each) for each in said["rows"]}
     except (ValueError, TypeError, KeyError):
         report.add("I6", f"attestation {row.id} cannot be read")
         return set()
+
+
+def _check_quarantine(conn: Connection, ledger_id: int, report: Report) -> None:
+    """Bytes in quarantine are those of their hash, unless they were dropped in time."""
+    row = quarantine.c
+    asked = select(row.epoch, row.seq, row.hash, row.jws).where(row.ledger_id == ledger_id)
+    for each in conn.execute(asked.execution_options(yield_per=_BATCH)):
+        if each.jws and signed_hash(each.jws) != bytes(each.hash):
+            report.add(
+                "I6",
+                f"bytes in quarantine are not those of their hash: epoch {each.epoch:016x}, "
+                f"seq {each.seq}",
+            )
+
+
+def _check_keys(conn: Connection, ledger_id: int, report: Report, vault: Vault) -> None:
+    """Each device's key is sealed for that device and number under the town's secret."""
+    key = t.device_key.c
+    for each in conn.execute(select(key.device, key.number).where(key.ledger_id == ledger_id)):
+        if _up(conn, ledger_id, vault, *each) is None:
+            report.add("I6", f"the key {each.number} of the device {each.device} cannot be read")
 
 
 def _check_signatures(conn: Connection, ledger_id: int, report: Report, vault: Vault) -> None:

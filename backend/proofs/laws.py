@@ -146,10 +146,10 @@ LAWS = (
     ),
     Law(
         "I6",
-        "the answer to a request names no transfers",
+        "the answer to a request names no transfers, or not of its moment",
         """SELECT i.client, i.group_id FROM idempotency i
         LEFT JOIN transfer x ON x.ledger_id = i.ledger_id AND x.id = i.group_id
-          AND x.group_id = i.group_id
+          AND x.group_id = i.group_id AND x.recorded_us = i.recorded_us
         WHERE i.ledger_id = :l AND i.group_id IS NOT NULL AND x.id IS NULL""",
     ),
     Law(

@@ -51,6 +51,12 @@ def test_an_export_is_checked_apart_from_the_town(home: Path, tmp_path: Path) ->
     report = json.loads(said)
     assert (code, report["ok"], report["transfers"], report["checkpoints"]) == (0, True, 2, 1)
     assert run("export", str(at))[0] == 2  # not over what is there
+    for name in ("attestations.csv", "tariff_rates.csv"):
+        (at / name).write_text((at / name).read_text(encoding="utf-8-sig").splitlines()[0] + "\n")
+    code, said, _ = run("verify", "--export", str(at))
+    assert code == 1
+    assert "attestations, which are not in the books" in said
+    assert "a record's rate is not its tariff's" in said
     (at / "transfer.csv").write_text("id\n1\n")
     assert run("verify", "--export", str(at))[0] in (1, 2)
 

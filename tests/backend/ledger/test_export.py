@@ -160,6 +160,16 @@ def test_each_invariant_is_asked_of_an_export(
     assert any(named in words for words in found), found
 
 
+def test_a_row_that_no_table_takes_is_said_in_words(lived: Town, tmp_path: Path) -> None:
+    at = exported(lived, tmp_path / "x")
+    change(at, "transfer", -1, amount="0")
+
+    words = [problem.words for problem in verify_export(at).problems]
+
+    assert len(words) == 1
+    assert "a row breaks a rule of its table" in words[0]
+
+
 def test_a_leaf_that_was_altered_contradicts_the_checkpoint(lived: Town, tmp_path: Path) -> None:
     at = exported(lived, tmp_path / "x")
     leaves = bytearray((at / "leaves.bin").read_bytes())

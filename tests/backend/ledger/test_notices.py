@@ -110,13 +110,14 @@ def test_soft_limits_that_make_no_sense(town: Town) -> None:
 
 
 @pytest.mark.parametrize(
-    "harm",
+    ("harm", "named"),
     [
-        "UPDATE account_terms SET soft_min = 45 WHERE soft_min = 50",
-        "INSERT INTO notice VALUES (7, 2, {payee}, 'soft_max', 5, 60, 1)",
+        ("UPDATE account_terms SET soft_min = 45 WHERE soft_min = 50", "notice of account"),
+        ("INSERT INTO notice VALUES (7, 2, {payee}, 'soft_max', 5, 60, 1)", "notice of account"),
+        ("UPDATE notice SET recorded_us = 9", "notice is not of its transfer's moment"),
     ],
 )
-def test_a_notice_that_is_false_or_missing_is_found(town: Town, harm: str) -> None:
+def test_a_notice_that_is_false_or_missing_is_found(town: Town, harm: str, named: str) -> None:
     payer, payee = town.account(funds=100), town.account()
     soft(town, payer, 50)
     done(town.poster.submit(pay(payer, payee, 60)))
@@ -134,4 +135,4 @@ def test_a_notice_that_is_false_or_missing_is_found(town: Town, harm: str) -> No
     with db.read(town.engine) as conn:
         found = verify(conn, TOWN).problems
 
-    assert any("notice of account" in problem.words for problem in found), found
+    assert any(named in problem.words for problem in found), found

@@ -6,12 +6,15 @@ import pytest
 from sqlalchemy import text
 
 from backend import db
+from backend.deposits.provisional import DEFAULT_DAYS
+from backend.deposits.resolving import pay_provisional
 from backend.ledger import export
 from backend.ledger.verify import Report
-from backend.proofs import exported_rates
+from backend.proofs import exported_rates, service
 from backend.proofs.audit import audit
 from backend.tariffs import service as tariffs
 from farz.founding import ripe_compost
+from tests.backend.paper.test_slips import confirm, slip
 from tests.backend.transfers.test_transfers import leg, post
 from tests.backend.village import AMAL, STRANGER, Town
 
@@ -29,6 +32,8 @@ def lived(town: Town) -> Town:
     for uid in (AMAL, AMAL, STRANGER):
         town.clock.now_s += 60
         town.outcome(town.bin.deposit(uid=uid))
+    town.bin.seq -= 1
+    assert town.outcome(town.bin.deposit(net_g=2_001, after_g=12_001))[0] == "quarantined"
     clerk = town.browser("administrator")
     clerk.put(f"/v1/compost/{town.product.id}/price", json={"amount_per_kg": 10})
     ripe_compost(town.services, town.product.id, 9_000, by="staff:2", key="stock")
@@ -44,6 +49,7 @@ def lived(town: Town) -> Town:
     wrong = paid.json()["transfers"][0]["id"]
     back = leg(town.bassam.account_id, town.amal.account_id, 5, code="correct", corrects_id=wrong)
     assert post(town.browser("officer"), "c", back).status_code == 201
+    assert service.sign(town.services)
     return town
 
 
@@ -57,8 +63,17 @@ def test_a_lived_town_is_right(lived: Town) -> None:
         ("attestation", "SET signature = statement", "is not signed by its gateway"),
         ("attestation", "SET id = id + 1", "is not in the books"),
         ("attestation", "SET id = id + 1", "is not in the chain"),
+        ("attestation", "SET statement = signature", "cannot be read"),
         ("attestation_link", "SET number = number + 9", "not the next one of the chain"),
         ("record", "SET seq = seq + 100 WHERE seq = 1", "does not name the record"),
+        ("record", "SET received_s = received_s + 1 WHERE seq = 1", "does not name the record"),
+        ("quarantine", "SET received_s = received_s + 1", "does not name the record"),
+        ("quarantine", "SET jws = substr(jws, 2)", "bytes in quarantine are not those of their"),
+        (
+            "device_key",
+            "SET sealed = substr(sealed, 2)",
+            "key 1 of the device bin-1 cannot be read",
+        ),
         ("record", "SET jws = substr(jws, 2) WHERE seq = 1", "is not signed by its device bin-1"),
         ("record", "SET amount_per_kg = 26 WHERE seq = 1", "rate is not its tariff's"),
         ("record", "SET amount_per_kg = NULL WHERE seq = 1", "has no rate"),
@@ -86,11 +101,14 @@ def test_what_was_altered_is_named(lived: Town, table: str, change: str, words: 
         ),
         ("DELETE FROM booking WHERE reason = 'synthetic'", "nobody is written down who asked"),
         ("UPDATE booking SET group_id = group_id + 900", "a booking is of no transfer"),
+        ("DELETE FROM attestation", "which records came with, is not in the books"),
+        ("DELETE FROM attestation_link", "attestations, which are not in the books"),
         ("DELETE FROM correction", "was corrected and is not marked"),
         ("DELETE FROM idempotency WHERE key = 'a'", "was forgotten before its time"),
         ("DELETE FROM idempotency WHERE key = 'p'", "was forgotten before its time"),
         ("DELETE FROM idempotency WHERE key = 'c'", "was forgotten before its time"),
         ("UPDATE idempotency SET group_id = 900 WHERE key = 'p'", "request names no transfers"),
+        ("UPDATE idempotency SET recorded_us = recorded_us + 9", "or not of its moment"),
         (
             "DELETE FROM tariff_approval WHERE staff_id = {officer}",
             "two people other than its drafter have not approved: tariff_id ",
@@ -109,6 +127,48 @@ def test_what_was_taken_out_or_loosened_is_named(lived: Town, statement: str, wo
 
     found = "; ".join(problem.words for problem in looked(lived).problems)
     assert words.format(**facts) in found, found
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM paper_signature",
+        "UPDATE paper_signature SET outcome = 'rejected'",
+        "UPDATE paper_signature SET signed_by = x.entered_by FROM paper_slip x",
+        "UPDATE paper_slip SET entered_by = x.signed_by FROM paper_signature x",
+        "UPDATE paper_slip SET gross_g = gross_g + 1",
+        "UPDATE paper_slip SET number = number + 1",
+    ],
+)
+def test_paper_without_a_second_person_is_named(town: Town, statement: str) -> None:
+    assert confirm(town, slip(town).json()["id"]).json()["outcome"] == "credited"
+    assert looked(town).ok, looked(town).problems
+
+    alter(town, statement)
+
+    named = f"a deposit from paper has not two signatures: epoch {3:016x}, seq 17"
+    assert named in [problem.words for problem in looked(town).problems]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE record SET until_s = until_s + 2 WHERE outcome = 'held'",
+        "UPDATE record SET until_s = NULL WHERE outcome = 'held'",
+        "UPDATE resolution SET recorded_us = recorded_us - 2000000",
+    ],
+)
+def test_what_time_credited_before_its_time_is_named(town: Town, statement: str) -> None:
+    assert town.outcome(town.bin.deposit(flags=["unstable"]))[0] == "held"
+    town.clock.now_s += DEFAULT_DAYS * 86_400
+    assert pay_provisional(town.services) == 1
+    assert looked(town).ok, looked(town).problems
+
+    alter(town, statement)
+
+    found = [problem.words for problem in looked(town).problems]
+    named = "a held record was credited by time before its time: source_id 1, seq 1, until_s "
+    assert any(words.startswith(named) for words in found), found
 
 
 def test_a_second_founding_tariff_is_named(lived: Town) -> None:
