@@ -74,10 +74,10 @@ def suppressed(cells: Mapping[str, Brought]) -> set[str]:
 def publish(cells: Mapping[str, Brought]) -> list[Cell]:
     """Return a month's table: the total, then its fractions, in the order of names.
 
-    Without a safe total nothing is shown.
+    Without a safe total nothing is shown: what is safe together has a safe sum, so that then
+    `suppressed` goes on to the last fraction.
     """
-    total = together(cells.values())
-    hidden = suppressed(cells) if total.safe else set(cells)
+    total, hidden = together(cells.values()), suppressed(cells)
     fractions = [_cell(name, cells[name], name in hidden) for name in sorted(cells)]
     return [_cell(ALL, total, not total.safe), *fractions]
 

@@ -5,7 +5,7 @@ from sqlalchemy import select
 
 from backend.budgets import coverage
 from backend.figures import service as figures
-from backend.housekeeping import CHORES, Chore, Housekeeping
+from backend.housekeeping import CHORES, Chore, Housekeeping, pay_claims
 from backend.ledger import accounts, balances, history, log
 from backend.ledger import tables as ledger
 from backend.ledger.resolve import SetBudget
@@ -77,6 +77,19 @@ def test_what_is_due_is_done(town: Town) -> None:
         assert summed == history.last_id(conn, services.ledger_id)
         assert [each.outstanding for each in coverage.days(conn, services.ledger_id)] == [100]
     assert (run.first_seq, run.last_seq) == (1, 2)
+
+
+def test_a_claim_is_paid_in_a_town_where_nothing_else_is_booked(small_town: Town) -> None:
+    services, now_s = small_town.services, small_town.services.now_s()
+    for part, amount in ((0, 0), (1, 10**9)):
+        span = (now_s + 100 * part, now_s + 100 * (part + 1))
+        services.poster.submit(SetBudget(*span, amount, "council")).result()
+    assert small_town.outcome(small_town.bin.deposit(uid=AMAL))[0] == "queued"
+
+    small_town.clock.now_s += 150
+    pay_claims(services)
+
+    assert small_town.balance(small_town.amal) == 50
 
 
 def test_stock_goes_to_who_waits_ended_months_are_published_and_old_deposits_sealed(

@@ -11,6 +11,8 @@ import pytest
 import typer.main
 import yaml
 
+from backend.settings import Settings
+from edge_gateway.settings import Settings as GatewaySettings
 from farz.__main__ import app
 from farz.processes import ROOT
 
@@ -30,8 +32,22 @@ def lines(unit: Path) -> dict[str, str]:
     )
 
 
-def commands() -> set[str]:
-    return set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+def parsed(words: list[str]) -> None:
+    """Read a command line as `farz` does, and do nothing. Raises a usage error."""
+    command: Any = typer.main.get_command(app)
+    context: Any = None
+    while words and hasattr(command, "commands"):
+        context = command.make_context("farz", [], parent=context, resilient_parsing=True)
+        command = command.commands[words[0]]
+        words = words[1:]
+    command.make_context(command.name, list(words), parent=context)
+
+
+def variables() -> set[str]:
+    """Every name of a setting, of the backend and of a gateway."""
+    towns = {f"FARZ_{name.upper()}" for name in Settings.model_fields}
+    gateways = {f"FARZ_GATEWAY_{name.upper()}" for name in GatewaySettings.model_fields}
+    return towns | gateways | {"FARZ_GATEWAY_FILE"}
 
 
 def test_there_is_a_unit_for_each_long_running_part() -> None:
@@ -63,10 +79,13 @@ def test_systemd_takes_the_unit_and_finds_it_shut(unit: Path, tmp_path: Path) ->
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
 def test_a_unit_starts_a_command_that_there_is_and_comes_back(unit: Path) -> None:
     found = lines(unit)
-    program, command = shlex.split(found["ExecStart"])[:2]
+    program, *words = shlex.split(found["ExecStart"])
 
     assert program == FARZ
-    assert command in commands()
+    parsed(words)
+    with pytest.raises(Exception, match="No such option"):
+        parsed([*words, "--prot"])
+    assert {each.split("=")[0] for each in shlex.split(found["Environment"])} <= variables()
     assert found["Restart"] == "on-failure"
     assert found["User"] != "root"
     assert (found["Type"] == "notify") == ("WatchdogSec" in found)
@@ -107,7 +126,8 @@ def test_the_compose_file_runs_commands_that_there_are_and_holds_no_secret() -> 
     for name in ("backend", "gateway", "backup"):
         service = COMPOSE["services"][name]
         assert service["command"][0] == "farz"
-        assert service["command"][1] in commands()
+        parsed(service["command"][1:])
+        assert set(service["environment"]) <= variables()
         assert service["read_only"] is True
         for key, value in service["environment"].items():
             assert "PASSWORD" not in key or value.startswith("/run/secrets/")

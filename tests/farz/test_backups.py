@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,24 @@ def test_a_backup_tells_what_it_is_of_and_keeps_secrets_out(founded: Shell, take
     assert all(bytes.fromhex(secret) not in each.read_bytes() for each in taken.iterdir())
     assert manifest["secret"] not in secret
     assert taken.stat().st_mode & 0o077 == 0
+    founded.done("backup", str(taken.parent / "all"), "--telemetry")
+    assert (taken.parent / "all" / "telemetry.sqlite").stat().st_size > 0
+    (founded.folder / "telemetry.sqlite").unlink()
+    founded.done("restore", str(taken.parent / "all"))
+    with closing(sqlite3.connect(founded.folder / "telemetry.sqlite")) as series:
+        assert series.execute("SELECT count(*) FROM sqlite_master").fetchone() != (0,)
+
+
+def test_a_copy_that_is_damaged_is_no_backup(tmp_path: Path) -> None:
+    """Each page is whole, and what they hold is not."""
+    with closing(sqlite3.connect(tmp_path / "books.sqlite")) as books, books:
+        books.execute("CREATE TABLE transfer (amount)")
+        books.execute("INSERT INTO transfer VALUES (NULL)")
+        books.execute("PRAGMA writable_schema = 1")
+        books.execute("UPDATE sqlite_master SET sql = 'CREATE TABLE transfer (amount NOT NULL)'")
+
+    with pytest.raises(FarzError, match=r"damaged: NULL value in transfer\.amount"):
+        copies.copy_sqlite(tmp_path / "books.sqlite", tmp_path / "copy.sqlite")
 
 
 def test_a_restored_town_is_as_it_was_and_only_reads_until_it_is_told(
@@ -57,8 +76,13 @@ def test_a_restored_town_is_as_it_was_and_only_reads_until_it_is_told(
 ) -> None:
     founded.done("device", "provision", "bin-2", "--point", "School")
 
+    with closing(sqlite3.connect(founded.folder / "audit.sqlite")) as audit, audit:
+        audit.execute("CREATE TABLE written_since (x)")
+
     told = founded.done("restore", str(taken))
 
+    with closing(sqlite3.connect(founded.folder / "audit.sqlite")) as audit:
+        assert audit.execute("SELECT count(*) FROM written_since").fetchone() == (0,), "newer"
     assert "What was there is kept as books.sqlite.before-" in told
     assert "A new log was opened" in told  # nobody can know what was signed since
     assert "bin-1" in (devices := founded.done("device", "list"))
@@ -73,7 +97,10 @@ def test_a_checkpoint_that_fits_needs_no_new_log(founded: Shell, tmp_path: Path)
     founded.done("ledger", "checkpoint", "--sign")
     founded.done("backup", str(tmp_path / "b"))
 
+    (founded.folder / "audit.sqlite").unlink()
     assert "new log" not in founded.done("restore", str(tmp_path / "b"))
+    with closing(sqlite3.connect(founded.folder / "audit.sqlite")) as audit:
+        assert audit.execute("SELECT count(*) FROM audit").fetchone() is not None
 
     (founded.folder / "published" / "checkpoint").write_text("farz.example/1\n9\nAAAA\n\n— x y\n")
     assert "A new log was opened" in founded.done("restore", str(tmp_path / "b"))

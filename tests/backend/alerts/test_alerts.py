@@ -56,6 +56,7 @@ def open_rules(town: Town) -> list[str]:
 
 
 def test_a_bin_goes_through_all_its_conditions(town: Town) -> None:
+    assert (STALE_S, OFFLINE_S) == (3 * TELEMETRY_S, 86_400), "three reports are missing; a day"
     assert told(town) == ("never_seen", ["never_seen"])
     post(town, FINE)
     assert told(town) == ("ok", [])

@@ -52,6 +52,9 @@ def test_what_nobody_is_known_for_hides_nobody() -> None:
     cell.unknown_g, cell.deposits = 50_000, 99
 
     assert not cell.safe
+    cells = {"organic": brought(*range(20)), "metal": brought(*range(20))}
+    cells["metal"].unknown_g = 19_000
+    assert [each.kg for each in publish(cells)] == [60, 40, 20], "what nobody is known for weighs"
 
 
 def test_a_single_small_cell_takes_another_with_it() -> None:

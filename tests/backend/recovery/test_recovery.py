@@ -44,6 +44,8 @@ def test_nothing_is_written_but_what_bins_and_gateways_bring(town: Town) -> None
     assert refused.headers["Retry-After"] == "60"
     assert weighed == ("credited", "")
     assert officer.get("/v1/streams").status_code == 200
+    assert town.client.get("/readyz").json()["recovering"] is True
+    assert b"farz_recovering 1.0" in town.services.metrics.text()
     asked = town.gateway.post({}).json()["again"]
     assert asked == {"id": found.id, "since_s": START_S - MARGIN_S}
 

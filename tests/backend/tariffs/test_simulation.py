@@ -1,5 +1,6 @@
 """A draft is tried on what was truly brought: exact sums, and whom it helps or hurts."""
 
+from dataclasses import replace
 from typing import Any
 
 from backend.ledger.transfers import credit_for
@@ -41,6 +42,13 @@ def test_a_draft_is_worth_what_the_mint_would_have_paid(town: Town) -> None:
     assert found.households == {"gain": 1, "lose": 1, "same": 0}
     lost, won = plastic.would_pay - plastic.paid, organic.would_pay - organic.paid
     assert (found.spread[0], found.spread[-1]) == (lost, won)
+    with town.services.read() as conn:
+        draft = tariffs.tariffs(conn, 1)[-1]
+        for period in ((0, START_S - 10**6), (START_S + 10**6, 2**40)):
+            assert simulate(conn, 1, draft, *period).fractions == (), "nothing was brought then"
+        assert simulate(conn, 1, draft, START_S - 10**6, START_S + 10**6) == replace(
+            found, since_s=START_S - 10**6, until_s=START_S + 10**6
+        )
 
 
 def test_what_was_held_and_then_credited_is_replayed_too(town: Town) -> None:

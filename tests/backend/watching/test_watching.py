@@ -66,6 +66,8 @@ def test_figures_tell_of_requests_by_route_and_of_what_lags(
     assert found["farz_file_bytes", ("sessions.sqlite",)] > 0
     assert found["farz_devices", ("never_seen",)] == 1
     assert found["farz_telemetry_total", ("written",)] == 1
+    town.outcome(town.bin.deposit(uid=AMAL))
+    assert figures(inside)["farz_transfers", ()] == 1, "kept: who asks often makes no work"
 
 
 def test_figures_hold_no_card_name_or_number(small_town: Town, inside: TestClient) -> None:
