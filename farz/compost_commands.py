@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from farz.moments import clocks, moment
-from farz.signing import by_whom
+from farz.signing import by_whom, on_behalf
 from farz.telling import Json, tell
 from farz.town import open_books, open_town
 
@@ -214,8 +214,8 @@ def order(product_id: Product, grams: Grams, card: Card, by: By, as_json: Json =
 
     with open_town() as services:
         with services.read() as conn:
-            who = by_whom(conn, services.ledger_id, by, "orders:make")
             person_id = cards.by_number(conn, services.ledger_id, card).person_id
+            who = on_behalf(services, conn, by, "orders:make", person_id)
         made = orders.order(
             services,
             product_id=product_id,
@@ -244,7 +244,8 @@ def collect(
 
     with open_town() as services:
         with services.read() as conn:
-            who = by_whom(conn, services.ledger_id, by, "redemptions:make")
+            holder = orders.read(services, order_id).person_id
+            who = on_behalf(services, conn, by, "redemptions:make", holder)
         made = orders.hand_over(
             services,
             order_id,
@@ -266,7 +267,8 @@ def cancel(order_id: OrderNo, by: By, as_json: Json = False) -> None:
 
     with open_town() as services:
         with services.read() as conn:
-            who = by_whom(conn, services.ledger_id, by, "orders:make")
+            holder = orders.read(services, order_id).person_id
+            who = on_behalf(services, conn, by, "orders:make", holder)
         made = orders.cancel(services, order_id, by=who, key=uuid.uuid4().hex)
     _print(made, as_json, f"order {made.id} is {made.state}")
 
@@ -284,11 +286,12 @@ def void(
 
     Example:  farz compost void R12-34 --reason "wrong sack" --by khalil
     """
-    from backend.compost import voiding
+    from backend.compost import service, voiding
 
     with open_town() as services:
         with services.read() as conn:
-            who = by_whom(conn, services.ledger_id, by, "redemptions:make")
+            holder = service.redemption(conn, services.ledger_id, receipt).person_id
+            who = on_behalf(services, conn, by, "redemptions:make", holder)
         made = voiding.void(
             services,
             receipt,
@@ -380,8 +383,8 @@ def redeem(
 
     with open_town() as services:
         with services.read() as conn:
-            served_by = by_whom(conn, services.ledger_id, by, "redemptions:make")
             person_id = cards.by_number(conn, services.ledger_id, card).person_id
+            served_by = on_behalf(services, conn, by, "redemptions:make", person_id)
         made = redeeming.redeem(
             services,
             product_id=product_id,

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from farz.moments import clocks, moment
-from farz.signing import by_whom
+from farz.signing import on_behalf
 from farz.telling import Json, tell
 from farz.town import open_books, open_town
 
@@ -37,8 +37,8 @@ def discount(
 
     with open_town() as services:
         with services.read() as conn:
-            who = by_whom(conn, services.ledger_id, by, "fees:discount")
             person_id = cards.by_number(conn, services.ledger_id, card).person_id
+            who = on_behalf(services, conn, by, "fees:discount", person_id)
         made = fees.discount(
             services,
             person_id=person_id,
@@ -67,7 +67,8 @@ def void(
 
     with open_town() as services:
         with services.read() as conn:
-            who = by_whom(conn, services.ledger_id, by, "fees:discount")
+            holder = fees.find(conn, services.ledger_id, receipt).person_id
+            who = on_behalf(services, conn, by, "fees:discount", holder)
         made = fees.void(services, receipt, by=who, reason=reason, key=uuid.uuid4().hex)
     tell(asdict(made), f"{made.receipt} counts no more", as_json)
 

@@ -11,7 +11,7 @@ import typer
 
 from farz.approving import Code, Login, Password, signed_in
 from farz.moments import moment
-from farz.signing import by_whom
+from farz.signing import by_whom, on_behalf
 from farz.telling import Json, tell
 from farz.town import open_books, open_town
 
@@ -123,8 +123,8 @@ def pay(
 
     with open_town() as services:
         with services.read() as conn:
-            who = by_whom(conn, services.ledger_id, by, "payments:make")
             person_id = cards.by_number(conn, services.ledger_id, card).person_id
+            who = on_behalf(services, conn, by, "payments:make", person_id)
         made = merchants.pay(
             services,
             merchant_id,
@@ -153,7 +153,8 @@ def void(
 
     with open_town() as services:
         with services.read() as conn:
-            who = by_whom(conn, services.ledger_id, by, "payments:make")
+            payer = merchants.payment(conn, services.ledger_id, receipt).person_id
+            who = on_behalf(services, conn, by, "payments:make", payer)
         made = merchants.void(services, receipt, by=who, reason=reason, key=uuid.uuid4().hex)
     tell(asdict(made), f"{made.receipt} counts no more", as_json)
 

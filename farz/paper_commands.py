@@ -2,16 +2,20 @@
 
 import json
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from farz.approving import Code, Login, Password, signed_in
 from farz.moments import clocks, moment
 from farz.points import point_id
-from farz.signing import by_whom
+from farz.signing import by_whom, on_behalf
 from farz.telling import Json, tell
 from farz.town import open_books, open_town
+
+if TYPE_CHECKING:
+    from backend.access.service import Who
+    from backend.services import Services
 
 app = typer.Typer(no_args_is_help=True, help="Paper slips: entered by one, confirmed by another.")
 collection = typer.Typer(no_args_is_help=True, help="What trucks and the facility weighed.")
@@ -64,6 +68,7 @@ def enter(
       farz paper enter deposit 3/17 --card 12345674 --gross 4500 --tare 500 \\
           --fraction organic --at 2027-01-05T10:30+02:00 --by khalil
     """
+    from backend.cards import service as cards
     from backend.paper import service as paper
 
     book, _, number = slip.partition("/")
@@ -71,7 +76,8 @@ def enter(
         raise typer.BadParameter("Write a slip as BOOK/NUMBER, like 3/17.")
     with open_town() as services:
         with services.read() as conn:
-            who = by_whom(conn, services.ledger_id, by, "paper:enter")
+            holder = cards.by_number(conn, services.ledger_id, card).person_id
+            who = on_behalf(services, conn, by, "paper:enter", holder)
             place = point_id(conn, services.ledger_id, point)
         facts = paper.Facts(
             kind=kind,
@@ -101,6 +107,7 @@ def confirm(
     from backend.paper import service as paper
 
     with signed_in(login, password, code, "paper:confirm") as (services, who):
+        _note(services, who, slip_id)
         made = paper.confirm(services, slip_id, by=who.signature)
     sum_ = "" if made.amount is None else f" {made.amount}"
     words = f"slip {made.id}: {made.outcome}{sum_}{f', {made.receipt}' if made.receipt else ''}"
@@ -123,9 +130,18 @@ def reject(
     from backend.paper import service as paper
 
     with signed_in(login, password, code, "paper:confirm") as (services, who):
+        _note(services, who, slip_id)
         made = paper.reject(services, slip_id, by=who.signature, reason=reason)
     words = f"slip {made.id} is {made.state}"
     tell(asdict(made), words, as_json)
+
+
+def _note(services: "Services", who: "Who", slip_id: int) -> None:
+    """That a second person signs somebody's slip is in their log."""
+    from backend.paper import service as paper
+
+    with services.read() as conn:
+        who.saw("paper:confirm", paper.slip(conn, services.ledger_id, slip_id).person_id)
 
 
 @collection.command()

@@ -10,11 +10,21 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from backend.access.service import Who
+    from backend.services import Services
 
 
 def by_whom(conn: "Connection", ledger_id: int, login: str, scope: str) -> str:
     """Return what is written beside a decision. Raises NotFound, Forbidden, each with the way."""
     return staff_with(conn, ledger_id, login, scope).signature
+
+
+def on_behalf(
+    services: "Services", conn: "Connection", login: str, scope: str, person_id: int
+) -> str:
+    """The same for what is done with what is a person's: it is in their log before it is done."""
+    who = staff_with(conn, services.ledger_id, login, scope)
+    services.audit.add(who.actor, scope, [person_id], at_s=services.now_s())
+    return who.signature
 
 
 def staff_with(conn: "Connection", ledger_id: int, login: str, scope: str) -> "Who":

@@ -127,6 +127,8 @@ def void(
     key: Key,
 ) -> Voided:
     """Take a wrong hand-over back within the window (10 minutes unless decided otherwise)."""
+    with services.read() as conn:
+        who.saw("redemptions:make", service.redemption(conn, who.ledger_id, receipt).person_id)
     return voiding.void(
         services,
         receipt,

@@ -142,9 +142,11 @@ def hand_over(
     now_s, ledger_id = services.now_s(), services.ledger_id
     found = read(services, order_id)
     with services.read() as conn:
-        if not answered(conn, ledger_id, idempotency):
+        known = answered(conn, ledger_id, idempotency)
+        if not known:
             _check_ready(found)
-        at = counters.entry(conn, ledger_id, counter_id, now_s=now_s, after_close=after_close)
+        late = after_close or known
+        at = counters.entry(conn, ledger_id, counter_id, now_s=now_s, after_close=late)
         name = service.product(conn, ledger_id, found.product_id, at_s=now_s).name
     row = {
         "product_id": found.product_id,

@@ -55,8 +55,9 @@ def redeem(
     with services.read() as conn:
         bought = for_sale(conn, ledger_id, product_id, now_s)
         account_id = people.person(conn, ledger_id, person_id).account_id
-        at = counters.entry(conn, ledger_id, counter_id, now_s=now_s, after_close=after_close)
-        known = answered(conn, ledger_id, idempotency)
+        known = answered(conn, ledger_id, idempotency)  # a repeat hears its receipt on any day
+        late = after_close or known
+        at = counters.entry(conn, ledger_id, counter_id, now_s=now_s, after_close=late)
     amount = cost(grams, bought.amount_per_kg)
     row = {
         **asked,

@@ -49,9 +49,11 @@ def void(
     now_s, ledger_id = services.now_s(), services.ledger_id
     with services.read() as conn:
         made = service.redemption(conn, ledger_id, receipt)
-        if not answered(conn, ledger_id, idempotency):
+        known = answered(conn, ledger_id, idempotency)
+        if not known:
             _check(conn, ledger_id, made, now_s)
-        at = counters.entry(conn, ledger_id, counter_id, now_s=now_s, after_close=after_close)
+        late = after_close or known
+        at = counters.entry(conn, ledger_id, counter_id, now_s=now_s, after_close=late)
         legs = reversed_legs(conn, ledger_id, made.group_id)
     row = {
         "redemption_id": made.group_id,

@@ -54,6 +54,8 @@ def void(
     key: Key,
 ) -> Discount:
     """Take a wrong discount back within the window of voids; the bill may be discounted anew."""
+    with services.read() as conn:
+        who.saw("fees:discount", service.find(conn, who.ledger_id, receipt).person_id)
     return service.void(services, receipt, by=who.signature, reason=body.reason, key=key)
 
 

@@ -110,7 +110,7 @@ def void(services: Services, receipt: str, *, by: str, reason: str, key: str) ->
     idempotency = named("void discount", by, key, {"receipt": receipt, "reason": reason})
     now_s, ledger_id = services.now_s(), services.ledger_id
     with services.read() as conn:
-        made = _find(conn, ledger_id, receipt)
+        made = find(conn, ledger_id, receipt)
         if not answered(conn, ledger_id, idempotency):
             if made.voided:
                 raise AlreadyDecided(f"{receipt} was taken back already.")
@@ -122,10 +122,11 @@ def void(services: Services, receipt: str, *, by: str, reason: str, key: str) ->
     except (RowRefused, BadCorrection) as error:
         raise AlreadyDecided(f"{receipt} was taken back already.") from error
     with services.read() as conn:
-        return _find(conn, ledger_id, receipt)
+        return find(conn, ledger_id, receipt)
 
 
-def _find(conn: Connection, ledger_id: int, receipt: str) -> Discount:
+def find(conn: Connection, ledger_id: int, receipt: str) -> Discount:
+    """Raises NotFound."""
     row = fee_discount.c
     query = select(fee_discount).where(
         row.ledger_id == ledger_id, row.group_id == group_of(receipt)

@@ -105,6 +105,8 @@ def pay(
 )
 def void(receipt: Receipt, body: ReasonIn, who: Taker, services: WithServices, key: Key) -> Payment:
     """Take a wrong payment back within the window of voids."""
+    with services.read() as conn:
+        who.saw("payments:make", service.payment(conn, who.ledger_id, receipt).person_id)
     return service.void(services, receipt, by=who.signature, reason=body.reason, key=key)
 
 

@@ -62,10 +62,12 @@ def settle(
     who.require_if_staff("transfers:book")
     with services.read() as conn:
         held = hold(conn, who.ledger_id, hold_id).hold
+        ends = (held.debit_account_id, held.credit_account_id)
         if who.kind == "resident":
             own = accounts.owned(conn, who.ledger_id, who.id)
-            ends = (held.debit_account_id, held.credit_account_id)
             rules.check_settlement(*ends, own, outcome, amount not in (None, held.amount))
+        else:
+            transfers.note(conn, who, "transfers:book", ends)
     asked = {"hold_id": hold_id, "outcome": outcome, "amount": amount}
     idempotency = named("settlement", who.signature, key, asked)
     end = Void(hold_id, idempotency) if void else Settle(hold_id, amount, idempotency)

@@ -4,7 +4,7 @@ The rules are checked on what the books hold before the poster is asked; limits,
 transfer was corrected before, are decided under the poster's lock.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -20,6 +20,8 @@ from backend.ledger.transfers import MAX_LEGS, Code, Group, Leg, State
 from backend.services import Services
 from backend.transfers import rules
 from backend.transfers.rules import Original
+
+_BOOK, _CORRECT = "transfers:book", "transfers:correct"
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +152,16 @@ def _authorise(conn: Connection, who: Who, legs: Sequence[Leg], effective_s: int
             raise Forbidden("You may pay from your own account, and at this moment.")
         rules.check_payer(legs, own)
         return
-    for code in {leg.code for leg in legs}:
-        who.require("transfers:correct" if code == Code.CORRECT else "transfers:book")
+    scopes = {_CORRECT if leg.code == Code.CORRECT else _BOOK for leg in legs}
+    for scope in scopes:
+        who.require(scope)
+    note(conn, who, min(scopes), {end for leg in legs for end in (leg.debit, leg.credit)})
+
+
+def note(conn: Connection, who: Who, scope: str, account_ids: Collection[int]) -> None:
+    """That staff move what is on these accounts is in the log, of each whose account it is."""
+    owners = accounts.owners(conn, who.ledger_id, account_ids)
+    who.note(scope, sorted(set(owners.values())) or (None,))
 
 
 def _check(conn: Connection, ledger_id: int, legs: Sequence[Leg]) -> None:

@@ -55,13 +55,17 @@ def test_compost_from_heap_to_closed_day(farz: Shell) -> None:
     receipt = read(farz, "compost", "collect", str(made["id"]), "--by", "clerk")["receipt"]
     farz("compost", "void", receipt, "--reason", "wrong sack", "--by", "clerk")
     farz("compost", "rule", "order_days", "7", "--by", "manager")
+    assert "above 0" in farz("compost", "price", "1", "0", "--by", "manager", code=1)
     closed = read(farz, "compost", "close", "--by", "clerk")
 
     assert (closed["voids"], closed["totals"][0]["grams"]) == (1, 1_000)
     late = ("compost", "redeem", "1", "1000", "--card", "CARD", "--by", "clerk")
     assert "--after-close" in farz(*late, code=1)
     assert read(farz, *late, "--after-close")["grams"] == 1_000
+    assert "1 to 10000000 whole grams" in farz(*late[:3], "10000001", *late[4:], code=1)
     assert read(farz, "compost", "list")[0]["stock_g"] == 7_000
+    looks = [(each["who"], each["action"]) for each in read(farz, "people", "looks", "CARD")]
+    assert looks == [("clerk", "redemptions:make")] * 5 + [("clerk", "orders:make")]
 
 
 def test_merchants_and_settlements(farz: Shell, tmp_path: Path) -> None:
@@ -116,6 +120,8 @@ def test_paper_loads_and_cover(farz: Shell, tmp_path: Path) -> None:
     assert "name or the password is wrong" in farz(*signed, code=1, typed="a guess at it\n")
     assert read(farz, *signed, typed=PASSWORD)["amount"] == 100
     assert "credited 100" in farz("paper", "list")
+    looks = [(each["who"], each["action"]) for each in read(farz, "people", "looks", "CARD")]
+    assert looks == [("manager", "paper:confirm"), ("clerk", "paper:enter")]
 
     load = ("organic", "--gross", "9000", "--tare", "1000", "--at", AT, "--by", "collector")
     assert "There are: School" in farz(

@@ -11,8 +11,10 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from backend import db
+from backend.access import service as access
 from backend.access.audit import OFFICE, Actor, Audit
-from tests.backend.village import Town
+from backend.towns import service as towns
+from tests.backend.village import PASSWORD, START_S, Town
 
 CLERK = Actor("staff", 2, "counter_clerk")
 
@@ -128,6 +130,19 @@ def test_a_resident_sees_who_looked_at_them(town: Town) -> None:
     ]
     stranger = town.browser("bassam").get(f"/v1/people/{town.amal.id}/audit")
     assert stranger.status_code == 403
+
+
+def test_names_in_the_log_are_those_of_this_town(small_town: Town) -> None:
+    clerk = small_town.staff["clerk"]
+    with small_town.services.begin() as conn:
+        towns.found(conn, 2, "Neighbours", now_s=START_S)
+        for n in range(clerk.id):  # the last of theirs has the clerk's number
+            theirs = {"login": f"{n}", "name": "Zahra", "role": "auditor", "password": PASSWORD}
+            assert access.create_staff(conn, 2, **theirs, now_s=START_S).id == n + 1
+
+    small_town.browser("clerk").get(f"/v1/people/{small_town.amal.id}/balance")
+
+    assert looks_at(small_town, "amal") == [("clerk", "counter_clerk", "balances:read")]
 
 
 def test_looking_at_oneself_is_nobodys_business(small_town: Town) -> None:

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from fastapi.routing import APIRoute
 
-from backend.access.scopes import REACH_OWN, ROLES, STAFF_ROLES
-from tests.backend.village import MORE_ROLES, PIN, Town
+from backend.access.scopes import REACH_OWN, ROLES, SCOPES, STAFF_ROLES
+from farz.founding import ripe_compost
+from tests.backend.village import MORE_ROLES, PIN, START_S, Town
 from tests.backend.village import ROLES as FIRST_ROLES
 
 STAFF = FIRST_ROLES | MORE_ROLES
@@ -444,6 +445,35 @@ DUTIES = {
     "people:export": set(),
     "people:erase": set(),
     "recovery:end": set(),
+    "cards:block": {"counter_clerk"},
+    "cards:issue": {"counter_clerk"},
+    "compost:read": {"cooperative_manager", "counter_clerk", "municipal_officer"},
+    "compost:receive": {"cooperative_manager", "counter_clerk"},
+    "devices:read": {"auditor", "collector", "field_technician", "municipal_officer"},
+    "epochs:confirm": {"field_technician"},
+    "fees:discount": {"counter_clerk", "municipal_officer"},
+    "grades:read": set(STAFF_ROLES) - {"administrator", "counter_clerk"},
+    "grades:write": {"collector", "cooperative_manager", "field_technician", "municipal_officer"},
+    "limits:write": {"municipal_officer"},
+    "loads:read": {"auditor", "collector", "cooperative_manager", "municipal_officer"},
+    "merchants:write": {"municipal_officer"},
+    "orders:make": {"cooperative_manager", "counter_clerk"},
+    "paper:read": {"auditor", "cooperative_manager", "counter_clerk", "municipal_officer"},
+    "payments:make": {"counter_clerk"},
+    "records:read": {"auditor", "municipal_officer"},
+    "redemptions:make": {"cooperative_manager", "counter_clerk"},
+    "reports:read": {"approver", "auditor", "municipal_officer"},
+    "settlements:read": {"auditor", "cooperative_manager", "municipal_officer"},
+    "statements:print": {"cooperative_manager", "counter_clerk"},
+    "tariffs:read": {"approver", "municipal_officer"},
+    "transfers:book": {"municipal_officer"},
+    "transfers:read": {"auditor", "municipal_officer"},
+}
+# What may be lent to a delegate, and what beside it is a holder's own alone.
+LENT = {"people:find", "balances:read", "statements:read", "cards:block"}
+OWN = {"audit:read", "delegates:name", "people:export", "payments:make", "orders:make"} | {
+    "fees:discount",
+    "pins:change",
 }
 
 
@@ -451,7 +481,9 @@ def test_each_duty_is_with_those_whose_it_is() -> None:
     for scope, roles in DUTIES.items():
         may = {role for role, scopes in STAFF_ROLES.items() if scope in scopes}
         assert may == roles | {"administrator"}, scope
+    assert set(DUTIES) == SCOPES
     assert {scope.partition(":")[2] for scope in ROLES["auditor"]} == {"read"}
+    assert (ROLES["delegate"], ROLES["resident"]) == (LENT, LENT | OWN)
 
 
 ABOUT_SOMEBODY = re.compile(r"\{(person_id|number|account_id)\}")
@@ -471,6 +503,71 @@ def test_whoever_of_the_staff_reaches_a_person_is_in_their_log(small_town: Town)
         newest = small_town.services.audit.lines(person_id=small_town.amal.id, limit=1)
         assert newest != before, f"{method} {path} was not noted"
         assert newest[0].actor.role == "administrator"
+
+
+def test_whoever_of_the_staff_reaches_a_thing_of_a_persons_is_in_their_log(
+    small_town: Town,
+) -> None:
+    """By the same table: where the path names their receipt, order, slip, hold or transfer."""
+    administrator, things = small_town.browser("administrator"), things_of_amal(small_town)
+    for path in LISTS_OF_PEOPLE:
+        before = small_town.services.audit.lines(person_id=small_town.amal.id, limit=1)
+        assert administrator.get(path).status_code == 200
+        assert small_town.services.audit.lines(person_id=small_town.amal.id, limit=1) != before
+    tried = set()
+    for method, path in sorted(WHO_MAY):
+        named = {name for prefix, name in things if path.startswith(prefix)}
+        if not named & set(re.findall(r"\{(\w+)\}", path)):
+            continue
+        others = {name: thing for (prefix, name), thing in things.items() if prefix in path}
+        before = small_town.services.audit.lines(person_id=small_town.amal.id, limit=1)
+
+        call(small_town, administrator, method, path, others)
+
+        newest = small_town.services.audit.lines(person_id=small_town.amal.id, limit=1)
+        assert newest != before, f"{method} {path} was not noted"
+        assert newest[0].actor.role == "administrator"
+        tried.add(next(prefix for prefix, _ in things if path.startswith(prefix)))
+    assert tried == {prefix for prefix, _ in things}
+
+
+LISTS_OF_PEOPLE = ("/v1/people?name=Amal", "/v1/orders", "/v1/fee-discounts", "/v1/paper/slips")
+
+
+def things_of_amal(town: Town) -> dict[tuple[str, str], Any]:
+    """One of each that exists, by how its paths begin and what they call it."""
+    assert town.outcome(town.bin.deposit())[0] == "credited"
+    ripe_compost(town.services, town.product.id, 1_000, by="staff:1", key="ripe")
+    clerk, officer = town.browser("clerk"), town.browser("officer")
+
+    def made(client: Any, path: str, **body: Any) -> Any:
+        before = town.services.audit.lines(person_id=town.amal.id, limit=1)
+        answer = client.post(path, json=body, headers={"Idempotency-Key": path})
+        assert answer.status_code == 201, answer.text
+        assert town.services.audit.lines(person_id=town.amal.id, limit=1) != before, path
+        return answer.json()
+
+    theirs, product = f"/v1/people/{town.amal.id}", {"product_id": town.product.id, "grams": 100}
+    shop = officer.post("/v1/merchants", json={"name": "Bakery", "kind": "grocer"}).json()["id"]
+    redeemed = made(clerk, "/v1/redemptions", person_id=town.amal.id, **product)
+    paid = made(clerk, f"{theirs}/payments", merchant_id=shop, amount=1)
+    bill = made(clerk, f"{theirs}/fee-discounts", bill="1", bill_amount=2, amount=1)
+    order = made(clerk, f"{theirs}/orders", **product)
+    slip = {"kind": "deposit", "book": 1, "number": 1, "fraction": "organic", "gross_g": 5}
+    slip |= {"card": town.numbers["amal"], "happened_s": START_S}
+    ends = (town.amal.account_id, town.bassam.account_id)
+    leg = {"debit_account_id": ends[0], "credit_account_id": ends[1], "amount": 1}
+    group = made(officer, "/v1/transfers", legs=[leg])
+    return {
+        ("/v1/redemptions/", "receipt"): redeemed["receipt"],
+        ("/v1/payments/", "receipt"): paid["receipt"],
+        ("/v1/fee-discounts/", "receipt"): bill["receipt"],
+        ("/v1/orders/", "order_id"): order["id"],
+        ("/v1/paper/", "slip_id"): made(clerk, "/v1/paper/slips", **slip)["id"],
+        ("/v1/holds/", "hold_id"): order["id"],
+        ("/v1/transfers/groups/", "group_id"): group["group_id"],
+        ("/v1/transfers/", "transfer_id"): group["group_id"],
+    }
 
 
 # What a town decides about an account stays in the log without a person's number.

@@ -59,8 +59,14 @@ def test_no_more_comes_out_than_went_in(small_town: Town) -> None:
     answer = post(small_town, f"/v1/compost/heaps/{number}/yield", grams=10_001)
 
     assert (answer.status_code, small_town.stock()) == (422, 0)
-    late = post(small_town, f"/v1/compost/heaps/{number}/inputs", material="organic", grams=5)
-    assert late.status_code == 201
+    inputs = f"/v1/compost/heaps/{number}/inputs"
+    assert post(small_town, inputs, material="organic", grams=5).status_code == 201
+    url = f"/v1/compost/heaps/{number}/yield"
+    whole, again = (post(small_town, url, "whole", grams=10_005) for _ in range(2))
+    assert (whole.status_code, again.json()) == (201, whole.json() | {"replayed": True})
+    late = post(small_town, inputs, material="organic", grams=5)
+    assert "start another one" in late.json()["detail"]
+    assert (late.status_code, small_town.stock()) == (422, 10_005)
 
 
 def test_a_heap_that_failed_is_taken_away_with_its_weight_and_why(town: Town) -> None:
@@ -79,7 +85,8 @@ def test_a_heap_that_failed_is_taken_away_with_its_weight_and_why(town: Town) ->
     found = done.json()
     assert (found["discarded_g"], found["reason"], found["out_g"]) == (6_500, "glass in it", 1_000)
     assert [each.status_code for each in (again, more, late)] == [409, 409, 409]
-    assert "was discarded: glass in it" in more.json()["detail"]
+    for each in (again, more, late):
+        assert "was discarded: glass in it" in each.json()["detail"]
     assert town.stock() == 1_000
     masses = town.browser("officer").get("/v1/mass-balance").json()
     parts = ("composted_g", "yielded_g", "discarded_g")
@@ -128,6 +135,7 @@ def test_a_price_of_the_future_holds_from_then_on(small_town: Town) -> None:
     body = {"amount_per_kg": 45, "from_s": START_S + 100}
 
     assert manager.put(url, json=body).status_code == 200
+    assert manager.put(url, json=body).json()["code"] == "taken"
     assert manager.put(url, json=body | {"from_s": START_S - 5}).status_code == 409
     assert manager.get("/v1/compost").json()[0]["amount_per_kg"] == 30
     small_town.clock.now_s += 100

@@ -39,9 +39,12 @@ def stocked(town: Town) -> Town:
 
 
 def bring(town: Town, grams: int) -> None:
-    key = f"bring {town.stock()} {grams} {town.clock.now_s}"
-    ripe_compost(town.services, town.product.id, grams, by="staff:1", key=key)
-    orders.allot(town.services, town.product.id)
+    """As the cooperative does it: what waits is served by the weighing itself."""
+    ripe = {"product_id": town.product.id, "started_s": town.clock.now_s - 60 * DAY_S}
+    heap = at_counter(town, "/v1/compost/heaps", "", **ripe, maturity_days=60).json()["id"]
+    url, key = f"/v1/compost/heaps/{heap}", f"{heap}"
+    at_counter(town, f"{url}/inputs", "", material="organic", grams=3 * grams)
+    assert at_counter(town, f"{url}/yield", key, grams=grams).status_code == 201
 
 
 def order(town: Town, who: str, grams: int, key: str = "order") -> Any:
@@ -106,6 +109,28 @@ def test_who_walks_in_does_not_take_what_others_wait_for(small_shop: Town) -> No
 
     assert (answer.status_code, answer.json()["code"]) == (409, "not_reserved")
     assert "1200 g of Compost are ordered" in answer.json()["detail"]
+    assert free_g(small_shop) == 0
+
+
+@pytest.mark.parametrize("how", ["cancelled", "expired", "served"])
+def test_an_order_that_waits_no_more_holds_nobody_up(small_shop: Town, how: str) -> None:
+    made = order(small_shop, "amal", 1_200).json()
+    if how == "cancelled":
+        at_counter(small_shop, f"/v1/orders/{made['id']}/cancellation", "c")
+    elif how == "expired":
+        small_shop.clock.now_s = made["expires_s"]
+    else:
+        bring(small_shop, 700)
+    before = free_g(small_shop)
+    body = {"product_id": small_shop.product.id, "person_id": small_shop.bassam.id, "grams": 500}
+
+    assert at_counter(small_shop, "/v1/redemptions", "a", **body).status_code == 201
+    assert (before, free_g(small_shop)) == ((500, 0) if how == "served" else (1_000, 500))
+
+
+def free_g(town: Town) -> int:
+    found: int = town.browser("clerk").get("/v1/compost").json()[0]["free_g"]
+    return found
 
 
 def test_an_order_of_the_same_moment_comes_before_who_walks_in(

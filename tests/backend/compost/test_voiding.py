@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from backend.compost import orders
 from farz.founding import ripe_compost
 from tests.backend.compost.test_orders import is_right
 from tests.backend.village import AMAL, BASSAM, Town
@@ -52,7 +53,23 @@ def test_a_void_brings_credit_and_compost_back_once(shop: Town) -> None:
     assert (other.status_code, other.json()["code"]) == (409, "already_decided")
     assert (shop.balance(shop.amal), shop.stock()) == (50, 1_500)
     assert shop.browser("amal").get(f"/v1/redemptions/{receipt}").json()["voided"] is True
+    group = shop.browser("officer").get(f"/v1/transfers/groups/{first.json()['group_id']}").json()
+    assert (group["reason"], group["booked_by"]) == ("wrong sack", first.json()["voided_by"])
     assert is_right(shop)
+
+
+def test_what_a_void_brings_back_is_for_who_waits(small_shop: Town) -> None:
+    receipt = redeem(small_shop).json()["receipt"]
+    waits = order(small_shop, 800)
+
+    void(small_shop, receipt)
+
+    assert orders.read(small_shop.services, waits["id"]).state == "ready"
+
+
+def order(town: Town, grams: int) -> Any:
+    path = f"/v1/people/{town.bassam.id}/orders"
+    return post(town, path, f"{grams}", product_id=town.product.id, grams=grams).json()
 
 
 def test_a_void_after_the_window_is_refused_in_words(small_shop: Town) -> None:
@@ -91,20 +108,29 @@ def test_many_voids_at_once_take_back_once(shop: Town) -> None:
 
 
 def test_a_closed_day_takes_nothing_in_silently(shop: Town) -> None:
-    kept = redeem(shop, "a").json()["receipt"]
+    first = redeem(shop, "a").json()
+    kept = first["receipt"]
     gone = redeem(shop, "b", person_id=shop.bassam.id, grams=300).json()["receipt"]
-    void(shop, gone)
+    fetched, left = order(shop, 100)["id"], order(shop, 50)["id"]
+    assert post(shop, f"/v1/orders/{fetched}/hand-over", "h").status_code == 201
+    back = void(shop, gone).json()
 
     closed = post(shop, "/v1/counters/0/closes", "c").json()
     late = redeem(shop, "d", person_id=shop.bassam.id, grams=100)
     knowing = redeem(shop, "e", person_id=shop.bassam.id, grams=100, after_close=True)
 
-    assert (closed["number"], closed["amount"], closed["voids"]) == (1, 30, 1)
-    assert [(each["redemptions"], each["grams"]) for each in closed["totals"]] == [(2, 1_300)]
+    assert (closed["number"], closed["amount"], closed["voids"]) == (1, 33, 1)
+    assert closed["closed_by"] == f"staff:{shop.staff['clerk'].id}"
+    assert [(each["redemptions"], each["grams"]) for each in closed["totals"]] == [(3, 1_400)]
     assert post(shop, "/v1/counters/0/closes", "c").status_code == 409
     assert (late.status_code, late.json()["code"]) == (409, "day_closed")
     assert void(shop, kept, "w").json()["code"] == "day_closed"
+    assert post(shop, f"/v1/orders/{left}/hand-over", "l").json()["code"] == "day_closed"
+    again = post(shop, f"/v1/orders/{fetched}/hand-over", "h").json()
+    assert (again["grams"], again["replayed"]) == (100, True)
     assert knowing.status_code == 201
+    assert redeem(shop, "a").json() == first | {"replayed": True}, "what a repeat asks is done"
+    assert void(shop, gone).json() == back | {"replayed": True}
     shop.clock.now_s += DAY_S
     redeem(shop, "f", person_id=shop.bassam.id, grams=100)
     tomorrow = post(shop, "/v1/counters/0/closes", "g").json()
@@ -115,6 +141,7 @@ def test_a_closed_day_takes_nothing_in_silently(shop: Town) -> None:
 
 def test_another_counter_has_a_day_of_its_own(small_shop: Town) -> None:
     made = small_shop.browser("administrator").post("/v1/counters", json={"name": "market"}).json()
+    redeem(small_shop, "here", person_id=small_shop.bassam.id, grams=100)
     post(small_shop, "/v1/counters/0/closes", "c")
 
     there = redeem(small_shop, counter_id=made["id"])
@@ -123,3 +150,12 @@ def test_another_counter_has_a_day_of_its_own(small_shop: Town) -> None:
     assert redeem(small_shop, "x", counter_id=99).status_code == 404
     closed = post(small_shop, f"/v1/counters/{made['id']}/closes", "d").json()
     assert (closed["amount"], closed["totals"][0]["redemptions"]) == (30, 1)
+
+
+def test_a_day_ends_at_midnight_of_the_town(small_shop: Town) -> None:
+    """It is 17:13 in Hebron, three hours before UTC's day: seven hours later it is tomorrow."""
+    post(small_shop, "/v1/counters/0/closes", "c")
+    assert redeem(small_shop, "early").json()["code"] == "day_closed"
+    small_shop.clock.now_s += 7 * 3_600
+
+    assert redeem(small_shop).status_code == 201

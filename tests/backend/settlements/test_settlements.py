@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from backend.housekeeping import end_holds
 from backend.ledger.resolve import Amend
 from farz.founding import ripe_compost
 from tests.backend.compost.test_orders import is_right
@@ -81,6 +82,7 @@ def test_nothing_is_in_two_statements(shop: Town) -> None:
     second = draw(shop, "w").json()
 
     assert (empty.status_code, nothing.status_code) == (409, 409)
+    assert "Nothing is owed" in nothing.json()["detail"]
     assert (second["after_id"], second["amount"]) == (first["upto_id"], 6)
 
 
@@ -150,9 +152,15 @@ def test_paying_at_a_merchant_and_settling_what_it_holds(shop: Town) -> None:
     first, again = spend(shop, number, 20, "a"), spend(shop, number, 20, "a")
     spend(shop, number, 10, "b", "bassam")
     assert (first.status_code, again.json()["replayed"]) == (201, True)
+    spend(shop, merchant(shop, "Other (synthetic)"), 5, "other")
+    wrong = spend(shop, number, 5, "wrong").json()["receipt"]
+    post(shop, "clerk", f"/v1/payments/{wrong}/void", "v", reason="wrong shop")
 
     made = draw(shop, "s", f"merchant-{number}").json()
     more = draw(shop, "t", f"merchant-{number}")
+    assert draw(shop, "s", f"merchant-{number}").json() == made
+    shop.clock.now_s += 90 * DAY_S  # a town that pays by the quarter
+    end_holds(shop.services)
     paid = pay(shop, made)
     twice = pay(shop, made, "q", reference="again")
 
@@ -162,7 +170,19 @@ def test_paying_at_a_merchant_and_settling_what_it_holds(shop: Town) -> None:
     account = officer.get("/v1/merchants").json()[0]["accounts"]["credit"]
     held = shop.browser("auditor").get(f"/v1/accounts/{account}").json()
     assert (held["balance"], held["available"]) == (0, 0)
+    spend(shop, number, 4, "c")
+    later = draw(shop, "u", f"merchant-{number}").json()
+    assert (later["amount"], later["bookings"], later["number"]) == (4, 1, 2)
     assert is_right(shop)
+
+
+def test_a_statement_that_cannot_be_is_refused(small_shop: Town) -> None:
+    number = merchant(small_shop)
+    again = {"name": "Bakery (synthetic)", "kind": "grocer"}
+
+    assert small_shop.browser("officer").post("/v1/merchants", json=again).json()["code"] == "taken"
+    assert draw(small_shop, "a", "merchant-99").status_code == 404
+    assert draw(small_shop, "b", f"merchant-{number}", until_s=START_S).status_code == 422
 
 
 def test_a_payment_is_taken_back_within_the_window(small_shop: Town) -> None:
@@ -193,12 +213,20 @@ def test_nobody_pays_for_another_or_more_than_they_have(small_shop: Town) -> Non
 def test_a_promise_covers_until_it_is_used(small_shop: Town) -> None:
     number = merchant(small_shop)
     officer = small_shop.browser("officer")
-    period = {"from_s": START_S - 5, "until_s": START_S + DAY_S, "amount": 70}
+    other = merchant(small_shop, "Other (synthetic)")
+    spend(small_shop, number, 3, "before")
+    small_shop.clock.now_s += 10
+    period = {"from_s": START_S + 5, "until_s": START_S + DAY_S, "amount": 70}
     url = f"/v1/merchants/{number}/promises"
 
     assert officer.post(url, json=period).json()["promised"] == 70
-    assert officer.post(url, json=period).status_code == 409
+    overlap = officer.post(url, json=period | {"from_s": START_S + DAY_S - 1, "until_s": 2**33})
+    assert (overlap.status_code, overlap.json()["code"]) == (409, "overlap")
+    assert officer.post(url, json=period | {"until_s": START_S + 5}).status_code == 422
     spend(small_shop, number, 20, "a")
+    wrong = spend(small_shop, number, 9, "wrong").json()["receipt"]
+    post(small_shop, "clerk", f"/v1/payments/{wrong}/void", "v", reason="wrong shop")
+    spend(small_shop, other, 7, "other")
 
     assert officer.get("/v1/merchants").json()[0]["promised"] == 50
     assert officer.get("/v1/coverage").json()["now"]["promised"] == 50
@@ -221,12 +249,16 @@ def test_restricted_aid_is_spent_at_its_kind_and_goes_back_when_it_is_paid(shop:
     number = merchant(shop)
     assert officer.post(f"/v1/merchants/{number}/accounts", json={"currency": "aid"}).status_code
     body = {"merchant_id": number, "amount": 60, "currency": "aid"}
+    promise = {"from_s": START_S - 5, "until_s": START_S + DAY_S, "amount": 70}
+    officer.post(f"/v1/merchants/{number}/promises", json=promise)
     paid = post(shop, "amal", f"/v1/people/{shop.amal.id}/payments", "a", **body)
     assert paid.status_code == 201, paid.text
+    assert officer.get("/v1/merchants").json()[0]["promised"] == 70, "a promise is of credit"
+    spend(shop, number, 5, "credit", "bassam")
 
     made = draw(shop, "s", f"merchant-{number}-aid").json()
 
-    assert (made["amount"], pay(shop, made).status_code) == (60, 201)
+    assert (made["amount"], made["bookings"], pay(shop, made).status_code) == (60, 1, 201)
     assert is_right(shop)
 
 
@@ -237,14 +269,18 @@ def test_a_fee_bill_is_discounted_once(shop: Town) -> None:
     first, again = post(shop, "amal", path, "a", **body), post(shop, "amal", path, "a", **body)
     twice = post(shop, "clerk", path, "b", **(body | {"amount": 5}))
     above = post(shop, "amal", path, "c", bill="2026/118", bill_amount=5, amount=6)
+    dear = post(shop, "amal", path, "e", bill="2026/118", bill_amount=50, amount=11)
 
     assert (first.status_code, again.json()["replayed"]) == (201, True)
     assert (twice.status_code, twice.json()["code"]) == (409, "already_decided")
     assert above.status_code == 422
+    assert (dear.status_code, dear.json()["detail"]) == (409, "This costs 11, the balance is 10.")
     assert shop.balance(shop.amal) == 10
+    assert shop.browser("officer").get("/v1/money").json()["supply"][0]["retired"] == 40
     void = f"/v1/fee-discounts/{first.json()['receipt']}/void"
     assert post(shop, "clerk", void, "v", reason="wrong bill").json()["voided"] is True
-    assert post(shop, "amal", path, "d", **body).status_code == 201
+    anew = post(shop, "amal", path, "d", **body)
+    assert anew.status_code == 201
     sheet = shop.browser("officer").get("/v1/fee-discounts.csv").content.decode("utf-8-sig")
     rows = list(csv.DictReader(io.StringIO(sheet, newline="")))
     assert [(row["bill"], row["bill_amount"], row["voided"]) for row in rows] == [
@@ -252,6 +288,11 @@ def test_a_fee_bill_is_discounted_once(shop: Town) -> None:
         ("2026/117", "45", "0"),
     ]
     assert all(row["redeemed"][:4] == "2026" for row in rows), "a date that people read"
+    early = shop.browser("officer").get("/v1/fee-discounts", params={"until_s": START_S})
+    assert early.json() == []
+    shop.clock.now_s += 700
+    over = f"/v1/fee-discounts/{anew.json()['receipt']}/void"
+    assert post(shop, "clerk", over, "w", reason="late").json()["code"] == "window_over"
     assert is_right(shop)
 
 
