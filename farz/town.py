@@ -162,7 +162,8 @@ def apply_file(
                 applied.done.append(
                     f"{made.people} synthetic people are enrolled, {made.cards} of them with a card"
                 )
-                applied.done.append(f"their PINs are on {len(sheets)} sheets: {sheets[0]} …")
+                more = f" and {len(sheets) - 1} files more" if len(sheets) > 1 else ""
+                applied.done.append(f"their PINs are to be printed from {sheets[0]}{more}")
     lines = applied.done or ["Nothing to change."]
     if applied.secrets:
         lines = [*lines, "Write these down; they are shown once:"]

@@ -246,7 +246,11 @@ def _owing(
             next_seq = 0 if journal.highest is None else journal.highest + 1
             next_seq = max(next_seq, (device.birth or {}).get("next_seq", 0))
             orders = _orders(conn, ledger_id, device.id, found.began_s)
-            ends = (epoch, next_seq) in _refused(orders, None)
+            # What it has weighed since it said so comes by itself, and asks nothing anew.
+            ends = any(
+                each == epoch and first <= next_seq <= last
+                for each, first, last in _refused(orders, None)
+            )
             more = next_seq if forgotten and not ends else None
             if journal.missing or more is not None:
                 made.append(Owing(device.id, journal.epoch, journal.missing, journal.gaps, more))
@@ -262,7 +266,7 @@ def _ask(services: "Services", conn: Connection, found: Recovery, owing: Owing, 
     if orders and orders[-1].created_s > now_s - PAUSE_S:
         return 0
     session = devices.device(conn, services.ledger_id, owing.device).session
-    gone = _refused(orders, session)
+    gone = {(epoch, first) for epoch, first, _ in _refused(orders, session)}
     wanted = [(gap.first, gap.last) for gap in owing.gaps if (owing.epoch, gap.first) not in gone]
     if owing.next_seq is not None:
         wanted.append((owing.next_seq, owing.next_seq + ORDER_MOST - 1))
@@ -288,15 +292,15 @@ def _orders(conn: Connection, ledger_id: int, device: str, since_s: int) -> Sequ
     return conn.execute(query.order_by(down.id)).all()
 
 
-def _refused(orders: Sequence[Any], session: int | None) -> set[tuple[str, int]]:
-    """(epoch, first) of history that a device did not have, in a session or (None) in any."""
+def _refused(orders: Sequence[Any], session: int | None) -> set[tuple[str, int, int]]:
+    """(epoch, first, last) of history that a device did not have, in a session or (None) in any."""
     refused = set()
     for order in orders:
         if order.result_ok is not False or order.result_words != NOT_KEPT:
             continue
         body = json.loads(contract.unb64(order.jws.split(".")[1]))
         if body["name"] == "history" and session in (None, body["session"]):
-            refused.add((body["args"]["epoch"], body["args"]["first"]))
+            refused.add(tuple(body["args"][name] for name in ("epoch", "first", "last")))
     return refused
 
 

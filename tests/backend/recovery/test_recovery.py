@@ -218,6 +218,11 @@ def test_where_a_gateway_forgot_bins_are_asked_for_what_no_birth_has_told(
             assert town.outcome(later)[0] == "credited"
 
     assert asked == [2, 3]
+    assert town.outcome(town.bin.deposit(uid=AMAL))[0] == "credited"  # the day goes on
+    town.clock.now_s += PAUSE_S
+    assert service.ask_bins(town.services) == 0
+    with town.services.read() as conn:
+        assert service.state(conn, 1).complete, "a busy bin keeps no recovery open"
 
 
 def test_the_words_for_what_is_not_kept_are_the_firmwares() -> None:
