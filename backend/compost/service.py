@@ -192,7 +192,9 @@ def for_sale(conn: Connection, ledger_id: int, product_id: int, at_s: int) -> An
     if row is None:
         raise NotFound("There is no such product.")
     if row.amount_per_kg is None:
-        raise BadInput(f"{row.name} has no price yet.")
+        raise BadInput(
+            f"{row.name} has no price at that moment. Look at the date, or have it priced first."
+        )
     return row
 
 

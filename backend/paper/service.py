@@ -79,7 +79,8 @@ def enter(services: Services, facts: Facts, card: str, *, entered_by: str) -> Sl
     with services.begin() as conn:
         person_id = cards.by_number(conn, ledger_id, card).person_id
         if facts.product_id is not None:
-            compost.product(conn, ledger_id, facts.product_id, at_s=facts.happened_s)
+            # Without a price of its moment it could be signed, and never be booked.
+            compost.for_sale(conn, ledger_id, facts.product_id, facts.happened_s)
         if facts.point_id is not None:
             towns.point(conn, ledger_id, facts.point_id)
         same = _named(facts.book, facts.number)

@@ -209,3 +209,6 @@ def test_what_cannot_be_on_a_slip_is_refused(small_town: Town) -> None:
     ):
         answer = slip(small_town, **changes)
         assert answer.status_code in (404, 422), (changes, answer.text)
+    before = {"kind": "redemption", "product_id": small_town.product.id, "happened_s": 1}
+    answer = slip(small_town, **before)
+    assert (answer.status_code, "no price at that moment" in answer.text) == (422, True)
