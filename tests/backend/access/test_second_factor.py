@@ -107,6 +107,10 @@ def test_an_administrator_ends_it_for_a_colleague(asked: tuple[Town, str, list[s
     again = town.browser("clerk").post("/v1/sessions/mine/second-factor")
     assert again.status_code == 201
     assert sign_in(town, codes[2]) == (200, "")  # nobody is asked: what is sent is not looked at
+    town.clock.now_s += 60
+    code = code_at(again.json()["secret"], town.clock.now_s)
+    town.browser("clerk").put("/v1/sessions/mine/second-factor", json={"code": code})
+    assert sign_in(town, codes[2]) == (401, "bad_code"), "the codes of before open nothing"
 
 
 def test_it_is_not_replaced_while_it_holds(asked: tuple[Town, str, list[str]]) -> None:

@@ -68,6 +68,8 @@ def test_signing_out_ends_the_session(small_town: Town) -> None:
 
 def test_staff_who_left_are_out_at_once(town: Town) -> None:
     clerk, administrator = town.browser("clerk"), town.browser("administrator")
+    with pytest.raises(BadLogin):
+        signing_in.staff(town.services, "clerk", PASSWORD.upper(), From("10.0.0.1"))
 
     administrator.delete(f"/v1/staff/{town.staff['clerk'].id}")
 
