@@ -123,6 +123,10 @@ def test_the_neighbours_sessions_and_keys_open_nothing_here(town: Town) -> None:
             if who not in (PUBLIC, GATEWAY, WATCHER, COUNTER):
                 answer = call(town, client, method, path)
                 assert answer.status_code == 401, f"{kind}: {method} {path}"
+    for kind, subject_id in {"staff": town.staff["clerk"].id, "resident": town.amal.id}.items():
+        client = TestClient(town.client.app)  # somebody of theirs with the number of one of ours
+        client.cookies[COOKIE] = services.sessions.open(THEIRS, kind, subject_id, now_s, 12)
+        assert client.get("/v1/sessions/mine").status_code == 401, kind
     keys = {GATEWAY: theirs.gateway_key, COUNTER: theirs.counter_key}
     for (method, path), who in WHO_MAY.items():
         if who in keys:

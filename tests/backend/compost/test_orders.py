@@ -250,6 +250,7 @@ def test_a_persons_share_of_the_queue_is_bounded(small_shop: Town) -> None:
     rule = {"name": "order_most_g", "value": 1_000}
     assert small_shop.browser("manager").put("/v1/compost/rules", json=rule).status_code == 200
     assert order(small_shop, "amal", 600).status_code == 201
+    assert order(small_shop, "bassam", 600).status_code == 201, "each has a share of their own"
 
     answer = order(small_shop, "amal", 500, "more")
 
