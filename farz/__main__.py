@@ -34,7 +34,7 @@ from farz import (
 )
 from farz.errors import FarzError, in_words
 from farz.gateway_help import WithSettings
-from farz.telling import Json, tell
+from farz.telling import Json, say, tell
 
 app = typer.Typer(
     name="farz",
@@ -299,9 +299,12 @@ def restore(
     checkpoint: Annotated[
         Path | None, typer.Option(help="The newest published checkpoint that you have a copy of.")
     ] = None,
+    anyway: Annotated[
+        bool, typer.Option(help="Take books in which `farz ledger verify` finds something wrong.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Put a backup in place of the books, after its ledger has been verified.
+    """Put a backup in place of the books, after its books have been verified.
 
     The backend must be stopped, and the town's secret in its place. Afterwards start the backend:
     it only reads until gateways and bins have brought what the backup does not have.
@@ -313,9 +316,12 @@ def restore(
 
     from farz.restoring import restore as run
 
-    done = run(source, checkpoint)
+    done = run(source, checkpoint, anyway=anyway)
+    for words in done.problems:
+        say(f"Taken although it is not right: {words}")
     if as_json:
         told = asdict(done.manifest) | {"kept": str(done.kept or ""), "new_log": done.new_log}
+        told["problems"] = list(done.problems)
         _print(told, as_json)
         return
     moment = datetime.fromtimestamp(done.manifest.taken_s).astimezone().isoformat(" ", "seconds")

@@ -21,6 +21,10 @@ from farz.errors import FarzError, NotInstalled
 
 # Sign-ins are not restored: a cookie could then belong to somebody else of the same number.
 NOT_KEPT = ("session", "wrong_try")
+_OUR_FUNCTIONS = (
+    "SELECT oid::regprocedure::text FROM pg_proc "
+    "WHERE pronamespace = current_schema()::regnamespace AND starts_with(proname, 'farz_')"
+)
 
 
 def engine_of(url: str) -> str:
@@ -56,10 +60,29 @@ def dump_postgresql(url: str, target: Path) -> None:
     on_disk(target)
 
 
-def load_postgresql(url: str, source: Path, *, again: bool) -> None:
-    """Load a dump into an empty database, or over what a restore that broke off has left."""
-    cleaning = ["--clean", "--if-exists"] if again else []
-    _run("pg_restore", url, "--exit-on-error", "--no-owner", *cleaning, str(source))
+def load_postgresql(url: str, source: Path) -> None:
+    """Load a dump into an empty database."""
+    _run("pg_restore", url, "--exit-on-error", "--no-owner", str(source))
+
+
+def empty_postgresql(url: str) -> None:
+    """Take our tables and functions out of a database: only of one that a restore has filled."""
+    from backend import db
+
+    engine = db.create_engine(url)
+    try:
+        with db.begin(engine) as conn:
+            for name in inspect(conn).get_table_names():
+                conn.exec_driver_sql(f'DROP TABLE "{name}" CASCADE')
+            for function in conn.exec_driver_sql(_OUR_FUNCTIONS).scalars().all():
+                conn.exec_driver_sql(f"DROP FUNCTION {function} CASCADE")
+    finally:
+        engine.dispose()
+
+
+def name_of(url: str) -> str:
+    """Return which database a URL means, without its password."""
+    return make_url(url).render_as_string(hide_password=True)
 
 
 def require_empty(url: str) -> None:

@@ -9,7 +9,7 @@ import typer
 
 from farz import money_commands
 from farz.errors import FarzError, in_words
-from farz.telling import Json, tell
+from farz.telling import Json, saying, tell
 from farz.town import open_books, open_town
 
 if TYPE_CHECKING:
@@ -101,6 +101,7 @@ def _report(
 def _audited(
     conn: "Connection", ledger_id: int, with_secret: bool, checkpoint: Path | None
 ) -> "Report":
+    from backend.ledger.verify import Report
     from backend.ledger.verify import verify as run
     from backend.proofs.audit import audit
     from backend.recovery import service as recovery
@@ -108,8 +109,10 @@ def _audited(
     from backend.vault import Vault
 
     vault = Vault(Settings().town_secret()) if with_secret else None
-    report = run(conn, ledger_id, vault)
-    audit(conn, ledger_id, report, vault)
+    report = Report(ledger_id)
+    with saying(lambda: f"{report.transfers} transfers and {report.records} records ..."):
+        run(conn, ledger_id, vault, into=report)
+        audit(conn, ledger_id, report, vault)
     recovering = recovery.current(conn, ledger_id) is not None
     _check_published(conn, report, checkpoint, recovering=recovering)
     return report

@@ -1,8 +1,9 @@
 """`farz restore`: a backup becomes the town's books, read-only until they are complete again.
 
 Whatever could be wrong is looked at before anything is replaced: the files against their hashes,
-the secret against the backup's, the ledger against every invariant. Then the log: if the note that
-was published last cannot be shown to speak of a prefix of these books, a new one is opened.
+the secret against the backup's, the books against every law of `farz ledger verify`. Then the log:
+if the note that was published last cannot be shown to speak of a prefix of these books, a new one
+is opened.
 """
 
 import re
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 from farz import backups, copies
 from farz.backups import Manifest
 from farz.errors import FarzError
+from farz.telling import say, saying
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -22,19 +24,33 @@ if TYPE_CHECKING:
     from backend.settings import Settings
 
 UNFINISHED = "restoring"
+TOLD = 10  # so many findings are read by a person; the rest are counted
 
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """`new_log` is the name of a log that had to be opened; `kept` what was there before."""
+    """`new_log` is the name of a log that had to be opened; `kept` what was there before.
+
+    `problems` are what the verifier found in books that were wanted all the same.
+    """
 
     manifest: Manifest
     kept: str
     new_log: str
+    problems: tuple[str, ...]
 
 
-def restore(source: Path, note: Path | None = None) -> Restored:
-    """Put a verified backup in place. Raises FarzError, db.DatabaseInUse while a backend serves."""
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    new_log: str
+    problems: tuple[str, ...]
+
+
+def restore(source: Path, note: Path | None = None, *, anyway: bool = False) -> Restored:
+    """Put a verified backup in place; one that is not right only `anyway`.
+
+    Raises FarzError, db.DatabaseInUse while a backend serves.
+    """
     from backend.settings import Settings
 
     settings = Settings()
@@ -45,9 +61,9 @@ def restore(source: Path, note: Path | None = None) -> Restored:
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     books = source / backups.BOOKS[manifest.engine]
     place = _place_sqlite if manifest.engine == "sqlite" else _place_postgresql
-    kept, new_log = place(settings, books, manifest, notes)
-    _restore_files(settings, source, manifest, bool(new_log))
-    return Restored(manifest, kept, new_log)
+    kept, made = place(settings, books, manifest, notes, anyway=anyway)
+    _restore_files(settings, source, manifest, bool(made.new_log))
+    return Restored(manifest, kept, made.new_log, made.problems)
 
 
 def _check_town(settings: "Settings", manifest: Manifest) -> None:
@@ -80,25 +96,35 @@ def _notes(settings: "Settings", given: Path | None) -> list["Checkpoint"]:
 
 
 def _place_sqlite(
-    settings: "Settings", books: Path, manifest: Manifest, notes: list["Checkpoint"]
-) -> tuple[str, str]:
+    settings: "Settings",
+    books: Path,
+    manifest: Manifest,
+    notes: list["Checkpoint"],
+    *,
+    anyway: bool,
+) -> tuple[str, _Prepared]:
     from backend import db
 
     target = copies.file_of(settings.books_url)
     held = db.create_engine(settings.books_url)  # takes the lock of the one backend process
     fresh = target.with_name(target.name + ".restoring")
     try:
-        for suffix in ("", "-wal", "-shm"):
-            fresh.with_name(fresh.name + suffix).unlink(missing_ok=True)
+        _take_away(fresh)
         copies.copy_sqlite(books, fresh)
-        new_log = _prepare(settings, f"sqlite:///{fresh}", manifest, notes)
+        made = _prepare(settings, f"sqlite:///{fresh}", manifest, notes, anyway=anyway)
         fresh.with_name(fresh.name + ".lock").unlink(missing_ok=True)
         kept = _put_aside(target)
         fresh.rename(target)
         copies.on_disk(target.parent)
     finally:
+        _take_away(fresh)
         held.dispose()
-    return kept, new_log
+    return kept, made
+
+
+def _take_away(books: Path) -> None:
+    for suffix in ("", "-wal", "-shm", ".lock"):
+        books.with_name(books.name + suffix).unlink(missing_ok=True)
 
 
 def _put_aside(books: Path) -> str:
@@ -112,22 +138,39 @@ def _put_aside(books: Path) -> str:
 
 
 def _place_postgresql(
-    settings: "Settings", books: Path, manifest: Manifest, notes: list["Checkpoint"]
-) -> tuple[str, str]:
-    mark = settings.data_dir / UNFINISHED
-    again = mark.exists()
-    if not again:
-        copies.require_empty(settings.books_url)
-    mark.write_text(f"{books}\n")  # no backend starts before this restore has come to its end
+    settings: "Settings",
+    books: Path,
+    manifest: Manifest,
+    notes: list["Checkpoint"],
+    *,
+    anyway: bool,
+) -> tuple[str, _Prepared]:
+    url, mark = settings.books_url, settings.data_dir / UNFINISHED
+    if mark.exists() and mark.read_text() == copies.name_of(url):
+        copies.empty_postgresql(url)  # what a restore that broke off has left
+    copies.require_empty(url)
+    mark.write_text(copies.name_of(url))  # no backend starts before this has come to its end
     copies.on_disk(mark)
-    copies.load_postgresql(settings.books_url, books, again=again)
-    new_log = _prepare(settings, settings.books_url, manifest, notes)
+    try:
+        copies.load_postgresql(url, books)
+        made = _prepare(settings, url, manifest, notes, anyway=anyway)
+    except FarzError:
+        copies.empty_postgresql(url)
+        mark.unlink()
+        raise
     mark.unlink()
-    return "", new_log
+    return "", made
 
 
-def _prepare(settings: "Settings", url: str, manifest: Manifest, notes: list["Checkpoint"]) -> str:
-    """Verify the ledger, bring its tables up to date, mark it as recovering, judge the log."""
+def _prepare(
+    settings: "Settings",
+    url: str,
+    manifest: Manifest,
+    notes: list["Checkpoint"],
+    *,
+    anyway: bool,
+) -> _Prepared:
+    """Bring the tables up to date, verify the books, mark them as recovering, judge the log."""
     from backend import db, migrations
     from backend.proofs import service as proofs
     from backend.recovery import service as recovery
@@ -135,29 +178,45 @@ def _prepare(settings: "Settings", url: str, manifest: Manifest, notes: list["Ch
     engine = db.create_engine(url)
     try:
         migrations.upgrade_engine(engine)
-        _verify(engine, settings.ledger_id)
+        problems = _verify(engine, settings.ledger_id, manifest.transfers)
+        if problems and not anyway:
+            raise FarzError(_refusal(problems))
         now_s = int(time.time())
         with db.begin(engine) as conn:
             recovery.begin(conn, settings.ledger_id, taken_s=manifest.taken_s, now_s=now_s)
             why, beyond = _judge_log(conn, settings.ledger_id, notes)
             if not why:
-                return ""
+                return _Prepared("", problems)
             made = proofs.open_log(
                 conn, settings.ledger_id, f"restored from a backup: {why}", now_s, beyond
             )
-            return made.name
+            return _Prepared(made.name, problems)
     finally:
         engine.dispose()
 
 
-def _verify(engine: "Engine", ledger_id: int) -> None:
+def _verify(engine: "Engine", ledger_id: int, transfers: int) -> tuple[str, ...]:
+    """Ask the copy all that `farz ledger verify` asks, and return what it finds, in words."""
     from backend import db
-    from backend.ledger.verify import verify
+    from backend.ledger.verify import Report, verify
+    from backend.proofs.audit import audit
 
-    with db.read(engine) as conn:
-        report = verify(conn, ledger_id)
-    if not report.ok:
-        raise FarzError(f"The ledger in this backup is not right: {report.problems[0].words}")
+    report = Report(ledger_id)
+    say(f"Verifying the books of the backup, {transfers} transfers ...")
+    with db.read(engine) as conn, saying(lambda: f"{report.transfers} of {transfers} ..."):
+        verify(conn, ledger_id, into=report)
+        audit(conn, ledger_id, report)
+    return tuple(f"{each.invariant}: {each.words}" for each in report.problems)
+
+
+def _refusal(problems: tuple[str, ...]) -> str:
+    shown = "\n".join(f"  {words}" for words in problems[:TOLD])
+    more = f"\n  and {len(problems) - TOLD} more" if len(problems) > TOLD else ""
+    return (
+        f"The books in this backup are not right:\n{shown}{more}\n"
+        "Nothing was replaced. Restore an older copy. If there is none that is right, take this "
+        "one as it is: farz restore BACKUP --anyway"
+    )
 
 
 def _judge_log(conn: "Connection", ledger_id: int, notes: list["Checkpoint"]) -> tuple[str, int]:

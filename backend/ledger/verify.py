@@ -101,13 +101,16 @@ def verify(
     leaf_of: Callable[[Any], bytes] | None = None,
     with_tiles: bool = True,
     now_us: int | None = None,
+    into: Report | None = None,
 ) -> Report:
     """Checks I1 to I10 on one snapshot; without `now_us` it is this moment.
+
+    Whoever gives the report, `into`, may read meanwhile how far it is.
 
     With the `vault` sealed bytes are opened and judged too. For an export: `leaf_of` gives a
     transfer's leaf where the log's salt is not there to make it, and there are no tiles.
     """
-    report = Report(ledger_id)
+    report = into or Report(ledger_id)
     accounts = _accounts(conn, ledger_id)
     report.accounts = len(accounts)
     _fold_logged(conn, ledger_id, accounts, report, leaf_of, with_tiles=with_tiles)

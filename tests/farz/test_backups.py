@@ -9,9 +9,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import URL
 
 from backend import db
-from farz import backups, copies
+from farz import backups, copies, postgres
 from farz.errors import FarzError
 from farz.processes import await_until
 from tests.farz.shell import Shell
@@ -148,20 +149,82 @@ def test_a_backup_opens_nothing_without_its_own_secret(founded: Shell, taken: Pa
     assert "There is no town secret" in founded("restore", str(taken)).stderr
 
 
-def test_books_that_are_wrong_are_not_restored(founded: Shell, taken: Path) -> None:
+# A law of the ledger and one of the programme.
+WRONG = (
+    "UPDATE ledger_head SET next_id = 5; DROP TRIGGER account_no_update; "
+    "UPDATE account SET owner_ref = 'person:77' WHERE id = 3"
+)
+LAWS = ("I5: the next id is 5 after 0 transfers", "I6: an account's owner is nobody who was")
+
+
+def forge(taken: Path, statements: str) -> None:
+    """Whoever alters a backup's books can count its files as well."""
     books = taken / "books.sqlite"
-    with sqlite3.connect(books) as wrong:
-        wrong.execute("UPDATE ledger_head SET next_id = 5")
-    wrong.close()
+    with closing(sqlite3.connect(books)) as wrong:
+        wrong.executescript(statements)
     manifest = json.loads((taken / "manifest.json").read_text())
     manifest["files"]["books.sqlite"] = backups._hash(books)
     (taken / "manifest.json").write_text(json.dumps(manifest))
 
+
+def test_books_that_are_wrong_are_restored_on_demand_alone(founded: Shell, taken: Path) -> None:
+    founded.done("device", "provision", "bin-2", "--point", "School")
+    forge(taken, WRONG)
+
     ended = founded("restore", str(taken))
 
-    assert "The ledger in this backup is not right" in ended.stderr
-    assert "bin-1" in founded.done("device", "list")
+    assert ended.returncode == 1
+    assert "Verifying the books of the backup, 0 transfers ..." in ended.stderr
+    assert "The books in this backup are not right:" in ended.stderr
+    assert all(law in ended.stderr for law in LAWS)
+    assert "Nothing was replaced. Restore an older copy." in ended.stderr
+    assert "bin-2" in founded.done("device", "list")
+    assert not list(founded.folder.glob("books.sqlite.*restor*"))
+    assert not list(founded.folder.glob("books.sqlite.before-*"))
     assert founded("recovery").returncode == 1
+
+    told = founded("restore", str(taken), "--anyway", "--json")
+
+    assert told.returncode == 0
+    found = json.loads(told.stdout)["problems"]
+    assert all(any(each.startswith(law) for each in found) for law in LAWS)
+    assert f"Taken although it is not right: {LAWS[0]}" in told.stderr
+    assert "bin-2" not in founded.done("device", "list")
+
+
+def test_a_dump_that_is_refused_leaves_its_database_empty(
+    farz: Shell, tmp_path: Path, postgres_server: URL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that an older copy can be put there, be it of an older version."""
+    mark = farz.folder / "restoring"
+    with postgres.database(postgres_server) as lost, postgres.database(postgres_server) as url:
+        monkeypatch.setenv("FARZ_DATABASE_URL", lost)
+        farz.done("init", "Test village (synthetic)", typed="a password for the first\n")
+        farz.done("backup", str(tmp_path / "right"))
+        _at(lost, "UPDATE ledger_head SET next_id = 5")
+        farz.done("backup", str(tmp_path / "wrong"))
+
+        monkeypatch.setenv("FARZ_DATABASE_URL", url)
+        ended = farz("restore", str(tmp_path / "wrong"))
+
+        assert (ended.returncode, LAWS[0] in ended.stderr) == (1, True)
+        copies.require_empty(url)
+        assert not mark.exists()
+
+        mark.write_text(copies.name_of(lost))  # a restore into another database broke off
+        farz.done("restore", str(tmp_path / "right"))
+        assert json.loads(farz.done("ledger", "verify", "--json"))["ok"] is True
+        assert "has tables already" in farz("restore", str(tmp_path / "right")).stderr
+        mark.write_text(copies.name_of(url))  # one into this database did
+        farz.done("restore", str(tmp_path / "right"))
+        assert not mark.exists()
+
+
+def _at(url: str, statement: str) -> None:
+    engine = db.create_engine(url)
+    with db.begin(engine) as conn:
+        conn.exec_driver_sql(statement)
+    engine.dispose()
 
 
 def test_books_that_are_served_are_not_replaced(founded: Shell, taken: Path) -> None:
