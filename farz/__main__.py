@@ -34,7 +34,7 @@ from farz import (
 )
 from farz.errors import FarzError, in_words
 from farz.gateway_help import WithSettings
-from farz.telling import Json, say, tell
+from farz.telling import Json, tell
 
 app = typer.Typer(
     name="farz",
@@ -317,12 +317,8 @@ def restore(
     from farz.restoring import restore as run
 
     done = run(source, checkpoint, anyway=anyway)
-    for words in done.problems:
-        say(f"Taken although it is not right: {words}")
     if as_json:
-        told = asdict(done.manifest) | {"kept": str(done.kept or ""), "new_log": done.new_log}
-        told["problems"] = list(done.problems)
-        _print(told, as_json)
+        _print(asdict(done.manifest) | done.found(), as_json)
         return
     moment = datetime.fromtimestamp(done.manifest.taken_s).astimezone().isoformat(" ", "seconds")
     typer.echo(f"{done.manifest.town} is as at {moment}: {done.manifest.transfers} transfers.")

@@ -39,6 +39,10 @@ class Restored:
     new_log: str
     problems: tuple[str, ...]
 
+    def found(self) -> dict[str, object]:
+        """All but the manifest, for a program."""
+        return {"kept": self.kept, "new_log": self.new_log, "problems": list(self.problems)}
+
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
@@ -181,6 +185,8 @@ def _prepare(
         problems = _verify(engine, settings.ledger_id, manifest.transfers)
         if problems and not anyway:
             raise FarzError(_refusal(problems))
+        for words in problems:
+            say(f"Taken although it is not right: {words}")
         now_s = int(time.time())
         with db.begin(engine) as conn:
             recovery.begin(conn, settings.ledger_id, taken_s=manifest.taken_s, now_s=now_s)
