@@ -1,7 +1,8 @@
 """What a town does every week, as commands: compost, merchants, paper, loads, cover."""
 
 import json
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,17 @@ def test_a_fee_is_discounted_and_told_to_the_billing(farz: Shell, tmp_path: Path
     assert table.count(b"\r\n") == 3
 
 
+@pytest.fixture
+def machine_elsewhere() -> Iterator[None]:
+    """The clocks of the machine are not the town's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", "Pacific/Auckland")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("machine_elsewhere")
 def test_paper_loads_and_cover(farz: Shell, tmp_path: Path) -> None:
     slip = ("deposit", "3/17", "--card", "CARD", "--gross", "4500", "--tare", "500")
     more = ("--fraction", "organic", "--at", AT, "--by", "clerk")
@@ -135,11 +147,14 @@ def test_paper_loads_and_cover(farz: Shell, tmp_path: Path) -> None:
     cover = read(farz, "report", "coverage", "--plot", str(tmp_path / "cover.svg"))
     assert (cover["now"]["avoided"], cover["now"]["stock"]) == (80, 150)
     assert (tmp_path / "cover.svg").read_text().startswith("<svg")
-    until = ("--since", "2026-01-01T00:00+02:00", "--until", "2040-01-01T00:00+02:00")
+    until = ("--since", "2026-01-01", "--until", "2040-01-01T00:00+03:00")
     farz("budget", "set", "1000", *until, "--by", "officer")
     assert read(farz, "budget", "list")["budgets"][0]["amount"] == 1_000
     told = farz("budget", "list")
-    assert told.startswith("2026-01-01 00:00+02:00 - 2040-01-01 00:00+02:00"), "the town's clocks"
+    assert told.startswith("2026-01-01 00:00+02:00 - 2039-12-31 23:00+02:00"), "the town's clocks"
+    assert "no moment; write it like 2027-01-01" in farz(
+        "budget", "cost", "organic", "1", "--since", "soon", "--by", "officer", code=1
+    )
 
 
 # A command of the office, who may not give it, and one of those who may.
