@@ -8,7 +8,7 @@ class Csv(PlainTextResponse):
 
     media_type = "text/csv"
 
-    def __init__(self, text: str, name: str) -> None:
-        super().__init__(
-            text, headers={"Content-Disposition": f'attachment; filename="{name}.csv"'}
-        )
+    # The API's description takes the status from this signature.
+    def __init__(self, text: str, name: str, status_code: int = 200) -> None:
+        headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
+        super().__init__(text, status_code, headers)

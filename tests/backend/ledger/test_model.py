@@ -120,7 +120,7 @@ class Books(RuleBasedStateMachine):
         """One transaction; if it fails on the way, it is asked again like anybody would."""
         poster, armed = self.town.poster, self.armed
         self.armed = None
-        before = self._head()
+        before, rows = self._head(), self._rows()
         if armed:
             self.failpoint.arm(armed[0], "after" if armed[1] else "before", "error")
         answers = poster.submit_all(requests).result(30)
@@ -128,6 +128,8 @@ class Books(RuleBasedStateMachine):
         if any(isinstance(answer, errors.NotNow) for answer in answers):
             if self._head() != before:
                 self._learn(requests, self.model.batch(requests), None)
+            else:
+                assert self._rows() == rows, "part of a batch that failed is in the books"
             answers = poster.submit_all(requests).result(30)
         self._learn(requests, self.model.batch(requests), answers)
 
@@ -135,6 +137,11 @@ class Books(RuleBasedStateMachine):
         head = t.ledger_head.c
         with db.read(self.town.engine) as conn:
             return int(conn.scalar(select(head.clock_us).where(head.ledger_id == TOWN)) or 0)
+
+    def _rows(self) -> list[int]:
+        with db.read(self.town.engine) as conn:
+            counts = [select(func.count()).select_from(each) for each in (t.transfer, t.record)]
+            return [int(conn.scalar(count) or 0) for count in counts]
 
     def _learn(self, requests: Sequence[Any], expected: Sequence[Any], got: Any) -> None:
         """Compares answers with the model's; `got` None: they were lost on the way."""
