@@ -23,10 +23,10 @@ setup: $(STAMP)  ## Python packages into .venv, and the broker and browser where
 demo: setup  ## a synthetic village, live, until Ctrl-C
 	@$(RUN) farz demo
 
-# Four at a time on two processors: much of the time a test waits for a bin, a broker or a page.
+# Three at a time on two processors: a third of the time a test waits for a bin, a broker or a page.
 test: setup  ## every test
 	@bash deploy/setup.sh --servers
-	@TMPDIR=$(SCRATCH) $(RUN) pytest -n 4 --dist loadfile --no-loadscope-reorder -q
+	@TMPDIR=$(SCRATCH) $(RUN) pytest -n 3 --dist loadfile --no-loadscope-reorder -q
 
 check: setup  ## format, lint, types, architecture; seconds
 	@$(RUN) ruff format --check .
