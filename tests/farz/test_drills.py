@@ -52,11 +52,10 @@ def test_a_batch_that_is_committed_in_two_parts_is_found_out(
 
     monkeypatch.setattr(SqliteStore, "bulk", halved)
 
-    try:
-        report = drill("failpoint", 130, 1)
-    except Exception:
-        return  # the books were so broken that they could not be asked again
+    report = drill("failpoint", 100, 1)
+
     assert not report["ok"]
+    assert report["doubled"] > 0
 
 
 def test_an_unknown_drill_is_refused_with_the_names_there_are() -> None:
