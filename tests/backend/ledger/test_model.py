@@ -90,6 +90,7 @@ class Books(RuleBasedStateMachine):
         self.model = Model(NOW_S)
         self.sent: list[Group | Settle | Void] = []
         self.armed: tuple[int, bool] | None = None
+        self.statements = 0  # that the last request took which nothing failed for
 
     @initialize()
     def four_kinds_of_money(self) -> None:
@@ -121,10 +122,12 @@ class Books(RuleBasedStateMachine):
         poster, armed = self.town.poster, self.armed
         self.armed = None
         before, rows = self._head(), self._rows()
-        if armed:
-            self.failpoint.arm(armed[0], "after" if armed[1] else "before", "error")
+        at, after = armed or (0, False)
+        self.failpoint.arm(at, "after" if after else "before", "error")
         answers = poster.submit_all(requests).result(30)
         self.failpoint.disarm()
+        if not armed:
+            self.statements = self.failpoint.count
         if any(isinstance(answer, errors.NotNow) for answer in answers):
             if self._head() != before:
                 self._learn(requests, self.model.batch(requests), None)
@@ -186,13 +189,13 @@ class Books(RuleBasedStateMachine):
     def much_moves_at_once(self, drawn: Any) -> None:
         self.ask(*[self._group(two, None) for two in drawn])
 
-    @rule(drawn=legs, key=keys, at=st.integers(1, 30), after=st.booleans())
-    def a_statement_fails(self, drawn: Any, key: int | None, at: int, after: bool) -> None:
+    @rule(drawn=legs, key=keys, last=st.integers(0, 20), after=st.booleans())
+    def a_statement_fails(self, drawn: Any, key: int | None, last: int, after: bool) -> None:
         """The request has a key, so that it may be repeated; its model breaks one rule at most."""
         group = self._group([drawn], key if key is not None else 12)
         foreseen = copy.deepcopy(self.model).batch([group])[0]
         if not isinstance(foreseen, set) or len(foreseen) == 1:
-            self.armed = (at, after)
+            self.armed = (max(1, self.statements - last), after)  # rows are written towards the end
         self.ask(group)
 
     @rule(place=st.integers(0, 100))
