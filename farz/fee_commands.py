@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from farz.moments import clocks, moment
+from farz.moments import clocks, span
 from farz.signing import on_behalf
 from farz.telling import Json, tell
 from farz.town import open_books, open_town
@@ -83,7 +83,7 @@ def show(since: Since = "", until: Until = "", as_json: Json = False) -> None:
     from backend.fees import service as fees
 
     with open_books() as (engine, ledger_id), db.read(engine) as conn:
-        found = fees.discounts(conn, ledger_id, *_span(since, until))
+        found = fees.discounts(conn, ledger_id, *span(since, until))
         clock = clocks(conn, ledger_id)
     if as_json:
         rows: list[dict[str, Any]] = [asdict(each) for each in found]
@@ -111,11 +111,7 @@ def sheet(
     from backend.fees import sheets
 
     with open_books() as (engine, ledger_id), db.read(engine) as conn:
-        text, discounts = sheets.sheet(conn, ledger_id, *_span(since, until))
+        text, discounts = sheets.sheet(conn, ledger_id, *span(since, until))
     target.write_text(text, encoding="utf-8", newline="")
     words = f"discounts in {target}: {discounts}"
     tell({"file": str(target), "discounts": discounts}, words, as_json)
-
-
-def _span(since: str, until: str) -> tuple[int, int]:
-    return moment(since) if since else 0, moment(until) if until else 2**40

@@ -23,6 +23,11 @@ def moment(text: str) -> int:
     return int((said if said.tzinfo else said.replace(tzinfo=_here())).timestamp())
 
 
+def span(since: str, until: str) -> tuple[int, int]:
+    """Return a period; what is empty is open. Raises FarzError."""
+    return moment(since) if since else 0, moment(until) if until else 2**40
+
+
 def _here() -> tzinfo:
     from backend import db
     from backend.towns.clocks import zone

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from farz.errors import FarzError
-from farz.moments import moment
+from farz.moments import span
 from farz.town import open_books
 
 app = typer.Typer(no_args_is_help=True, help="Figures: streams of waste, what covers the credit.")
@@ -118,8 +118,7 @@ def mass_balance(
         found = collecting.balance(
             conn,
             ledger_id,
-            moment(since) if since else 0,
-            moment(until) if until else 2**40,
+            *span(since, until),
             tolerance_permille=tolerance,
         )
     rows = (*found.town, *found.points)

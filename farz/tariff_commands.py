@@ -10,7 +10,7 @@ import typer
 
 from farz.approving import Code, Login, Password, signed_in
 from farz.errors import FarzError
-from farz.moments import clocks, moment
+from farz.moments import clocks, moment, span
 from farz.points import point_id
 from farz.signing import by_whom
 from farz.town import open_books, open_town
@@ -205,8 +205,7 @@ def simulate(
 
     with open_books() as (engine, ledger_id), db.read(engine) as conn:
         draft = tariffs.tariff(conn, ledger_id, tariff_id)
-        end_s = moment(until) if until else 2**40
-        found = replay(conn, ledger_id, draft, moment(since) if since else 0, end_s)
+        found = replay(conn, ledger_id, draft, *span(since, until))
     if plot is not None:
         plot.write_text(drawn(found.spread), encoding="utf-8")
     report = found.as_dict()
