@@ -238,6 +238,10 @@ class Series:
                 if not fault.again or self._over.is_set():
                     break
                 self._over.wait(self._wait_s * 2**attempt)
+            except Exception:
+                # A thread that ended here would lose all that comes after, and say nothing.
+                _log.exception("Telemetry was not taken, and nobody knows why.")
+                break
             else:
                 self.counts.add("written", len(batch))
                 return

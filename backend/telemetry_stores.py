@@ -6,18 +6,21 @@ out by `fold`, alike in both, so that no server needs a task or a continuous que
 """
 
 import json
+import logging
 import sqlite3
 import threading
 import time
 from collections.abc import Sequence
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
 from backend.settings import Settings
 from backend.telemetry import (
+    BATCH,
     FIELDS,
     HOUR,
     HOUR_S,
@@ -25,6 +28,7 @@ from backend.telemetry import (
     SCHEMA,
     Sample,
     Series,
+    Store,
     StoreFault,
     line_of,
 )
@@ -33,30 +37,59 @@ TIMEOUT_S = 3.0
 RECENT_S = 30 * 86_400  # what `newest` looks back to in a server that holds years
 BUSY_S = 0.5
 LATEST_S = (2**63 - 1) // 10**9  # InfluxDB counts nanoseconds in 64 bits: the year 2262
+_log = logging.getLogger(__name__)
 
 
 class Embedded:
     """One row a sample in an SQLite file; losing the newest second at a power cut is allowed.
 
-    `reads_only` looks into the file beside a backend that serves.
+    A file that cannot be opened is tried again with each use, and one that is damaged is put
+    aside for a new one: neither keeps a town from serving. `reads_only` looks into the file
+    beside a backend that serves, and leaves it as it is.
     """
 
     def __init__(self, path: Path, *, reads_only: bool = False) -> None:
+        self._path, self._reads_only = path, reads_only
         self._lock = threading.Lock()
-        target = f"{path.absolute().as_uri()}?mode={'ro' if reads_only else 'rwc'}"
-        self._db = sqlite3.connect(target, uri=True, check_same_thread=False, timeout=BUSY_S)
-        if not reads_only:
-            self._create()
+        self._db: sqlite3.Connection | None = None
+        try:
+            self._opened()
+        except sqlite3.Error as error:
+            fault = self._fault(error)
+            if not reads_only:
+                _log.warning("Telemetry is lost for now: %s", fault)
 
-    def _create(self) -> None:
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=NORMAL")
-        columns = ", ".join(f"{name} INTEGER" for name in FIELDS)
-        for measurement in (RAW, HOUR):
-            self._db.execute(
-                f"CREATE TABLE IF NOT EXISTS {measurement} (device TEXT NOT NULL, at_s INTEGER"
-                f" NOT NULL, {columns}, PRIMARY KEY (device, at_s)) WITHOUT ROWID"
-            )
+    def _opened(self) -> sqlite3.Connection:
+        if self._db is None:
+            target = f"{self._path.absolute().as_uri()}?mode={'ro' if self._reads_only else 'rwc'}"
+            made = sqlite3.connect(target, uri=True, check_same_thread=False, timeout=BUSY_S)
+            try:
+                if not self._reads_only:
+                    _create(made)
+            except sqlite3.Error:
+                made.close()
+                raise
+            self._db = made
+        return self._db
+
+    def _fault(self, error: sqlite3.Error) -> StoreFault:
+        """A lock, a full disk or a damaged file may pass; a file that was closed will not."""
+        # What SQLite calls corrupt, or no database, is of this class and of none below it.
+        damaged = type(error) is sqlite3.DatabaseError and not self._reads_only
+        words = f"{self._path.name}: {error}"
+        if damaged:
+            words += f". It is kept as {self._put_aside()}, and another is begun"
+        return StoreFault(words, again=damaged or isinstance(error, sqlite3.OperationalError))
+
+    def _put_aside(self) -> str:
+        if self._db is not None:
+            self._db.close()
+            self._db = None
+        aside = self._path.with_name(f"{self._path.name}.before-{int(time.time())}")
+        for suffix in ("-wal", "-shm", ""):
+            if (part := self._path.with_name(self._path.name + suffix)).exists():
+                part.rename(aside.with_name(aside.name + suffix))
+        return aside.name
 
     def put(self, samples: Sequence[Sample], measurement: str = RAW) -> None:
         rows = [(s.device, s.at_s, *(s.values.get(name) for name in FIELDS)) for s in samples]
@@ -96,24 +129,35 @@ class Embedded:
 
     def close(self) -> None:
         with self._lock:
-            self._db.close()
+            if self._db is not None:
+                self._db.close()
 
     def _write(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
-        try:
-            with self._lock, self._db:
-                self._db.executemany(statement, rows)
-        except sqlite3.Error as error:
-            # A lock or a full disk may pass; a file that is closed or broken will not.
-            again = isinstance(error, sqlite3.OperationalError)
-            raise StoreFault(f"the file says: {error}", again=again) from error
+        with self._lock:
+            try:
+                with self._opened() as db:
+                    db.executemany(statement, rows)
+            except sqlite3.Error as error:
+                raise self._fault(error) from error
 
     def _read(self, query: str, values: tuple[Any, ...] = ()) -> list[Sample]:
-        try:
-            with self._lock:
-                rows = self._db.execute(query, values).fetchall()
-        except sqlite3.Error as error:
-            raise StoreFault(f"the file says: {error}", again=True) from error
+        with self._lock:
+            try:
+                rows = self._opened().execute(query, values).fetchall()
+            except sqlite3.Error as error:
+                raise self._fault(error) from error
         return [Sample(row[0], row[1], dict(zip(FIELDS, row[2:], strict=True))) for row in rows]
+
+
+def _create(made: sqlite3.Connection) -> None:
+    made.execute("PRAGMA journal_mode=WAL")
+    made.execute("PRAGMA synchronous=NORMAL")
+    columns = ", ".join(f"{name} INTEGER" for name in FIELDS)
+    for measurement in (RAW, HOUR):
+        made.execute(
+            f"CREATE TABLE IF NOT EXISTS {measurement} (device TEXT NOT NULL, at_s INTEGER"
+            f" NOT NULL, {columns}, PRIMARY KEY (device, at_s)) WITHOUT ROWID"
+        )
 
 
 class Influx:
@@ -146,10 +190,7 @@ class Influx:
         try:
             self._api.write(self._bucket, record=lines, write_precision=self._seconds)
         except ApiException as error:
-            # What was refused for what it says is refused again; the rest may pass.
-            again = error.status is None or error.status == 429 or error.status >= 500
-            words = f"the server answers {error.status} {error.reason}"
-            raise StoreFault(words, again=again) from error
+            raise _refused(error.status or 0, error.reason) from error
         except (HTTPError, OSError) as error:
             raise StoreFault(f"the server does not answer: {error}", again=True) from error
 
@@ -179,8 +220,8 @@ class Influx:
             f'SELECT {folded} FROM "{RAW}" WHERE time >= {from_s}s AND time < {until_s}s'
             ' GROUP BY time(1h), "device" fill(none)'
         )
-        if hours:
-            self.put(hours, HOUR)
+        for first in range(0, len(hours), BATCH):
+            self.put(hours[first : first + BATCH], HOUR)
 
     def forget(self, raw_before_s: int, hours_before_s: int) -> None:
         """The server's: its buckets have a retention of their own."""
@@ -198,15 +239,26 @@ class Influx:
                 Request(f"{self._url}/query?{asked}", headers=headers), timeout=TIMEOUT_S
             ) as answer:
                 result = json.load(answer)["results"][0]
-        except (URLError, OSError, ValueError, LookupError) as error:
+            if "error" in result:
+                raise StoreFault(f"the server answers: {result['error']}", again=False)
+            return [
+                _sample(one["tags"]["device"], dict(zip(one["columns"], row, strict=True)))
+                for one in result.get("series", ())
+                for row in one["values"]
+            ]
+        except HTTPError as error:
+            raise _refused(error.code, error.reason) from error
+        except (URLError, OSError, HTTPException) as error:
             raise StoreFault(f"the server does not answer: {error}", again=True) from error
-        if "error" in result:
-            raise StoreFault(f"the server answers: {result['error']}", again=False)
-        return [
-            _sample(one["tags"]["device"], dict(zip(one["columns"], row, strict=True)))
-            for one in result.get("series", ())
-            for row in one["values"]
-        ]
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            words = "what answers there is no InfluxDB that speaks InfluxQL"
+            raise StoreFault(words, again=False) from error
+
+
+def _refused(status: int, reason: str) -> StoreFault:
+    """What was refused for what it says is refused again; the rest may pass."""
+    again = status == 0 or status == 429 or status >= 500
+    return StoreFault(f"the server answers {status} {reason}", again=again)
 
 
 def _sample(device: str, row: dict[str, Any]) -> Sample:
@@ -220,3 +272,11 @@ def open_series(settings: Settings) -> Series:
     if settings.influx_url:
         return Series(Influx(settings))
     return Series(Embedded(settings.telemetry_path))
+
+
+def open_reader(settings: Settings) -> Store | None:
+    """The store to look into beside a backend that serves; None if there is nothing in it yet."""
+    if settings.influx_url:
+        return Influx(settings)
+    path = settings.telemetry_path
+    return Embedded(path, reads_only=True) if path.exists() else None

@@ -16,11 +16,12 @@ import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from farz import copies
-from farz.errors import FarzError
+from farz.errors import FarzError, in_words
 from farz.town import open_books
 
 if TYPE_CHECKING:
@@ -91,7 +92,8 @@ def keep_backing_up(folder: Path, every_s: int, keep: int, *, telemetry: bool = 
                 shutil.rmtree(folder / old)
         except Exception as error:
             # Whatever it was, the next one may succeed; doctor tells how old the newest is.
-            _say(f"this backup failed and is tried again: {error}")
+            words = in_words(error) if isinstance(error, OSError) else str(error)
+            _say(f"this backup failed and is tried again: {words}")
         over.wait(every_s)
 
 
@@ -111,8 +113,14 @@ def describe(made: tuple[Path, Manifest]) -> str:
 
 
 def there(folder: Path) -> list[str]:
-    """Return the names of the whole backups in a folder, oldest first."""
-    return sorted(each.parent.name for each in folder.glob(f"[0-9]*Z/{MANIFEST}"))
+    """Return the names of the whole backups in a folder, oldest first.
+
+    Raises OSError for a folder that cannot be read: `glob` would find nothing in it.
+    """
+    if not folder.exists():
+        return []
+    found = [each for each in folder.iterdir() if fnmatch(each.name, "[0-9]*Z")]
+    return sorted(each.name for each in found if (each / MANIFEST).exists())
 
 
 def newest_s(folder: Path) -> int | None:

@@ -9,8 +9,8 @@ import re
 import shutil
 import sqlite3
 import subprocess
-from collections.abc import Iterable
-from contextlib import closing
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,6 +21,7 @@ from farz.errors import FarzError, NotInstalled
 
 # Sign-ins are not restored: a cookie could then belong to somebody else of the same number.
 NOT_KEPT = ("session", "wrong_try")
+_RESTORING = 0x66617A  # of PostgreSQL's advisory locks, which each database has for itself
 _OUR_FUNCTIONS = (
     "SELECT oid::regprocedure::text FROM pg_proc "
     "WHERE pronamespace = current_schema()::regnamespace AND starts_with(proname, 'farz_')"
@@ -63,6 +64,26 @@ def dump_postgresql(url: str, target: Path) -> None:
 def load_postgresql(url: str, source: Path) -> None:
     """Load a dump into an empty database."""
     _run("pg_restore", url, "--exit-on-error", "--no-owner", str(source))
+
+
+@contextmanager
+def alone(url: str) -> Iterator[None]:
+    """Nobody else restores into this PostgreSQL database meanwhile. Raises FarzError.
+
+    The lock ends with its connection, however this process ends.
+    """
+    from backend import db
+
+    engine = db.create_engine(url)
+    try:
+        with engine.connect() as conn:
+            got = conn.exec_driver_sql(f"SELECT pg_try_advisory_lock({_RESTORING})").scalar_one()
+            conn.commit()  # a transaction that stays open would keep the server from tidying up
+            if not got:
+                raise FarzError("Another restore into this database is going on. Wait for its end.")
+            yield
+    finally:
+        engine.dispose()
 
 
 def empty_postgresql(url: str) -> None:

@@ -17,7 +17,7 @@ from farz.town import open_books, open_town
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from backend.telemetry import Sample, Store
+    from backend.telemetry import Sample
 
 app = typer.Typer(no_args_is_help=True, help="Bins and counters, their keys and places.")
 Device = Annotated[str, typer.Argument(help="Device id: a-z, 0-9 and hyphens.")]
@@ -251,16 +251,11 @@ def _newest() -> "dict[str, Sample]":
     """The newest samples beside a backend that serves; none if there is no telemetry yet."""
     from backend.settings import Settings
     from backend.telemetry import StoreFault
-    from backend.telemetry_stores import Embedded, Influx
+    from backend.telemetry_stores import open_reader
 
-    settings = Settings()
-    if not settings.influx_url and not settings.telemetry_path.exists():
+    store = open_reader(Settings())
+    if store is None:
         return {}
-    store: Store = (
-        Influx(settings)
-        if settings.influx_url
-        else Embedded(settings.telemetry_path, reads_only=True)
-    )
     try:
         return store.newest()
     except StoreFault as fault:

@@ -150,19 +150,20 @@ def _place_postgresql(
     anyway: bool,
 ) -> tuple[str, _Prepared]:
     url, mark = settings.books_url, settings.data_dir / UNFINISHED
-    if mark.exists() and mark.read_text() == copies.name_of(url):
-        copies.empty_postgresql(url)  # what a restore that broke off has left
-    copies.require_empty(url)
-    mark.write_text(copies.name_of(url))  # no backend starts before this has come to its end
-    copies.on_disk(mark)
-    try:
-        copies.load_postgresql(url, books)
-        made = _prepare(settings, url, manifest, notes, anyway=anyway)
-    except FarzError:
-        copies.empty_postgresql(url)
+    with copies.alone(url):
+        if mark.exists() and mark.read_text() == copies.name_of(url):
+            copies.empty_postgresql(url)  # what a restore that broke off has left
+        copies.require_empty(url)
+        mark.write_text(copies.name_of(url))  # no backend starts before this has come to its end
+        copies.on_disk(mark)
+        try:
+            copies.load_postgresql(url, books)
+            made = _prepare(settings, url, manifest, notes, anyway=anyway)
+        except FarzError:
+            copies.empty_postgresql(url)
+            mark.unlink()
+            raise
         mark.unlink()
-        raise
-    mark.unlink()
     return "", made
 
 
@@ -248,7 +249,11 @@ def _restore_files(settings: "Settings", source: Path, manifest: Manifest, new_l
     """The audit log is kept where it is still there: it is newer. Sign-ins are ended."""
     for name in (backups.AUDIT, backups.TELEMETRY):
         if name in manifest.files and not (settings.data_dir / name).exists():
-            copies.copy_sqlite(source / name, settings.data_dir / name)
+            # Whole or not there: half of one would pass for a newer one at the next restore.
+            fresh = settings.data_dir / f"{name}.restoring"
+            fresh.unlink(missing_ok=True)
+            copies.copy_sqlite(source / name, fresh)
+            fresh.rename(settings.data_dir / name)
     if settings.sessions_url.startswith("sqlite"):
         sessions = copies.file_of(settings.sessions_url)
         for suffix in ("", "-wal", "-shm"):

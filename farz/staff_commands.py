@@ -71,7 +71,8 @@ def show(
         return
     for each in told:
         code = "with a code" if each["code"] else ""
-        typer.echo(f"{each['name']:<24} {each['role']:<20} {code}".rstrip())
+        words = f"{each['login']:<16} {each['name']:<24} {each['role']:<20} {code}"
+        typer.echo(words.rstrip())
 
 
 @app.command(name="no-code")

@@ -5,11 +5,11 @@ import shutil
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.request import urlopen
 
 from farz import backups, copies
 from farz.checkups.finding import WARNING, WELL, WRONG, Finding
 from farz.checkups.machine import has
+from farz.errors import FarzError, in_words
 from farz.town import open_books
 
 if TYPE_CHECKING:
@@ -242,7 +242,12 @@ def backup(name: str) -> Finding:
     if folder is None:
         cure = f"export FARZ_BACKUP_DIR=/path/on/another/disk; {every}"
         return Finding(name, WARNING, "FARZ_BACKUP_DIR is not set", cure)
-    taken_s = backups.newest_s(folder) if folder.exists() else None
+    try:
+        taken_s = backups.newest_s(folder)
+    except OSError as error:
+        return Finding(name, WRONG, in_words(error), f"ls -ld {folder}")
+    except FarzError as error:
+        return Finding(name, WRONG, str(error), every)
     if taken_s is None:
         return Finding(name, WRONG, f"there is none in {folder}", every)
     age_s = int(time.time()) - taken_s
@@ -252,18 +257,26 @@ def backup(name: str) -> Finding:
 
 
 def series(name: str) -> Finding:
-    """The embedded time series needs no server; an InfluxDB has to answer."""
+    """A server has to answer whoever has the town's token, and a file has to be whole."""
     from backend.settings import Settings
+    from backend.telemetry import StoreFault
+    from backend.telemetry_stores import open_reader
 
     url = Settings().influx_url
-    if not url:
-        return Finding(name, WELL, "embedded")
+    where = url or Settings().telemetry_path.name
+    store = open_reader(Settings())
     try:
-        with urlopen(f"{url.rstrip('/')}/ping", timeout=5):
-            return Finding(name, WELL, f"{url} answers")
-    except OSError as error:
-        words = f"{url} does not answer: {error}; telemetry is lost meanwhile, no money"
-        return Finding(name, WRONG, words, "systemctl status influxdb")
+        if store is not None:
+            store.newest()
+    except StoreFault as fault:
+        words = f"{where}: {fault}; telemetry is lost meanwhile, no money"
+        told_no = "compare FARZ_INFLUX_TOKEN, _ORG and _BUCKET with the server's"
+        cure = "systemctl status influxdb" if fault.again else told_no
+        return Finding(name, WRONG, words, cure if url else "systemctl restart farz-backend")
+    finally:
+        if store is not None:
+            store.close()
+    return Finding(name, WELL, f"{url} answers" if url else "embedded")
 
 
 def _newer_than(taken_s: int) -> bool:

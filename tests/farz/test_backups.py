@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import URL
 
 from backend import db
-from farz import backups, copies, postgres
+from farz import backups, copies, postgres, restoring
 from farz.errors import FarzError
 from farz.processes import await_until
 from tests.farz.shell import Shell
@@ -215,9 +215,36 @@ def test_a_dump_that_is_refused_leaves_its_database_empty(
         farz.done("restore", str(tmp_path / "right"))
         assert json.loads(farz.done("ledger", "verify", "--json"))["ok"] is True
         assert "has tables already" in farz("restore", str(tmp_path / "right")).stderr
-        mark.write_text(copies.name_of(url))  # one into this database did
+        mark.write_text(copies.name_of(url))  # one into this database did, or is at work
+        with copies.alone(url):
+            assert "Another restore into" in farz("restore", str(tmp_path / "right")).stderr
+        with pytest.raises(FarzError, match="has tables already"):
+            copies.require_empty(url)
         farz.done("restore", str(tmp_path / "right"))
         assert not mark.exists()
+
+
+def test_an_audit_log_is_restored_whole_or_not_at_all(
+    founded: Shell, taken: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(source: Path, target: Path) -> None:
+        if source.name == backups.AUDIT:
+            target.write_bytes(b"half")
+            raise OSError(28, "No space left on device")
+        whole(source, target)
+
+    (founded.folder / "audit.sqlite").unlink()
+    whole = copies.copy_sqlite
+    monkeypatch.setenv("FARZ_DATA_DIR", str(founded.folder))
+    monkeypatch.setattr(copies, "copy_sqlite", full)
+    with pytest.raises(OSError, match="No space left"):
+        restoring.restore(taken)
+    assert not (founded.folder / "audit.sqlite").exists()
+
+    monkeypatch.setattr(copies, "copy_sqlite", whole)
+    restoring.restore(taken)
+    with closing(sqlite3.connect(founded.folder / "audit.sqlite")) as audit:
+        assert audit.execute("SELECT count(*) FROM audit").fetchone() is not None
 
 
 def _at(url: str, statement: str) -> None:

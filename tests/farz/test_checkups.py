@@ -29,6 +29,7 @@ from farz.checkups import gateway, town
 from farz.checkups.finding import WARNING, WELL, WRONG
 from tests.backend import village
 from tests.backend.village import START_S, Town
+from tests.fixtures.time_series import influx_server
 
 DAY_S = 86_400
 NOW_S = int(time.time())
@@ -101,6 +102,12 @@ def lose_secret(made: Town) -> None:
     made.services.settings.secret_path.write_text("ab" * 32 + "\n")
 
 
+def spoil_series(made: Town) -> None:
+    """The time series' file is none."""
+    made.services.telemetry.store.close()
+    made.services.settings.telemetry_path.write_bytes(b"something else" * 999)
+
+
 def nothing(_made: Town) -> None:
     """The town as it is."""
 
@@ -132,6 +139,7 @@ CASES: list[tuple[Any, Callable[[Town], None], int, str, str]] = [
         "cp /where/it/is/kept/town.secret",
     ),
     (town.series, nothing, WELL, "embedded", ""),
+    (town.series, spoil_series, WRONG, "telemetry.sqlite: file is not", "restart farz-backend"),
     (town.backup, nothing, WARNING, "FARZ_BACKUP_DIR is not set", "farz backup --every 15m"),
 ]
 
@@ -191,6 +199,37 @@ def test_a_time_series_that_does_not_answer_is_wrong(
     found = town.series("time series")
 
     assert (found.level, found.cure) == (WRONG, "systemctl status influxdb")
+
+
+def test_a_time_series_that_says_no_is_wrong(
+    here: Town, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """InfluxDB answers a ping to everybody: the doctor asks for what the town's token may read."""
+    with influx_server(tmp_path, auth=True) as url:
+        monkeypatch.setenv("FARZ_INFLUX_URL", url)
+        found = town.series("time series")
+
+    assert (found.level, "answers 401" in found.words) == (WRONG, True)
+    assert "FARZ_INFLUX_TOKEN" in found.cure
+
+
+def test_backups_that_cannot_be_read_are_told(
+    here: Town, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = tmp_path / "backups"
+    folder.write_text("a disk that is away")
+    monkeypatch.setenv("FARZ_BACKUP_DIR", str(folder))
+    no_folder = town.backup("backup")
+    folder.unlink()
+    half = folder / "2026-11-01T000000Z"
+    half.mkdir(parents=True)
+    (half / "manifest.json").write_text("{")
+    no_manifest = town.backup("backup")
+
+    assert (no_folder.level, no_folder.cure) == (WRONG, f"ls -ld {folder}")
+    assert "a folder is needed" in no_folder.words
+    assert (no_manifest.level, no_manifest.cure) == (WRONG, "farz backup --every 15m")
+    assert "is no backup" in no_manifest.words
 
 
 def test_little_room_and_a_setting_that_is_none_are_wrong(

@@ -2,17 +2,19 @@
 
 import json
 import time
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
+from backend import telemetry_stores
 from backend.settings import Settings
 from backend.telemetry import FIELDS, HOUR, HOUR_S, RAW, Sample, Series, StoreFault
 from backend.telemetry_stores import Embedded, Influx, open_series
 from tests.backend import village
 from tests.backend.telemetry.test_telemetry import VALUES, kept, post, sample
-from tests.fixtures.time_series import Pair, fetch
+from tests.fixtures.time_series import Pair, fetch, influx_server, serving, victoria_server
 
 NOW_S = int(time.time())
 
@@ -76,7 +78,10 @@ def test_the_very_lines_that_were_written_are_read_by_influxql(
     store.close()
 
 
-def test_hours_are_folded_like_those_of_the_file(tmp_path: Path, influx_pair: Pair) -> None:
+def test_hours_are_folded_like_those_of_the_file(
+    tmp_path: Path, influx_pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(telemetry_stores, "BATCH", 3)  # hours go in batches as samples do
     hour_s = NOW_S // HOUR_S * HOUR_S - 3 * HOUR_S
     given = [
         sample(hour_s + 60 * n, f"bin-{n % 2}", fill_pct=n, temp_c10=200 + n, battery_mv=3_600 - n)
@@ -126,3 +131,65 @@ def test_a_database_that_is_not_there_is_said(tmp_path: Path, influxdb: str) -> 
     with pytest.raises(StoreFault, match="database not found"):
         store.newest()
     store.close()
+
+
+def test_who_has_no_right_is_told_so_by_both_halves(tmp_path: Path) -> None:
+    """Real servers that ask who it is: nothing is tried again, and the words say what it is."""
+    with (
+        influx_server(tmp_path, auth=True) as reads,
+        victoria_server(tmp_path, "-httpAuth.username=a", "-httpAuth.password=b") as writes,
+    ):
+        one, other = (Influx(settings(tmp_path, url)) for url in (writes, reads))
+        with pytest.raises(StoreFault, match="the server answers 401") as written:
+            one.put([sample(NOW_S, fill_pct=1)])
+        with pytest.raises(StoreFault, match="the server answers 401") as read:
+            other.newest()
+        one.close()
+        other.close()
+    assert (written.value.again, read.value.again) == (False, False)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<html>",
+        b"[]",
+        b"null",
+        b'{"results": []}',
+        b'{"results": [7]}',
+        b'{"results": [{"series": [{}]}]}',
+        b'{"results": [{"series": [{"tags": {"device": "b"}, "columns": [], "values": [[1]]}]}]}',
+        b'{"results": [{"series": [{"tags": {"device": "b"}, "columns": ["time"], "values": 7}]}]}',
+    ],
+)
+def test_something_else_that_answers_is_a_fault_and_no_error(tmp_path: Path, body: bytes) -> None:
+    class Something(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_words: object) -> None:
+            """Keep the test's output quiet."""
+
+    with serving(Something) as url:
+        store = Influx(settings(tmp_path, url))
+        with pytest.raises(StoreFault, match="is no InfluxDB that speaks InfluxQL"):
+            store.newest()
+        store.close()
+
+
+def test_a_line_that_is_no_http_is_a_fault_and_no_error(tmp_path: Path) -> None:
+    class Strange(BaseHTTPRequestHandler):
+        def handle(self) -> None:
+            self.rfile.readline()
+            self.wfile.write(b"220 mail.example ESMTP\r\n")
+
+    with serving(Strange) as url:
+        store = Influx(settings(tmp_path, url))
+        with pytest.raises(StoreFault, match="does not answer"):
+            store.newest()
+        with pytest.raises(StoreFault, match="does not answer"):
+            store.put([sample(NOW_S, fill_pct=1)])
+        store.close()

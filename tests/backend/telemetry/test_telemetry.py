@@ -51,7 +51,7 @@ class Slow:
     def __init__(self) -> None:
         self.taken: list[int] = []
         self.batches = 0
-        self.faults: list[StoreFault] = []
+        self.faults: list[Exception] = []
         self.go = threading.Event()
 
     def put(self, samples: Sequence[Sample], measurement: str = RAW) -> None:
@@ -121,6 +121,56 @@ def test_a_broken_file_never_reaches_a_deposit(small_town: Town) -> None:
     assert kept(small_town) == {"lost": 1}
 
 
+def test_a_damaged_file_is_put_aside_and_the_town_serves(tmp_path: Path) -> None:
+    (tmp_path / "telemetry.sqlite").write_bytes(b"half a page of something else" * 99)
+
+    with village.town(tmp_path, "") as town:
+        assert town.outcome(town.bin.deposit()) == ("credited", "")
+        assert post(town, VALUES) == 204
+        assert kept(town) == {"written": 1}
+
+    (aside,) = tmp_path.glob("telemetry.sqlite.before-*")
+    assert aside.read_bytes().startswith(b"half a page")
+
+
+def test_a_file_that_is_damaged_at_work_costs_what_was_in_it(tmp_path: Path) -> None:
+    path = tmp_path / "series.sqlite"
+    store = Embedded(path)
+    store.put([sample(n, f"bin-{n}", fill_pct=1) for n in range(2_000)])
+    store.close()
+    with path.open("r+b") as file:
+        file.seek(4_096)
+        file.write(b"\xff" * (path.stat().st_size - 4_096))
+    beside = Embedded(path, reads_only=True)
+    with pytest.raises(StoreFault, match=r"series\.sqlite: .*malformed"):
+        beside.newest()
+    beside.close()
+    assert not list(tmp_path.glob("*.before-*")), "who only reads leaves it as it is"
+
+    series = Series(Embedded(path), wait_s=0.001)
+    series.write([sample(5, fill_pct=9)])
+    assert series.settle()
+
+    assert series.counts.now() == {"written": 1}
+    assert series.store.newest() == {"bin-1": sample(5, fill_pct=9)}
+    series.close()
+    assert len(list(tmp_path.glob("series.sqlite.before-*[0-9]"))) == 1
+
+
+def test_a_file_that_cannot_be_opened_is_tried_again(tmp_path: Path) -> None:
+    path = tmp_path / "telemetry.sqlite"
+    path.mkdir()
+
+    with village.town(tmp_path, "") as town:
+        town.services.telemetry._wait_s = 0.001
+        assert post(town, VALUES) == 204
+        assert town.outcome(town.bin.deposit()) == ("credited", "")
+        assert kept(town) == {"lost": 1}
+        path.rmdir()
+        assert post(town, VALUES) == 204
+        assert kept(town) == {"lost": 1, "written": 1}
+
+
 @pytest.fixture(params=["nobody listens", "it never answers"])
 def dead_server(request: pytest.FixtureRequest) -> Iterator[str]:
     """The address of an InfluxDB that is down, or that takes connections and says nothing."""
@@ -187,6 +237,20 @@ def test_what_may_pass_is_tried_again_and_what_may_not_is_lost_at_once() -> None
 
     assert series.counts.now() == {"lost": 1}
     assert store.faults == []
+
+
+def test_what_nobody_foresaw_costs_one_batch_and_not_the_rest() -> None:
+    store = Slow()
+    store.go.set()
+    store.faults = [ZeroDivisionError("nobody thought of this")]
+    series = Series(store, wait_s=60)
+
+    for at_s in (1, 2):
+        series.write([sample(at_s)])
+        assert series.settle(5)
+    series.close()
+
+    assert (store.taken, series.counts.now()) == ([2], {"lost": 1, "written": 1})
 
 
 def test_a_store_that_comes_back_gets_the_batch() -> None:
