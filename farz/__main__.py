@@ -31,6 +31,7 @@ from farz import (
     report_commands,
     staff_commands,
     tariff_commands,
+    variables,
 )
 from farz.errors import FarzError, in_words
 from farz.gateway_help import WithSettings
@@ -70,6 +71,7 @@ Seed = Annotated[int, typer.Option(help="The same seed makes the same run.")]
 
 @app.callback()
 def choose_data_dir(
+    context: typer.Context,
     data_dir: Annotated[
         Path | None,
         typer.Option(envvar="FARZ_DATA_DIR", help="Where the town's data lies."),
@@ -77,6 +79,7 @@ def choose_data_dir(
 ) -> None:
     if data_dir is not None:
         os.environ["FARZ_DATA_DIR"] = str(data_dir)
+    variables.require_known(context.invoked_subcommand)
 
 
 @app.command()
@@ -378,14 +381,12 @@ def main() -> None:
     except (FarzError, sqlite3.Error) as error:
         _refuse(error)
     except Exception as error:
-        if (
-            type(error).__module__ == "sqlalchemy.exc"
-            and "OperationalError" in type(error).__name__
-        ):
+        module, name = type(error).__module__, type(error).__name__
+        if module == "sqlalchemy.exc" and "OperationalError" in name:
             # Its name alone: a gateway's machine has no sqlalchemy to import.
             _refuse(f"The database does not answer. Is FARZ_DATABASE_URL right? It says: {error}")
         # The rooms' own errors carry words for people; anything else is a fault of ours.
-        if not type(error).__module__.startswith(("backend.", "edge_gateway.", "firmware.")):
+        if not module.startswith(("backend.", "edge_gateway.", "firmware.")):
             raise
         _refuse(error)
 

@@ -9,20 +9,26 @@ import typer
 from farz import card_trust_commands
 from farz.asking import secret
 from farz.errors import FarzError
+from farz.signing import on_behalf, staff_with
 from farz.town import open_town
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from backend.access.service import Who
+    from backend.services import Services
+
 app = typer.Typer(no_args_is_help=True, help="People and their cards.")
 card_trust_commands.add_to(app)
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, nothing else.")]
 Number = Annotated[str, typer.Argument(help="The number printed on the card.")]
+By = Annotated[str, typer.Option(help="The login of who does it.")]
 
 
 @app.command()
 def issue(
     uid: Annotated[str, typer.Argument(help="The card's UID in hex, as a reader shows it.")],
+    by: By,
     pin: Annotated[str, typer.Option(help="Asked for if it is not given.")] = "",
     person: Annotated[int | None, typer.Option(help="A person's number: one more card.")] = None,
     holder: Annotated[str, typer.Option(help="The name of somebody new.")] = "",
@@ -31,7 +37,6 @@ def issue(
     nameless: Annotated[
         bool, typer.Option("--nameless", help="No consent, and so a card without a name.")
     ] = False,
-    by: Annotated[str, typer.Option(help="Who issues it.")] = "office",
     as_json: Json = False,
 ) -> None:
     """Give somebody a card; the number to print on it is shown.
@@ -40,9 +45,9 @@ def issue(
     The PIN is asked for, and may be piped as one line.
 
     Examples:
-      farz card issue 04A2B3C4D5E680 --holder "Umm Ahmad" --consent 2026-1 --how paper
-      farz card issue 04A2B3C4D5E681 --person 4711
-      farz card issue 04A2B3C4D5E682 --nameless
+      farz card issue 04A2B3C4D5E680 --holder "Umm Ahmad" --consent 2026-1 --by admin
+      farz card issue 04A2B3C4D5E681 --person 4711 --by admin
+      farz card issue 04A2B3C4D5E682 --nameless --by admin
     """
     from backend.cards import service as cards
     from backend.people import consents
@@ -60,10 +65,12 @@ def issue(
     with open_town() as services, services.begin() as conn:
         town = services.ledger_id
         if person is None:
+            staff_with(conn, town, by, "people:enrol")
             person = people.enrol(conn, town, holder or people.NAMELESS, now_s=now_s).id
+        who = on_behalf(services, conn, by, "cards:issue", person)
         if consent:
             given = consents.Consent(consent, now_s, how)
-            consents.record(conn, town, person, given, taken_by=by, now_s=now_s)
+            consents.record(conn, town, person, given, taken_by=who, now_s=now_s)
         card = cards.issue(
             conn,
             services.vault,
@@ -71,7 +78,7 @@ def issue(
             person_id=person,
             uid=raw,
             pin=chosen,
-            decided_by=by,
+            decided_by=who,
             from_s=now_s,
         )
         name = people.person(conn, town, person).name
@@ -82,18 +89,20 @@ def issue(
 @app.command()
 def block(
     number: Number,
-    by: Annotated[str, typer.Option(help="Who blocks it.")] = "office",
+    by: By,
     as_json: Json = False,
 ) -> None:
     """Stop a lost card from this moment on; what it deposits later waits in suspense.
 
-    Example:  farz card block 1234-5678
+    Example:  farz card block 1234-5678 --by admin
     """
     from backend.cards import service as cards
 
     with open_town() as services, services.begin() as conn:
-        digits = number.replace("-", "")
-        card = cards.block(conn, services.ledger_id, digits, decided_by=by, from_s=_now_s())
+        town, digits = services.ledger_id, number.replace("-", "")
+        holder_id = cards.by_number(conn, town, digits).person_id
+        who = on_behalf(services, conn, by, "cards:block", holder_id)
+        card = cards.block(conn, town, digits, decided_by=who, from_s=_now_s())
     told = {"number": card.number, "state": card.state, "tier": card.tier}
     typer.echo(json.dumps(told) if as_json else f"card {card.number} is {card.state}")
 
@@ -102,12 +111,12 @@ def block(
 def swap(
     number: Number,
     uid: Annotated[str, typer.Argument(help="The new card's UID in hex.")],
-    by: Annotated[str, typer.Option(help="Who swaps it.")] = "office",
+    by: By,
     as_json: Json = False,
 ) -> None:
     """Put a new card in the place of one, lost or worn; balance and claims stay. Shows a new PIN.
 
-    Example:  farz card swap 1234-5678 04A2B3C4D5E680 --by office
+    Example:  farz card swap 1234-5678 04A2B3C4D5E680 --by admin
     """
     _swap(number.replace("-", ""), None, uid, by, as_json)
 
@@ -116,7 +125,7 @@ def swap(
 def lost(
     name: Annotated[str, typer.Argument(help="A part of the holder's name.")],
     uid: Annotated[str, typer.Argument(help="The new card's UID in hex.")],
-    by: Annotated[str, typer.Option(help="Who does it.")] = "office",
+    by: By,
     as_json: Json = False,
 ) -> None:
     """A lost card in one step: found by its holder's name, stopped, and a new one given out.
@@ -124,7 +133,7 @@ def lost(
     If the name fits several people, or the person has several cards, they are listed, and nothing
     is done: `farz card swap` takes the number of the right one.
 
-    Example:  farz card lost "Umm Ahmad" 04A2B3C4D5E680
+    Example:  farz card lost "Umm Ahmad" 04A2B3C4D5E680 --by admin
     """
     _swap(None, name, uid, by, as_json)
 
@@ -132,26 +141,29 @@ def lost(
 @app.command()
 def pin(
     number: Number,
+    by: By,
     as_json: Json = False,
 ) -> None:
     """Draw a new PIN for a card whose holder is here, and show it once; wrong tries start anew.
 
-    Example:  farz card pin 1234-5678
+    Example:  farz card pin 1234-5678 --by admin
     """
-    from backend.access.audit import OFFICE
     from backend.access.passwords import draw_pin
+    from backend.cards import service as cards
     from backend.cards import swapping
 
-    drawn = draw_pin()
+    drawn, digits = draw_pin(), number.replace("-", "")
     with open_town() as services:
-        card = swapping.set_pin(services, number.replace("-", ""), drawn)
-        services.audit.add(OFFICE, "cards:issue", [card.person_id], at_s=_now_s())
+        with services.read() as conn:
+            holder_id = cards.by_number(conn, services.ledger_id, digits).person_id
+            on_behalf(services, conn, by, "cards:issue", holder_id)
+        card = swapping.set_pin(services, digits, drawn)
     _show({"number": card.number, "pin": drawn}, as_json)
 
 
 def _swap(number: str | None, name: str | None, uid: str, by: str, as_json: bool) -> None:
-    from backend.access.audit import OFFICE
     from backend.access.passwords import draw_pin
+    from backend.cards import service as cards
     from backend.cards import swapping
     from backend.deposits import resolving
 
@@ -159,38 +171,47 @@ def _swap(number: str | None, name: str | None, uid: str, by: str, as_json: bool
     with open_town() as services:
         with services.begin() as conn:
             town = services.ledger_id
+            who = staff_with(conn, town, by, "cards:issue")
+            digits = number or _number_of(services, conn, who, name or "")
+            holder_id = cards.by_number(conn, town, digits).person_id
+            services.audit.add(who.actor, "cards:issue", [holder_id], at_s=_now_s())
             made = swapping.swap(
                 conn,
                 services.vault,
                 town,
-                number or _number_of(conn, town, name or ""),
+                digits,
                 uid=raw,
                 pin=drawn,
-                decided_by=by,
+                decided_by=who.signature,
                 from_s=_now_s(),
             )
-            services.audit.add(OFFICE, "cards:issue", [made.new.person_id], at_s=_now_s())
         services.sessions.close_all(services.ledger_id, "resident", made.new.person_id)
         uid_hash = services.vault.card_hash(raw)
-        claimed = resolving.claim_for_cards(services, [uid_hash], decided_by=by)
+        claimed = resolving.claim_for_cards(services, [uid_hash], decided_by=who.signature)
     shown: dict[str, object] = {"number": made.new.number, "pin": drawn}
     shown |= {"stopped": made.old.number, "person_id": made.new.person_id, "claimed": claimed}
     _show(shown, as_json)
 
 
-def _number_of(conn: "Connection", ledger_id: int, name: str) -> str:
-    """The number of the one card that can be meant. Raises FarzError with all that fit."""
+def _number_of(services: "Services", conn: "Connection", who: "Who", name: str) -> str:
+    """The number of the one card that can be meant.
+
+    Raises FarzError with all that fit, who see in their log that they were shown.
+    """
     from backend.cards import swapping
     from backend.people import service as people
 
-    found = people.find(conn, ledger_id, name)
+    found = people.find(conn, services.ledger_id, name)
     if len(found) != 1:
-        fit = "".join(f"\n  {each.name}, {each.household}" for each in found[:10])
+        shown = found[:10]
+        seen = [each.id for each in shown]
+        services.audit.add(who.actor, "people:find", seen, at_s=_now_s())
+        fit = "".join(f"\n  {each.name}, {each.household}" for each in shown)
         raise FarzError(
             f"{len(found)} people fit {name!r}:{fit or ' nobody'}\n"
-            "Write more of the name, or use: farz people find, farz card swap NUMBER UID"
+            "Write more of the name, or use: farz people find --help, farz card swap NUMBER UID"
         )
-    return swapping.lost_card(conn, ledger_id, found[0].id).number
+    return swapping.lost_card(conn, services.ledger_id, found[0].id).number
 
 
 def _raw(uid: str) -> bytes:

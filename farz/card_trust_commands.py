@@ -6,8 +6,11 @@ from typing import Annotated
 
 import typer
 
+from farz.errors import FarzError
+from farz.signing import by_whom
 from farz.telling import tell
 
+By = Annotated[str, typer.Option(help="The login of who does it.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON value, nothing else.")]
 # NXP AN12196: the NDEF file's settings that a chip of the town is given with its keys.
 FILE_SETTINGS = {
@@ -27,8 +30,8 @@ def add_to(app: typer.Typer) -> None:
 
 def chip(
     uid: Annotated[str, typer.Argument(help="The chip's UID in hex, 14 digits.")],
+    by: By,
     version: Annotated[int, typer.Option(help="Of the town's card keys.")] = 1,
-    by: Annotated[str, typer.Option(help="Who sets it up.")] = "office",
     as_json: Json = False,
 ) -> None:
     """Register an NTAG 424 DNA and print the keys to write on it.
@@ -36,7 +39,7 @@ def chip(
     The keys come from the town's secret and are kept nowhere: the same command prints them
     again. Write them with a card writer, and issue the card to a person with `farz card issue`.
 
-    Example:  farz card chip 04DE5F1EACC040 --by office
+    Example:  farz card chip 04DE5F1EACC040 --by admin
     """
     from backend.cards import secure
     from backend.errors import BadInput
@@ -53,7 +56,7 @@ def chip(
             services.ledger_id,
             raw,
             version=version,
-            decided_by=by,
+            decided_by=by_whom(conn, services.ledger_id, by, "cards:issue"),
             from_s=int(time.time()),
         )
     keys = {"key 0": made.master, "key 1": made.picc, "key 2": made.mac}
@@ -69,8 +72,8 @@ def service(
     uid: Annotated[str, typer.Argument(help="The card's UID in hex.")],
     who: Annotated[str, typer.Option(help="Login of whoever gets it.")],
     device: Annotated[list[str], typer.Option(help="A bin that it opens; may be repeated.")],
+    by: By,
     plain: Annotated[bool, typer.Option("--plain", help="A card that proves nothing.")] = False,
-    by: Annotated[str, typer.Option(help="Who decides it.")] = "office",
     as_json: Json = False,
 ) -> None:
     """Give somebody of the staff a card that opens bins; print what goes into their settings.
@@ -80,7 +83,7 @@ def service(
     be copied: for bins without a PN532.
 
     Example:
-      farz card service 04DE5F1EACC040 --who salma --device bin-1 --device bin-2
+      farz card service 04DE5F1EACC040 --who salma --device bin-1 --device bin-2 --by admin
     """
     from backend.cards import service_cards
     from backend.errors import BadInput
@@ -99,7 +102,7 @@ def service(
             raw,
             login=who,
             proves=not plain,
-            decided_by=by,
+            decided_by=by_whom(conn, services.ledger_id, by, "devices:write"),
             from_s=int(time.time()),
         )
     entry = {} if made is None else {"picc": made.picc.hex(), "mac": made.mac.hex()}
@@ -135,25 +138,27 @@ def cap(
     grams: Annotated[int | None, typer.Option(help="A day's most in grams.")] = None,
     amount: Annotated[int | None, typer.Option(help="A day's most in minor units.")] = None,
     none: Annotated[bool, typer.Option("--none", help="Cap nothing from now on.")] = False,
-    by: Annotated[str, typer.Option(help="Who decides it.")] = "office",
+    by: Annotated[str, typer.Option(help="To set it: the login of who decides it.")] = "",
     as_json: Json = False,
 ) -> None:
     """Show or set what a card that proves nothing may bring a day; the rest is held.
 
-    Example:  farz card cap --grams 30000 --amount 1500 --by officer
+    Example:  farz card cap --grams 30000 --amount 1500 --by admin
     """
     from backend import db
     from backend.cards import caps
     from farz.town import open_books, open_town
 
     if none or grams is not None or amount is not None:
+        if not by:
+            raise FarzError("Say who decides it: --by LOGIN. See: farz staff list")
         with open_town() as services, services.begin() as conn:
             caps.set_cap(
                 conn,
                 services.ledger_id,
                 daily_g=None if none else grams,
                 daily_amount=None if none else amount,
-                decided_by=by,
+                decided_by=by_whom(conn, services.ledger_id, by, "budgets:write"),
                 from_s=int(time.time()),
             )
     with open_books() as (engine, ledger_id), db.read(engine) as conn:
@@ -169,7 +174,7 @@ def cap(
             f"{since}: {_a_day(each.daily_g, 'g')}, {_a_day(each.daily_amount, 'minor units')}"
         )
     if not found:
-        typer.echo("plain cards are not capped; set one: farz card cap --grams 30000")
+        typer.echo("plain cards are not capped; set one: farz card cap --grams 30000 --by admin")
 
 
 def _a_day(most: int | None, unit: str) -> str:

@@ -67,7 +67,8 @@ def about_cards(seed: int) -> str:
     return (
         f"Its {CARDS} synthetic cards, {first} to {last}, are in no register here: what an unknown "
         "card brings is suspended until somebody claims it.\n"
-        f"To register one, with the backend stopped: farz card issue {first} --nameless"
+        "To register one, with the backend stopped: "
+        f"farz card issue {first} --nameless --by admin"
     )
 
 

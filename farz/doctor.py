@@ -12,6 +12,7 @@ from farz.checkups.finding import WARNING, WELL, WRONG, Check, Finding
 MACHINE: dict[str, Check] = {
     "Python": machine.python,
     "SQLite": machine.sqlite,
+    "environment": machine.environment,
     "clock": machine.clock,
     "broker": machine.installed(
         "mosquitto",

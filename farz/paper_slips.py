@@ -15,6 +15,7 @@ from farz.errors import FarzError
 if TYPE_CHECKING:
     from markupsafe import Markup
 
+    from backend.access.audit import Actor
     from backend.people.enrolling import Enrolled, Slip
     from backend.people.lists import Entry
     from backend.services import Services
@@ -73,22 +74,33 @@ def enrol(
     services: "Services",
     entries: "Sequence[Entry]",
     slips: Path,
-    *,
     decided_by: str,
+    actor: "Actor | None" = None,
+    *,
     beside: bool = False,
 ) -> "tuple[Enrolled, list[Path]]":
-    """Enrol a list and write its slips; return what was done and the sheets."""
+    """Enrol a list and write its slips; return what was done and the sheets.
+
+    Of an `actor` it is in people's log who gave them their cards.
+    """
     from backend.people import enrolling
     from backend.towns import service as towns
 
     with services.read() as conn:
         town = towns.town(conn, services.ledger_id).name
     paper = Sheets(slips, town, synthetic=services.settings.synthetic, beside=beside)
+
+    def keep(more: "list[Slip]") -> None:
+        paper.keep(more)
+        if actor is not None:
+            theirs = [each.person_id for each in more]
+            services.audit.add(actor, "people:enrol", theirs, at_s=services.now_s())
+
     made = enrolling.enrol_list(
         services,
         entries,
         decided_by=decided_by,
-        keep_slips=paper.keep,
+        keep_slips=keep,
         progress=lambda done: _progress(done, len(entries)),
     )
     return made, paper.written

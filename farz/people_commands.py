@@ -10,11 +10,12 @@ from typing import Annotated
 import typer
 
 from farz.moments import moment
+from farz.signing import on_behalf, staff_with
 from farz.telling import Json, tell
 from farz.town import open_town
 
 app = typer.Typer(no_args_is_help=True, help="Who takes part, and who looked at them.")
-By = Annotated[str, typer.Option(help="Who does it.")]
+By = Annotated[str, typer.Option(help="The login of who does it.")]
 Number = Annotated[str, typer.Argument(help="The number printed on a card of theirs.")]
 
 
@@ -22,19 +23,18 @@ Number = Annotated[str, typer.Argument(help="The number printed on a card of the
 def enrol(
     name: str,
     consent: Annotated[str, typer.Option(help="Which version of the words they agreed to.")],
+    by: By,
     how: Annotated[str, typer.Option(help="paper, spoken or online")] = "paper",
     on: Annotated[str, typer.Option(help="When; without it, now.")] = "",
     household: Annotated[str, typer.Option(help="What their household is called.")] = "",
     language: Annotated[str, typer.Option(help="ar or en")] = "ar",
-    by: By = "office",
     as_json: Json = False,
 ) -> None:
     """Enrol one person with their consent; `farz card issue` gives them a card.
 
     Example:
-      farz people enrol "Umm Ahmad" --household "House 12" --consent 2026-1 --how paper
+      farz people enrol "Umm Ahmad" --household "House 12" --consent 2026-1 --by admin
     """
-    from backend.access.audit import OFFICE
     from backend.people import consents
     from backend.people import service as people
 
@@ -42,9 +42,10 @@ def enrol(
     given = consents.Consent(consent, moment(on) if on else now_s, how)
     with open_town() as services, services.begin() as conn:
         town = services.ledger_id
+        who = staff_with(conn, town, by, "people:enrol")
         made = people.enrol(conn, town, name, household=household, language=language, now_s=now_s)
-        consents.record(conn, town, made.id, given, taken_by=by, now_s=now_s)
-        services.audit.add(OFFICE, "people:enrol", [made.id], at_s=now_s)
+        consents.record(conn, town, made.id, given, taken_by=who.signature, now_s=now_s)
+        services.audit.add(who.actor, "people:enrol", [made.id], at_s=now_s)
     if as_json:
         typer.echo(json.dumps({"person_id": made.id, "name": name, "household": made.household}))
         return
@@ -54,11 +55,11 @@ def enrol(
 @app.command(name="import")
 def enrol_list(
     file: Annotated[Path, typer.Argument(help="A CSV file, as a spreadsheet saves it.")],
+    by: By,
     slips: Annotated[Path, typer.Option(help="Where the PIN slips go: a new HTML file.")] = Path(
         "slips.html"
     ),
     check: Annotated[bool, typer.Option("--check", help="Change nothing.")] = False,
-    by: By = "office",
     as_json: Json = False,
 ) -> None:
     """Enrol a whole list; every mistake is told at once, with its line and cure.
@@ -67,13 +68,15 @@ def enrol_list(
     uid may be left out. The same list again enrols whoever is new. The slips hold the only copy of
     the PINs: print them, cut them apart, hand them over, and delete the file.
 
-    Example:  farz people import people.csv --slips slips.html
+    Example:  farz people import people.csv --slips slips.html --by admin
     """
     from backend.people import enrolling, lists
     from farz import paper_slips
 
     entries = lists.read(file.read_bytes(), now_s=int(time.time()))
     with open_town() as services:
+        with services.read() as conn:
+            who = staff_with(conn, services.ledger_id, by, "people:enrol")
         if check:
             enrolling.check(services, entries)
             if as_json:
@@ -81,7 +84,7 @@ def enrol_list(
                 return
             typer.echo(f"{len(entries)} people, no mistake. Nothing was changed.")
             return
-        made, sheets = paper_slips.enrol(services, entries, slips, decided_by=by)
+        made, sheets = paper_slips.enrol(services, entries, slips, who.signature, who.actor)
     told: dict[str, object] = {"people": made.people, "cards": made.cards, "known": made.known}
     told |= {"deposits_claimed": made.claimed, "erased": made.erased}
     told |= {"slips": [str(each) for each in sheets]}
@@ -101,6 +104,7 @@ def enrol_list(
 
 @app.command()
 def find(
+    by: By,
     name: Annotated[str, typer.Argument(help="A part of the name; empty: everybody.")] = "",
     household: Annotated[str, typer.Option(help="Those of one household.")] = "",
     as_json: Json = False,
@@ -108,21 +112,20 @@ def find(
     """People and their cards, by name or household; each is told in their log that you looked.
 
     Examples:
-      farz people find Ahmad
-      farz people find --household "House 12" --json
+      farz people find Ahmad --by admin
+      farz people find --household "House 12" --by admin --json
     """
-    from backend.access.audit import OFFICE
     from backend.cards import service as cards
     from backend.people import service as people
 
     with open_town() as services:
         with services.read() as conn:
             town = services.ledger_id
+            who = staff_with(conn, town, by, "people:find")
             found = people.find(conn, town, name, household=household, limit=200)
             held = {each.id: cards.of_person(conn, town, each.id) for each in found}
-        services.audit.add(
-            OFFICE, "people:find", [each.id for each in found], at_s=int(time.time())
-        )
+        seen = [each.id for each in found]
+        services.audit.add(who.actor, "people:find", seen, at_s=int(time.time()))
     told = [
         {
             "person_id": each.id,
@@ -143,10 +146,10 @@ def find(
 
 
 @app.command()
-def looks(number: Number, as_json: Json = False) -> None:
-    """Who looked at somebody or did something for them, newest first.
+def looks(number: Number, by: By, as_json: Json = False) -> None:
+    """Who looked at somebody or did something for them, newest first: this look as well.
 
-    Example:  farz people looks 1234-5678
+    Example:  farz people looks 1234-5678 --by admin
     """
     from backend.access import looks as log
     from backend.cards import service as cards
@@ -154,6 +157,7 @@ def looks(number: Number, as_json: Json = False) -> None:
     with open_town() as services:
         with services.read() as conn:
             card = cards.by_number(conn, services.ledger_id, _digits(number))
+            on_behalf(services, conn, by, "audit:read", card.person_id)
         found = log.looks(services, person_id=card.person_id, limit=200)
     if as_json:
         told = [
@@ -177,16 +181,15 @@ def delegate(
     holder: Annotated[str, typer.Argument(help="A card number of whom it is about.")],
     to: Annotated[str, typer.Argument(help="A card number of who acts for them.")],
     may: Annotated[list[str], typer.Option(help="balances:read, statements:read, cards:block …")],
+    by: By,
     until: Annotated[str, typer.Option(help="When it ends; without it, when it is ended.")] = "",
-    by: By = "office",
     as_json: Json = False,
 ) -> None:
     """Let somebody look, or block a card, for somebody else, who is here and wants it.
 
     Example:
-      farz people delegate 1234-5678 8765-4321 --may balances:read --may cards:block
+      farz people delegate 1234-5678 8765-4321 --may balances:read --may cards:block --by admin
     """
-    from backend.access.audit import OFFICE
     from backend.cards import service as cards
     from backend.people import delegates
 
@@ -194,6 +197,7 @@ def delegate(
     with open_town() as services, services.begin() as conn:
         town = services.ledger_id
         ends = [cards.by_number(conn, town, _digits(each)).person_id for each in (holder, to)]
+        who = on_behalf(services, conn, by, "people:enrol", ends[0])
         made = delegates.name_delegate(
             conn,
             town,
@@ -201,10 +205,9 @@ def delegate(
             delegate_id=ends[1],
             scopes=may,
             until_s=moment(until) if until else None,
-            decided_by=by,
+            decided_by=who,
             now_s=now_s,
         )
-        services.audit.add(OFFICE, "delegates:name", [ends[0]], at_s=now_s)
     words = f"delegation {made.id}: {made.delegate} may {', '.join(made.scopes)}"
     tell(asdict(made), words, as_json)
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from farz.errors import FarzError
-from farz.signing import staff_with
+from farz.signing import on_behalf, staff_with
 from farz.telling import tell
 from farz.town import open_town
 
@@ -19,20 +19,21 @@ Person = Annotated[int, typer.Argument(help="The person's number.")]
 @app.command()
 def export(
     person: Person,
+    by: Annotated[str, typer.Option(help="The login of who hands it out.")],
     as_csv: Annotated[bool, typer.Option("--csv", help="One table for a spreadsheet.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="JSON on one line.")] = False,
 ) -> None:
     """Everything that is kept of a person, as JSON or as one CSV table.
 
     Examples:
-      farz people export 4711 > amal.json
-      farz people export 4711 --csv > amal.csv
+      farz people export 4711 --by admin > amal.json
+      farz people export 4711 --by admin --csv > amal.csv
     """
-    from backend.access.audit import OFFICE
     from backend.privacy import exporting
 
     with open_town() as services:
-        services.audit.add(OFFICE, "people:export", [person], at_s=services.now_s())
+        with services.read() as conn:
+            on_behalf(services, conn, by, "people:export", person)
         found = exporting.export(services, person)
         table = exporting.as_csv(services, found) if as_csv else ""
     if as_csv:

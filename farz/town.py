@@ -157,7 +157,7 @@ def apply_file(
             folder = services.settings.data_dir
             people = list(synthetic.entries(wanted.people.synthetic))
             path = slips or folder / "slips.html"
-            made, sheets = enrol(services, people, path, decided_by="file", beside=slips is None)
+            made, sheets = enrol(services, people, path, "file", beside=slips is None)
             if made.people:
                 applied.done.append(
                     f"{made.people} synthetic people are enrolled, {made.cards} of them with a card"

@@ -114,8 +114,10 @@ def resolve_deposit(
     services: WithServices,
 ) -> ResolvedOut:
     """The last word on a waiting deposit: credit it to a person, or refuse it."""
+    concerned = resolving.whose(services, device, epoch, seq)
     if body.person_id is not None:
-        who.saw("deposits:resolve", body.person_id)
+        concerned.add(body.person_id)
+    who.saw("deposits:resolve", *sorted(concerned))
     made = resolving.resolve(
         services,
         device,

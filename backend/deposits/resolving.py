@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Connection, select
 
 from backend import tables as t
+from backend.accounts import service as accounts
 from backend.cards import service as cards
 from backend.cards.service import Holder
 from backend.deposits import judging, keeping, provisional
@@ -80,6 +81,25 @@ def resolve(
         amount,
     )
     return services.poster.submit(asked).result()
+
+
+def whose(services: Services, device: str, epoch: str, seq: int) -> set[int]:
+    """Return whom a record is about: its card's holder, and whose account it was meant for.
+
+    Nobody, while its card is in no register. Raises NotFound for an unknown device.
+    """
+    with services.read() as conn:
+        ledger_id = services.ledger_id
+        name = (devices.device(conn, ledger_id, device).source_id, int(epoch, 16), seq)
+        same = [booked.c[column] == value for column, value in zip(RECORD_NAME, name, strict=True)]
+        query = select(booked.c.card_ref, booked.c.account_id)
+        found: set[int] = set()
+        for row in conn.execute(query.where(booked.c.ledger_id == ledger_id, *same)):
+            refs = [bytes.fromhex(row.card_ref)] if row.card_ref else []
+            found |= {each.person_id for each in cards.holders(conn, ledger_id, refs).values()}
+            meant = [] if row.account_id is None else [row.account_id]
+            found |= set(accounts.owners(conn, ledger_id, meant).values())
+        return found
 
 
 def confirm_epoch(services: Services, device: str, epoch: str, *, decided_by: str) -> int:

@@ -36,7 +36,7 @@ from backend.tariffs.service import rate_at
 from firmware import contract
 
 if TYPE_CHECKING:
-    from backend.paper.service import Slip
+    from backend.paper.service import Facts, Slip
 
 TILL = "paper-desk:till"  # whose account it is: what slips paid before their compost was booked
 BASIS = "paper"
@@ -51,6 +51,16 @@ def provision(services: Services, conn: Connection, book: int) -> None:
         devices.provision(conn, services.vault, ledger_id, DESK, epoch=epoch, from_s=now_s)
     if accounts_of.of_owner(conn, ledger_id, TILL) is None:
         accounts.open_account(conn, ledger_id, accounts.CREDIT, TILL)
+
+
+def require_bookable(conn: Connection, ledger_id: int, facts: "Facts") -> None:
+    """Raises NotFound, BadInput for what could be signed, and never be booked.
+
+    Neither is put right later: prices are not set for a time that is past.
+    """
+    if facts.product_id is not None:
+        compost.for_sale(conn, ledger_id, facts.product_id, facts.happened_s)
+        counters.entry(conn, ledger_id, facts.counter_id, now_s=facts.happened_s, after_close=True)
 
 
 def deposit(services: Services, found: "Slip") -> None:

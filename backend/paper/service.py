@@ -6,7 +6,7 @@ How a confirmed slip comes into the books is in `booking`.
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, insert, select
+from sqlalchemy import ColumnElement, Connection, case, func, insert, select
 
 from backend import rows
 from backend.cards import service as cards
@@ -78,9 +78,7 @@ def enter(services: Services, facts: Facts, card: str, *, entered_by: str) -> Sl
         raise BadInput("What is on paper has happened; its date is in the future.")
     with services.begin() as conn:
         person_id = cards.by_number(conn, ledger_id, card).person_id
-        if facts.product_id is not None:
-            # Without a price of its moment it could be signed, and never be booked.
-            compost.for_sale(conn, ledger_id, facts.product_id, facts.happened_s)
+        booking.require_bookable(conn, ledger_id, facts)
         if facts.point_id is not None:
             towns.point(conn, ledger_id, facts.point_id)
         same = _named(facts.book, facts.number)
@@ -100,10 +98,14 @@ def enter(services: Services, facts: Facts, card: str, *, entered_by: str) -> Sl
 def reject(services: Services, slip_id: int, *, by: str, reason: str) -> Slip:
     """Say that a slip is not as it was entered; its number is free again.
 
-    Raises NotFound, SameApprover, AlreadyDecided.
+    So is one that was signed, if it can never be booked. Raises NotFound, SameApprover,
+    AlreadyDecided.
     """
     with services.begin() as conn:
         found = slip(conn, services.ledger_id, slip_id)
+        if found.state == CONFIRMED and _is_stuck(conn, services.ledger_id, found):
+            _withdraw(conn, services, found, by, reason)
+            return slip(conn, services.ledger_id, slip_id)
         if found.state != WAITING:
             raise AlreadyDecided(f"This slip is {found.state} already.")
         _sign(conn, services, found, REJECTED, by, reason)
@@ -114,14 +116,15 @@ def confirm(services: Services, slip_id: int, *, by: str) -> Slip:
     """Sign a slip as the second person, and book it; asked again it books nothing more.
 
     What the holder lacks for a redemption is borne by the town (`booking`). Raises NotFound,
-    SameApprover, AlreadyDecided, and InsufficientFunds where the books have not so much compost:
-    the signature stays, and confirming again tries again.
+    SameApprover, AlreadyDecided, BadInput, and InsufficientFunds where the books have not so much
+    compost: the signature stays, and confirming again tries again.
     """
     with services.begin() as conn:
         found = slip(conn, services.ledger_id, slip_id)
         if found.state == REJECTED:
             raise AlreadyDecided("This slip was rejected. Enter it anew.")
         if found.state == WAITING:
+            booking.require_bookable(conn, services.ledger_id, found.facts)
             _sign(conn, services, found, CONFIRMED, by, "")
             found = slip(conn, services.ledger_id, slip_id)
         if found.outcome is None:
@@ -145,11 +148,13 @@ def slips(
 ) -> list[Slip]:
     """Return slips, newest first, each with its signatures and what the books said."""
     row, sign, made = t.paper_slip.c, t.paper_signature.c, t.paper_booking.c
+    back = t.paper_withdrawal.c
     booked, last = record.c, resolution.c
     joined = (
         t.paper_slip.outerjoin(
             t.paper_signature, (sign.ledger_id == row.ledger_id) & (sign.slip_id == row.id)
         )
+        .outerjoin(t.paper_withdrawal, (back.ledger_id == row.ledger_id) & (back.slip_id == row.id))
         .outerjoin(t.paper_booking, (made.ledger_id == row.ledger_id) & (made.slip_id == row.id))
         .outerjoin(device, (device.c.ledger_id == row.ledger_id) & (device.c.id == DESK))
         .outerjoin(
@@ -172,10 +177,10 @@ def slips(
     query = (
         select(
             t.paper_slip,
-            sign.outcome.label("signed"),
-            sign.signed_by,
-            sign.signed_s,
-            sign.reason,
+            case((back.slip_id.is_not(None), REJECTED), else_=sign.outcome).label("signed"),
+            func.coalesce(back.withdrawn_by, sign.signed_by).label("signed_by"),
+            func.coalesce(back.withdrawn_s, sign.signed_s).label("signed_s"),
+            func.coalesce(back.reason, sign.reason).label("reason"),
             made.group_id,
             _short_amount(row, device.c).label("short_amount"),
             booked.outcome.label("first"),
@@ -206,7 +211,7 @@ def _slip(row: Any) -> Slip:
         outcome,
         row.last_amount if row.last else row.first_amount,
         None if row.group_id is None else compost.receipt_number(row.group_id),
-        int(row.short_amount),
+        0 if row.signed == REJECTED else int(row.short_amount),
     )
 
 
@@ -242,11 +247,39 @@ def _check(facts: Facts) -> None:
         raise BadInput("A redemption names its product.")
 
 
+def _is_stuck(conn: Connection, ledger_id: int, found: Slip) -> bool:
+    """Whether it was signed although it cannot be booked: earlier versions took such slips."""
+    if found.outcome is not None:
+        return False
+    try:
+        booking.require_bookable(conn, ledger_id, found.facts)
+    except (BadInput, NotFound):
+        return True
+    return False
+
+
+def _withdraw(conn: Connection, services: Services, found: Slip, by: str, reason: str) -> None:
+    _require_another(found, by)
+    conn.execute(
+        insert(t.paper_withdrawal).values(
+            ledger_id=services.ledger_id,
+            slip_id=found.id,
+            reason=reason,
+            withdrawn_by=by,
+            withdrawn_s=services.now_s(),
+        )
+    )
+
+
+def _require_another(found: Slip, by: str) -> None:
+    if found.entered_by == by:
+        raise SameApprover("Somebody else than who entered a slip signs it.")
+
+
 def _sign(
     conn: Connection, services: Services, found: Slip, outcome: str, by: str, reason: str
 ) -> None:
-    if found.entered_by == by:
-        raise SameApprover("Somebody else than who entered a slip signs it.")
+    _require_another(found, by)
     conn.execute(
         insert(t.paper_signature).values(
             ledger_id=services.ledger_id,

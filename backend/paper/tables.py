@@ -46,6 +46,19 @@ paper_signature = Table(
     of("slip_id", "paper_slip"),
 )
 
+# A slip that was signed, cannot come into the books ever, and was rejected after all.
+paper_withdrawal = Table(
+    "paper_withdrawal",
+    metadata,
+    town_column(),
+    number("slip_id"),
+    text("reason", 200),
+    by("withdrawn_by"),
+    number("withdrawn_s"),
+    PrimaryKeyConstraint("ledger_id", "slip_id"),
+    of("slip_id", "paper_slip"),
+)
+
 # A redemption's slip in the books, once for ever; a deposit's is a record under its own name.
 paper_booking = Table(
     "paper_booking",
@@ -59,4 +72,4 @@ paper_booking = Table(
     of("slip_id", "paper_slip"),
 )
 
-APPEND_ONLY = ("paper_slip", "paper_signature", "paper_booking")
+APPEND_ONLY = ("paper_slip", "paper_signature", "paper_withdrawal", "paper_booking")

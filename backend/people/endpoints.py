@@ -65,10 +65,12 @@ def enrol_list(body: ListIn, who: Enroller, services: WithServices) -> EnrolledO
     if body.check:
         enrolling.check(services, entries)
         return EnrolledOut(people=0, cards=0, known=0, claimed=0, erased=0, slips=[])
-    made = enrolling.enrol_list(
-        services, entries, decided_by=who.signature, keep_slips=slips.extend
-    )
-    who.saw("people:enrol", *(slip.person_id for slip in slips))
+
+    def keep(more: list[Slip]) -> None:
+        who.saw("people:enrol", *(slip.person_id for slip in more))
+        slips.extend(more)
+
+    made = enrolling.enrol_list(services, entries, decided_by=who.signature, keep_slips=keep)
     return EnrolledOut(
         people=made.people,
         cards=made.cards,

@@ -157,9 +157,16 @@ def _backing(services: Services, conn: Connection, plan: Plan, applied: Applied)
 
 
 def _staff(services: Services, conn: Connection, plan: Plan, applied: Applied) -> None:
-    query = select(t.staff.c.login).where(t.staff.c.ledger_id == services.ledger_id)
-    known = set(conn.scalars(query))
+    row = t.staff.c
+    query = select(row.login, row.role).where(row.ledger_id == services.ledger_id)
+    known = {each.login: each.role for each in conn.execute(query)}
     for who in plan.staff:
+        role = known.get(who.login, who.role)
+        if role != who.role:
+            applied.notes.append(
+                f"{who.login} stays {role}: no file makes somebody of the staff {who.role}. Give "
+                f"them that role under a login of its own: farz staff add --help"
+            )
         if who.login in known:
             continue
         password = secrets.token_urlsafe(12)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from farz import variables
 from farz.broker import SYSTEM_PATH
 from farz.checkups.finding import WARNING, WELL, WRONG, Check, Finding
 from farz.processes import ROOT
@@ -26,6 +27,14 @@ def sqlite(name: str) -> Finding:
         cure = "use a Python built with SQLite 3.35 or newer"
         return Finding(name, WRONG, f"SQLite {sqlite3.sqlite_version} is too old", cure)
     return Finding(name, WELL, sqlite3.sqlite_version)
+
+
+def environment(name: str) -> Finding:
+    """A setting whose name is misspelt says nothing to anybody, and no command starts beside it."""
+    if wrong := variables.misspelt():
+        words = " ".join(variables.about(*each) for each in wrong.items())
+        return Finding(name, WRONG, words, f"unset {' '.join(wrong)}")
+    return Finding(name, WELL, "every FARZ_ variable is a setting")
 
 
 def installed(program: str, level: int, cure: str, why: str) -> Check:

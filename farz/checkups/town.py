@@ -1,12 +1,11 @@
 """The town's data: its settings, secret, books, ledger, tariff, devices and backups."""
 
-import os
 import shutil
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from farz import backups, copies
+from farz import backups, copies, variables
 from farz.checkups.finding import WARNING, WELL, WRONG, Finding
 from farz.checkups.machine import has
 from farz.errors import FarzError, in_words
@@ -21,18 +20,10 @@ NAMED = 3  # devices by name in one line
 
 
 def settings(name: str) -> Finding:
-    from pydantic import ValidationError
-
-    from backend.settings import Settings
-
-    try:
-        Settings()
-    except ValidationError as error:
-        first = error.errors()[0]
-        variable = f"FARZ_{'_'.join(map(str, first['loc'])).upper()}"
-        return Finding(name, WRONG, f"{variable}: {first['msg']}", f"unset {variable}")
-    given = sorted(key for key in os.environ if key.startswith("FARZ_"))
-    return Finding(name, WELL, ", ".join(given) or "all as they come")
+    if unread := variables.wrong_value():
+        variable, words = unread
+        return Finding(name, WRONG, f"{variable}: {words}", f"unset {variable}")
+    return Finding(name, WELL, ", ".join(variables.given()) or "all as they come")
 
 
 def data_dir(name: str) -> Finding:
@@ -168,7 +159,7 @@ def plain_cards(name: str) -> Finding:
     with open_books() as (engine, ledger_id), db.read(engine) as conn:
         cap = caps.cap_at(caps.caps(conn, ledger_id), int(time.time()))
     if cap is None:
-        cure = f"farz card cap --grams {caps.DEFAULT_DAILY_G}"
+        cure = f"farz card cap --grams {caps.DEFAULT_DAILY_G} --by LOGIN"
         return Finding(name, WARNING, "what they bring in a day is not capped", cure)
     limits = {"g": cap.daily_g, "minor units of credit": cap.daily_amount}
     said = " and ".join(f"{most} {unit}" for unit, most in limits.items() if most is not None)

@@ -17,7 +17,7 @@ ASKING = {
     "staff add": ("staff", "add", "salma", *OFFICER),
     "tariff approve": ("tariff", "approve", "1", "--login", "admin"),
     "melting approve": ("melting", "approve", "1", "--login", "admin"),
-    "card issue": ("card", "issue", "04A2B3C4D5E680", "--nameless"),
+    "card issue": ("card", "issue", "04A2B3C4D5E680", "--nameless", "--by", "admin"),
     **{f"device {name}": ("device", name) for name in ("send", "tune", "rotate")},
     "device update": ("device", "update", "x.bundle", "--device", "bin-1"),
 }

@@ -113,7 +113,7 @@ def nothing(_made: Town) -> None:
 
 
 CASES: list[tuple[Any, Callable[[Town], None], int, str, str]] = [
-    (town.plain_cards, nothing, WARNING, "not capped", "farz card cap --grams 30000"),
+    (town.plain_cards, nothing, WARNING, "not capped", "farz card cap --grams 30000 --by"),
     (town.plain_cards, cap, WELL, "capped at 5 g", ""),
     (town.languages, speak("ar,tlh"), WARNING, "no pages in tlh", "pybabel init"),
     (town.languages, speak("ar,en"), WELL, "ar, en", ""),

@@ -9,6 +9,8 @@ import pytest
 from farz.processes import ROOT
 from tests.farz.shell import Shell
 
+BY = ("--by", "admin")
+
 
 def test_a_weak_password_founds_nothing(farz: Shell) -> None:
     ended = farz("init", "Test village (synthetic)", typed="short\n")
@@ -51,7 +53,7 @@ def test_a_file_applied_again_stops_at_what_was_decided_since(farz: Shell, tmp_p
     file = village(tmp_path)
     farz.done("init", file)
     time.sleep(1.1)
-    farz.done("compost", "price", "1", "45", "--by", "admin")
+    farz.done("compost", "price", "1", "45", *BY)
 
     stopped = farz("init", file)
     assert (stopped.returncode, stopped.stdout) == (1, "")
@@ -64,10 +66,10 @@ def test_compost_is_priced_received_and_never_handed_out_on_credit(
     farz: Shell, tmp_path: Path
 ) -> None:
     farz.done("init", village(tmp_path))
-    issued = farz.done("card", "issue", "04A2B3C4D5E680", "--nameless", "--pin", "2468")
+    issued = farz.done("card", "issue", "04A2B3C4D5E680", "--nameless", "--pin", "2468", *BY)
     number = issued.split()[2]
     time.sleep(1.1)  # each price has a whole second of its own, the file's too
-    farz.done("compost", "price", "1", "45", "--by", "admin")
+    farz.done("compost", "price", "1", "45", *BY)
     khalil = ("--by", "khalil")
     farz.done("compost", "heap", "1", "--since", "2026-01-05", *khalil)
     farz.done("compost", "input", "1", "organic", "15000", *khalil)

@@ -58,7 +58,7 @@ def test_dead_board_is_replaced_and_what_it_had_weighed_is_paid(
 ) -> None:
     with ExitStack() as stay:
         tariff(founded)
-        founded.done("card", "issue", CARD, "--nameless", typed="481516\n")
+        founded.done("card", "issue", CARD, "--nameless", "--by", "admin", typed="481516\n")
         chain, began_s = Chain(founded, tmp_path, stay), int(time.time())
         old, new = tmp_path / "old", tmp_path / "new"
         shutil.copytree(chain.files, old)

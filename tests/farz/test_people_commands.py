@@ -15,6 +15,7 @@ from farz.errors import FarzError
 from farz.processes import ROOT
 from tests.farz.shell import Shell
 
+BY = ("--by", "admin")
 LIST = """name,household,language,uid,consent_version,consent_on,consent_how
 أمل,بيت ١٢,ar,04A2B3C4D5E680,2026-1,2026-09-01,paper
 Bassam (synthetic),House 3,en,04A2B3C4D5E681,2026-1,2026-09-01,spoken
@@ -29,7 +30,7 @@ def an_enrolled_folder(a_founded_folder: Path, tmp_path_factory: pytest.TempPath
     shutil.copytree(a_founded_folder, farz.folder)
     people, slips = folder / "people.csv", folder / "slips.html"
     people.write_text(LIST, encoding="utf-8")
-    told = farz.done("people", "import", str(people), "--slips", str(slips), "--json")
+    told = farz.done("people", "import", str(people), "--slips", str(slips), *BY, "--json")
     assert json.loads(told)["cards"] == 2
     return folder
 
@@ -52,31 +53,36 @@ def test_slips_are_for_their_owner_alone_and_in_both_languages(
     assert sheet.count(">PIN<") == 2
     assert "أمل" in sheet
     people = slips.with_name("people.csv")
-    farz.done("people", "import", str(people), "--slips", str(slips))  # nobody is new
+    farz.done("people", "import", str(people), "--slips", str(slips), *BY)  # nobody is new
     longer = LIST + "Dalal (synthetic),House 4,en,04A2B3C4D5E682,2026-1,2026-09-01,paper\n"
     people.write_text(longer, encoding="utf-8")
-    again = farz("people", "import", str(people), "--slips", str(slips))
+    again = farz("people", "import", str(people), "--slips", str(slips), *BY)
     assert (again.returncode, "is there already" in again.stderr) == (1, True)
     assert slips.read_text(encoding="utf-8") == sheet
-    assert len(json.loads(farz.done("people", "find", "", "--json"))) == 2
+    assert len(json.loads(farz.done("people", "find", "", *BY, "--json"))) == 2
 
 
 def test_a_lost_card_takes_one_command(enrolled: tuple[Shell, Path]) -> None:
     farz, _slips = enrolled
 
-    unclear = farz("card", "lost", "", "04000001")
-    made = json.loads(farz.done("card", "lost", "Bassam", "04000001", "--json"))
-    found = json.loads(farz.done("people", "find", "Bassam", "--json"))
+    unclear = farz("card", "lost", "", "04000001", *BY)
+    made = json.loads(farz.done("card", "lost", "Bassam", "04000001", *BY, "--json"))
+    found = json.loads(farz.done("people", "find", "Bassam", *BY, "--json"))
 
     assert (unclear.returncode, "2 people fit" in unclear.stderr) == (1, True)
     assert {each["number"]: each["state"] for each in found[0]["cards"]} == {
         made["stopped"]: "blocked",
         made["number"]: "active",
     }
-    log = json.loads(farz.done("people", "looks", made["number"], "--json"))
-    assert [line["action"] for line in log] == ["people:find", "cards:issue"]
-    pin = json.loads(farz.done("card", "pin", made["number"], "--json"))
+    log = json.loads(farz.done("people", "looks", made["number"], *BY, "--json"))
+    assert {line["who"] for line in log} == {"admin"}
+    done = ["people:enrol", "people:find", "cards:issue", "people:find", "audit:read"]
+    assert [line["action"] for line in reversed(log)] == done, "also whoever was shown among others"
+    pin = json.loads(farz.done("card", "pin", made["number"], *BY, "--json"))
     assert pin["pin"] != made["pin"]
+    with closing(sqlite3.connect(farz.folder / "books.sqlite")) as books:
+        signed = "SELECT decided_by FROM card_state UNION SELECT taken_by FROM consent"
+        assert books.execute(signed).fetchall() == [("staff:1",)]
 
 
 def test_a_list_with_mistakes_makes_nothing(enrolled: tuple[Shell, Path], tmp_path: Path) -> None:
@@ -84,7 +90,7 @@ def test_a_list_with_mistakes_makes_nothing(enrolled: tuple[Shell, Path], tmp_pa
     wrong = tmp_path / "wrong.csv"
     wrong.write_text(LIST.replace("paper", "pigeon"), encoding="utf-8")
 
-    ended = farz("people", "import", str(wrong), "--slips", str(tmp_path / "other.html"))
+    ended = farz("people", "import", str(wrong), "--slips", str(tmp_path / "other.html"), *BY)
 
     assert ended.returncode == 1
     assert "line 2, consent" in ended.stderr
@@ -98,7 +104,7 @@ def test_a_towns_file_brings_people_who_do_not_exist_once(tmp_path: Path) -> Non
 
     first = json.loads(farz.done("init", str(file), "--json"))
     again = json.loads(farz.done("init", str(file), "--json"))
-    found = json.loads(farz.done("people", "find", "", "--json"))
+    found = json.loads(farz.done("people", "find", "", *BY, "--json"))
 
     assert "12 synthetic people are enrolled, 3 of them with a card" in first["done"]
     assert again == {"done": [], "notes": [], "secrets": {}}

@@ -8,6 +8,7 @@ import os
 from farz.town import open_town
 from tests.farz.shell import Shell
 
+BY = ("--by", "admin")
 NAME = "ليلى (synthetic)"
 
 
@@ -38,8 +39,8 @@ def enrolled(founded: Shell) -> int:
 def test_a_person_is_exported_and_erased_at_the_office(founded: Shell) -> None:
     number = str(enrolled(founded))
 
-    told = json.loads(founded.done("people", "export", number))
-    table = list(csv.reader(io.StringIO(founded.done("people", "export", number, "--csv"))))
+    told = json.loads(founded.done("people", "export", number, *BY))
+    table = list(csv.reader(io.StringIO(founded.done("people", "export", number, *BY, "--csv"))))
 
     assert told["person"][0]["name"] == NAME
     assert [each["what"] for each in told["looked_at"]] == ["people:export"]
@@ -55,4 +56,4 @@ def test_a_person_is_exported_and_erased_at_the_office(founded: Shell) -> None:
     assert done["person_id"] == int(number)
     again = founded(*words, "--yes")
     assert (again.returncode, "erased before" in again.stderr) == (1, True)
-    assert json.loads(founded.done("people", "export", number))["person"][0]["name"] == "—"
+    assert json.loads(founded.done("people", "export", number, *BY))["person"][0]["name"] == "—"

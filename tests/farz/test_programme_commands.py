@@ -45,6 +45,13 @@ def read(farz: Shell, *words: str, code: int = 0, typed: str = "") -> Any:
     return json.loads(farz(*words, "--json", code=code, typed=typed))
 
 
+def looks(farz: Shell) -> list[tuple[str, str]]:
+    """What Amal's log says, newest first, without the look that this is itself."""
+    found = read(farz, "people", "looks", "CARD", "--by", "auditor")
+    assert (found[0]["who"], found[0]["action"]) == ("auditor", "audit:read")
+    return [(each["who"], each["action"]) for each in found[1:]]
+
+
 def test_compost_from_heap_to_closed_day(farz: Shell) -> None:
     started = read(farz, "compost", "heap", "1", "--since", "2026-01-05", "--by", "manager")
     farz("compost", "input", str(started["id"]), "organic", "9000", "--by", "manager")
@@ -65,8 +72,7 @@ def test_compost_from_heap_to_closed_day(farz: Shell) -> None:
     assert read(farz, *late, "--after-close")["grams"] == 1_000
     assert "1 to 10000000 whole grams" in farz(*late[:3], "10000001", *late[4:], code=1)
     assert read(farz, "compost", "list")[0]["stock_g"] == 7_000
-    looks = [(each["who"], each["action"]) for each in read(farz, "people", "looks", "CARD")]
-    assert looks == [("clerk", "redemptions:make")] * 5 + [("clerk", "orders:make")]
+    assert looks(farz) == [("clerk", "redemptions:make")] * 5 + [("clerk", "orders:make")]
 
 
 def test_merchants_and_settlements(farz: Shell, tmp_path: Path) -> None:
@@ -82,6 +88,7 @@ def test_merchants_and_settlements(farz: Shell, tmp_path: Path) -> None:
     dear = farz("merchant", "pay", "1", "999", "--card", "CARD", "--by", "clerk", code=1)
     assert "This costs 999, the balance is " in dear
     assert read(farz, "merchant", "list")[0]["promised"] == 480
+    assert looks(farz) == [("clerk", "payments:make")] * 4  # paid, paid, taken back, and tried
     farz("compost", "redeem", "1", "1000", "--card", "CARD", "--by", "clerk")
 
     for payee, amount in (("merchant-1", 20), ("cooperative", 30)):
@@ -107,6 +114,7 @@ def test_a_fee_is_discounted_and_told_to_the_billing(farz: Shell, tmp_path: Path
         (False, False),
     ]
     assert farz("fee", "list").count("taken back") == 1
+    assert looks(farz) == [("clerk", "fees:discount")] * 4  # thrice asked for, and taken back
     assert read(farz, "fee", "sheet", str(tmp_path / "fees.csv"))["discounts"] == 2
     table = (tmp_path / "fees.csv").read_bytes()
     assert table.startswith(b"\xef\xbb\xbfreceipt,bill,")
@@ -132,8 +140,7 @@ def test_paper_loads_and_cover(farz: Shell, tmp_path: Path) -> None:
     assert "name or the password is wrong" in farz(*signed, code=1, typed="a guess at it\n")
     assert read(farz, *signed, typed=PASSWORD)["amount"] == 100
     assert "credited 100" in farz("paper", "list")
-    looks = [(each["who"], each["action"]) for each in read(farz, "people", "looks", "CARD")]
-    assert looks == [("manager", "paper:confirm"), ("clerk", "paper:enter")]
+    assert looks(farz) == [("manager", "paper:confirm"), ("clerk", "paper:enter")]
 
     load = ("organic", "--gross", "9000", "--tare", "1000", "--at", AT, "--by", "collector")
     assert "There are: School" in farz(
@@ -161,6 +168,7 @@ def test_paper_loads_and_cover(farz: Shell, tmp_path: Path) -> None:
 BUDGET = ("budget", "set", "5", "--since", "2026-01-01", "--until", "2027-01-01")
 LOAD = ("collection", "ticket", "truck", "T", "glass", "--gross", "9", "--at", AT)
 SLIP = ("paper", "enter", "deposit", "3/1", "--card", "CARD", "--gross", "9", "--at", AT)
+UID = "04A2B3C4D5E680"
 NOT_THEIRS = (
     (BUDGET, "clerk", "municipal_officer"),
     (("budget", "cost", "organic", "5"), "manager", "municipal_officer"),
@@ -176,6 +184,19 @@ NOT_THEIRS = (
     (("fee", "discount", "B", "1", "--of", "2", "--card", "CARD"), "collector", "counter_clerk"),
     (("people", "erase", "1", "--reason", "r", "--yes"), "officer", "administrator"),
     (SLIP, "collector", "counter_clerk"),
+    (("card", "issue", UID, "--nameless", "--pin", "2468"), "collector", "counter_clerk"),
+    (("card", "block", "CARD"), "officer", "counter_clerk"),
+    (("card", "swap", "CARD", UID), "officer", "counter_clerk"),
+    (("card", "lost", "Amal", UID), "officer", "counter_clerk"),
+    (("card", "pin", "CARD"), "officer", "counter_clerk"),
+    (("card", "chip", UID), "officer", "counter_clerk"),
+    (("card", "service", UID, "--who", "clerk", "--device", "b"), "clerk", "field_technician"),
+    (("card", "cap", "--grams", "5"), "clerk", "municipal_officer"),
+    (("people", "find", "Amal"), "officer", "counter_clerk"),
+    (("people", "looks", "CARD"), "clerk", "auditor"),
+    (("people", "export", "1"), "officer", "administrator"),
+    (("people", "enrol", "Dalal", "--consent", "1"), "officer", "counter_clerk"),
+    (("people", "delegate", "CARD", "CARD", "--may", "cards:block"), "officer", "counter_clerk"),
 )
 
 

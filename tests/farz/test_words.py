@@ -1,6 +1,7 @@
 """What a person reads when the system refuses something: words, a name, and what to do."""
 
 import errno
+import json
 import re
 import sys
 from pathlib import Path
@@ -15,11 +16,42 @@ from tests.farz.shell import Shell
 NUMBER = re.compile(r"Errno|Traceback|\bNone\b")
 
 
+def test_nothing_starts_beside_a_setting_that_is_none(
+    founded: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would be left out of account, and with it other books or an open cookie be taken."""
+    monkeypatch.setenv("FARZ_GATEWAY_DATADIR", "/var/lib/farz-gateway")
+    monkeypatch.setenv("FARZ_DATABSE_URL", "postgresql://books")
+    monkeypatch.setenv("FARZ_XYZ", "1")
+    told = (
+        "farz: FARZ_DATABSE_URL is no setting of Farz. Did you mean FARZ_DATABASE_URL?\n"
+        "      FARZ_GATEWAY_DATADIR is no setting of Farz. Did you mean FARZ_GATEWAY_DATA_DIR?\n"
+        "      FARZ_XYZ is no setting of Farz. Take it away: unset FARZ_XYZ\n"
+    )
+    for words in (("serve",), ("gateway",), ("gateway", "init"), ("people", "find", "--by", "a")):
+        ended = founded(*words)
+        assert (ended.returncode, ended.stdout) == (1, ""), words
+        assert ended.stderr.startswith(told), ended.stderr
+    assert "FARZ_GATEWAY_DATA_DIR=" in founded.done("gateway", "--help")
+    doctor = json.loads(founded("doctor", "--json").stdout)["findings"]
+    found = {each["check"]: each for each in doctor}["environment"]
+    names = "FARZ_DATABSE_URL FARZ_GATEWAY_DATADIR FARZ_XYZ"
+    assert (found["level"], found["cure"]) == (2, f"unset {names}")
+
+
+def test_a_setting_that_cannot_be_read_is_told_by_its_name(
+    founded: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FARZ_SESSION_HOURS", "many")
+    ended = founded("serve")
+    assert ended.stderr.startswith("farz: FARZ_SESSION_HOURS cannot be read. "), ended.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
         (("init", "{}/nothere.toml"), "There is no {}/nothere.toml. Look at how it is spelt"),
-        (("people", "import", "{}/nothere.csv"), "There is no {}/nothere.csv."),
+        (("people", "import", "{}/nothere.csv", "--by", "admin"), "There is no {}/nothere.csv."),
         (("ledger", "export", "{}/file"), "{}/file is a file or in one"),
         (("ledger", "export", "{}/file/books"), "where a folder is needed"),
         (("ledger", "verify", "--export", "{}/nothere"), "manifest.json cannot be read"),

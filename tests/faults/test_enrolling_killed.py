@@ -22,6 +22,7 @@ from farz.town import open_books
 HEAD = "name,household,language,uid,consent_version,consent_on,consent_how"
 PEOPLE = 8
 # Runs `farz` with pages of three, and dies when the named step of the second page is done.
+BY = ("--by", "admin")
 DYING = """
 import os, signal, sys
 from backend.deposits import resolving
@@ -80,10 +81,10 @@ def farz(*words: str, dying: str = "", typed: str = "") -> tuple[int, str]:
 def test_a_list_that_was_killed_half_way_goes_on(town: Path, step: str) -> None:
     first, second = town.with_name("slips.html"), town.with_name("rest.html")
 
-    killed, _said = farz("people", "import", str(town), "--slips", str(first), dying=step)
-    again = farz("people", "import", str(town), "--slips", str(first))
+    killed, _said = farz("people", "import", str(town), "--slips", str(first), *BY, dying=step)
+    again = farz("people", "import", str(town), "--slips", str(first), *BY)
     before = first.read_text()
-    rest, words = farz("people", "import", str(town), "--slips", str(second))
+    rest, words = farz("people", "import", str(town), "--slips", str(second), *BY)
 
     assert killed == -signal.SIGKILL
     assert again[0] == 1

@@ -6,6 +6,7 @@ import pytest
 
 from backend.compost import heaps
 from backend.ledger.errors import RowRefused
+from farz.founding import ripe_compost
 from tests.backend.village import START_S, Town
 
 DAY_S = 86_400
@@ -137,6 +138,11 @@ def test_a_price_of_the_future_holds_from_then_on(small_town: Town) -> None:
     assert manager.put(url, json=body).status_code == 200
     assert manager.put(url, json=body).json()["code"] == "taken"
     assert manager.put(url, json=body | {"from_s": START_S - 5}).status_code == 409
-    assert manager.get("/v1/compost").json()[0]["amount_per_kg"] == 30
-    small_town.clock.now_s += 100
-    assert manager.get("/v1/compost").json()[0]["amount_per_kg"] == 45
+    small_town.outcome(small_town.bin.deposit(after_g=16_000, net_g=6_000))
+    ripe_compost(small_town.services, product, 5_000, by="staff:1", key="ripe")
+    bought = {"product_id": product, "person_id": small_town.amal.id, "grams": 1_000}
+    for key, amount_per_kg, turned_s in (("a", 30, 99), ("b", 30, 1), ("c", 45, 0)):
+        assert manager.get("/v1/compost").json()[0]["amount_per_kg"] == amount_per_kg
+        paid = post(small_town, "/v1/redemptions", key, **bought).json()
+        assert (paid["amount"], paid["amount_per_kg"]) == (amount_per_kg, amount_per_kg)
+        small_town.clock.now_s += turned_s

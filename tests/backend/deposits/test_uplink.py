@@ -1,5 +1,7 @@
 """From a gateway's batch to an outcome, to credit, and to the receipt on the bin's display."""
 
+from typing import Any
+
 import pytest
 
 from backend.cards import service as cards
@@ -219,6 +221,30 @@ def test_officer_settles_a_held_deposit_once(town: Town) -> None:
     assert (again.status_code, again.json()["code"]) == (409, "not_resolvable")
     assert town.balance(town.amal) == 50
     assert officer.get("/v1/deposits/waiting").json() == []
+
+
+def test_a_decision_about_a_deposit_is_in_the_log_of_everybody_it_is_about(town: Town) -> None:
+    """A refusal is its holder's business; what another gets that of both; no card's, nobody's."""
+    officer, since = town.browser("officer"), town.services.audit
+
+    def decide(person_id: int | None, **deposit: Any) -> list[list[str]]:
+        town.outcome(town.bin.deposit(**deposit))
+        before = {each.id: since.lines(person_id=each.id) for each in (town.amal, town.bassam)}
+        url = f"/v1/deposits/bin-1/{town.bin.epoch}/{town.bin.seq - 1}/resolution"
+        answer = officer.post(url, json={"person_id": person_id, "reason": "seen"})
+        assert answer.status_code == 200, answer.text
+        return [
+            [line.action for line in since.lines(person_id=each) if line not in known]
+            for each, known in before.items()
+        ]
+
+    noted = ["deposits:resolve"]
+    assert decide(None, flags=["unstable"]) == [noted, []]
+    assert decide(None, uid=STRANGER) == [[], []]
+    town.browser("amal").post(f"/v1/cards/{town.numbers['amal']}/block")
+    town.bin.base_s = town.clock.now_s = town.clock.now_s + 60
+    assert decide(town.bassam.id) == [noted, noted]
+    assert decide(None) == [noted, []]
 
 
 def test_receipts_stay_small_and_cover_every_record(small_town: Town) -> None:

@@ -1,7 +1,7 @@
 """The books against a dictionary: whatever is asked, in whatever order, both say the same.
 
 Requests come alone and in batches, under keys that are used again, with statements that fail and
-posters that end in the middle. `FARZ_MODEL_SEED` and `FARZ_MODEL_RUNS` ask for other and more
+posters that end in the middle. `LEDGER_MODEL_SEED` and `LEDGER_MODEL_RUNS` ask for other and more
 runs; the seed is printed.
 """
 
@@ -51,8 +51,8 @@ from tests.backend.ledger.town import EPOCH, NOW_S, TOWN, Town, done, entry
 from tests.fixtures.databases import Engines
 
 DAY_S = 86_400
-SEED = int(os.environ.get("FARZ_MODEL_SEED", "4"))
-RUNS = int(os.environ.get("FARZ_MODEL_RUNS", "15"))
+SEED = int(os.environ.get("LEDGER_MODEL_SEED", "4"))
+RUNS = int(os.environ.get("LEDGER_MODEL_RUNS", "15"))
 
 # Accounts are drawn by their place: five members, two that trade hours, three with aid and its
 # issuer, one that is none.
@@ -364,7 +364,7 @@ LIMITS = settings(
 
 
 def _run(machine: type[Books]) -> None:
-    sys.stdout.write(f"FARZ_MODEL_SEED={SEED} FARZ_MODEL_RUNS={RUNS}\n")
+    sys.stdout.write(f"LEDGER_MODEL_SEED={SEED} LEDGER_MODEL_RUNS={RUNS}\n")
     seed(SEED)(machine)  # type: ignore[arg-type]  # Hypothesis reads it off the class, too
     run_state_machine_as_test(machine, settings=LIMITS)
 

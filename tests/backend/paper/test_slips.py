@@ -11,6 +11,8 @@ from backend.proofs.audit import audit
 from farz.founding import ripe_compost
 from tests.backend.village import START_S, Town
 
+SLIPS = "/v1/paper/slips"
+
 
 def is_right(town: Town) -> bool:
     with town.services.read() as conn:
@@ -41,6 +43,11 @@ def redemption(town: Town, **changes: Any) -> Any:
 
 def confirm(town: Town, slip_id: int, role: str = "manager") -> Any:
     return town.browser(role).post(f"/v1/paper/slips/{slip_id}/confirmation")
+
+
+def reject(town: Town, slip_id: int, role: str = "manager") -> Any:
+    url = f"/v1/paper/slips/{slip_id}/rejection"
+    return town.browser(role).post(url, json={"reason": "the year is wrong"})
 
 
 def test_a_deposit_on_paper_is_booked_once_with_two_signatures(town: Town) -> None:
@@ -191,10 +198,57 @@ def test_compost_that_the_books_do_not_have_makes_a_slip_wait_and_takes_nothing(
     assert (short.status_code, short.json()["code"]) == (409, "insufficient_funds")
     assert "There are 0 g of Compost in stock" in short.json()["detail"]
     assert (found["state"], found["outcome"]) == ("confirmed", None)
+    assert reject(small_town, made["id"]).json()["code"] == "already_decided", "it only waits"
     assert small_town.balance(small_town.amal) == 50
     ripe_compost(small_town.services, small_town.product.id, 5_000, by="staff:1", key="one")
     assert confirm(small_town, made["id"]).json()["outcome"] == "handed_over"
     assert small_town.balance(small_town.amal) == 20
+
+
+def test_a_slip_that_can_never_be_booked_is_rejected_even_if_it_was_signed(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Earlier versions took a date before the product's first price, and had it signed."""
+    ripe_compost(town.services, town.product.id, 5_000, by="staff:1", key="one")
+    town.outcome(town.bin.deposit())
+    with monkeypatch.context() as earlier:
+        earlier.setattr(booking, "require_bookable", lambda *_given: None)
+        signed, waits = (
+            redemption(town, number=n, happened_s=1, **more).json()["id"]
+            for n, more in ((18, {}), (19, {"counter_id": 9}))
+        )
+        assert confirm(town, signed).status_code == 422
+    for each in (signed, waits):
+        assert "no price at that moment" in confirm(town, each, "officer").json()["detail"]
+    states = {each["id"]: each["state"] for each in town.browser("clerk").get(SLIPS).json()}
+    assert states == {signed: "confirmed", waits: "waiting"}
+
+    for each in (signed, waits):
+        assert reject(town, each, "clerk").status_code == 403
+        first, again = reject(town, each), reject(town, each, "officer")
+        assert (first.status_code, first.json()["state"]) == (200, "rejected"), first.text
+        assert (first.json()["reason"], first.json()["outcome"]) == ("the year is wrong", None)
+        assert (again.status_code, confirm(town, each).status_code) == (409, 409)
+    anew = redemption(town, number=18).json()["id"]
+    assert confirm(town, anew).json()["outcome"] == "handed_over"
+    assert (town.balance(town.amal), town.stock()) == (20, 4_000)
+    assert reject(town, anew).status_code == 409
+    found = {each["id"]: each["state"] for each in town.browser("clerk").get(SLIPS).json()}
+    assert found == {signed: "rejected", waits: "rejected", anew: "confirmed"}
+    assert is_right(town)
+
+
+def test_who_entered_a_slip_does_not_reject_it_either(
+    small_town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as earlier:
+        earlier.setattr(booking, "require_bookable", lambda *_given: None)
+        made = slip(small_town, "administrator", kind="redemption", fraction=None, happened_s=1,
+                    product_id=small_town.product.id).json()["id"]  # fmt: skip
+        assert reject(small_town, made, "administrator").json()["code"] == "same_approver"
+        assert confirm(small_town, made).status_code == 422
+    assert reject(small_town, made, "administrator").json()["code"] == "same_approver"
+    assert reject(small_town, made, "officer").json()["state"] == "rejected"
 
 
 def test_what_cannot_be_on_a_slip_is_refused(small_town: Town) -> None:
@@ -209,6 +263,8 @@ def test_what_cannot_be_on_a_slip_is_refused(small_town: Town) -> None:
     ):
         answer = slip(small_town, **changes)
         assert answer.status_code in (404, 422), (changes, answer.text)
+    nowhere = redemption(small_town, counter_id=999)
+    assert (nowhere.status_code, "no such counter" in nowhere.text) == (404, True)
     before = {"kind": "redemption", "product_id": small_town.product.id, "happened_s": 1}
     answer = slip(small_town, **before)
     assert (answer.status_code, "no price at that moment" in answer.text) == (422, True)

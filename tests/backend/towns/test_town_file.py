@@ -279,6 +279,10 @@ def test_applying_twice_changes_nothing_and_later_tariffs_are_drafts(
         assert len(first.secrets) == len(STAFF) + 5
         assert (again.done, again.secrets) == ([], [])
         assert later.done == ["tariff 2 is a draft for two approvers"]
+        promoted = VILLAGE.replace('login = "khalil"\nrole = "counter_clerk"',
+                                   'login = "khalil"\nrole = "administrator"')  # fmt: skip
+        told = apply(services, reading.read(promoted))
+        assert (told.done, told.notes[0][:29]) == ([], "khalil stays counter_clerk: no")
         with services.read() as conn:
             assert [v.approved for v in tariffs.tariffs(conn, 1)] == [True, False]
             assert len(service.points(conn, 1)) == 5
