@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from backend import db
-from backend.access import service as access
 from backend.access import passwords, signing_in, tries
+from backend.access import service as access
 from backend.access import tables as t
 from backend.access.dependencies import COOKIE
 from backend.access.sessions import BUCKETS, bucket
