@@ -13,6 +13,7 @@ pytest_plugins = [
     "tests.fixtures.brokers",
     "tests.fixtures.micropython",
     "tests.fixtures.time_series",
+    "tests.fixtures.towns",
 ]
 
 HERE = Path(__file__).parent

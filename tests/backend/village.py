@@ -3,7 +3,8 @@
 The bin and the gateway here are small doubles that speak the real contract.
 """
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +21,7 @@ from backend.app import build_app
 from backend.cards import service as cards
 from backend.compost import service as compost
 from backend.devices import service as devices
-from backend.opening import build_services
+from backend.opening import build_services, close_services
 from backend.people import service as people
 from backend.services import Services
 from backend.settings import Settings
@@ -30,7 +31,7 @@ from firmware import contract
 
 START_S = 1_790_000_000
 RATES = {"organic": 25, "plastic": 40}
-PASSWORD, PIN = "correct horse", "2468"
+PASSWORD, PIN, GATEWAY = "correct horse", "2468", "gateway-1"
 AMAL, BASSAM, STRANGER = b"\x04\x01\x02\x03\x04\x05\x06", b"\x04\x0a\x0b\x0c", b"\x04\xff\xee\xdd"
 # Login: role. Those of the second table sign up when a test asks for them: hashing takes its time.
 ROLES = {
@@ -257,28 +258,70 @@ class Town:
         return Bin(name, made.key)
 
 
-_idle: list[FastAPI] = []  # to make the routes ready takes longer than to found a town
+@dataclass(frozen=True)
+class Founded:
+    """Who and what is in the rows of a furnished town, and the keys that no row has."""
+
+    bin_key: bytes
+    gateway_key: str
+    attests: Ed25519PrivateKey
+    amal: people.Person
+    bassam: people.Person
+    numbers: dict[str, str]
+    product: compost.Product
+    staff: dict[str, access.Who]
+
+
+Build = Callable[[], FastAPI]
+# To make the routes ready takes longer than to found a town.
+_idle: defaultdict[Build, list[FastAPI]] = defaultdict(list)
 
 
 @contextmanager
-def town(tmp_path: Path, url: str, **more: Any) -> Iterator[Town]:
-    """A town that has been founded, with its server running; `more` are further settings."""
-    settings = Settings(data_dir=tmp_path, database_url=url, **more)
-    settings.create_secret()
+def town(
+    tmp_path: Path,
+    url: str,
+    founded: Founded | None = None,
+    build: Build = build_app,
+    **more: Any,
+) -> Iterator[Town]:
+    """A town that has been founded, with its server running; `more` are further settings.
+
+    `founded` is what `found` returned, if books and folder are copies of what it made.
+    `build` makes the application, which is kept for the next town.
+    """
     clock = Clock()
-    app = _idle.pop() if _idle else build_app()
-    services: Services = build_services(settings, clock)
+    services = _opened(tmp_path, url, clock, **more)
+    founded = founded or _furnish(services)
+    app = _idle[build].pop() if _idle[build] else build()
     app.state.services = services
-    with services.begin() as conn:
-        towns.found(conn, 1, "Test town (synthetic)", now_s=START_S - 1000)
     with TestClient(app) as client:
-        yield _furnish(services, client, clock)
-    _idle.append(app)
+        yield _alive(founded, services, client, clock)
+    _idle[build].append(app)
+
+
+def found(folder: Path, url: str) -> Founded:
+    """Found a town and close it again: books and folder to copy from."""
+    services = _opened(folder, url, Clock())
+    made = _furnish(services)
+    close_services(services)
+    return made
+
+
+def _opened(folder: Path, url: str, clock: Clock, **more: Any) -> Services:
+    settings = Settings(data_dir=folder, database_url=url, **more)
+    settings.create_secret()
+    return build_services(settings, clock)
 
 
 def new_gateway(
     services: Services, client: TestClient, clock: Clock, name: str, ledger_id: int = 1
 ) -> Gateway:
+    key, attests = _new_keys(services, name, ledger_id)
+    return Gateway(client, name, key, attests, clock)
+
+
+def _new_keys(services: Services, name: str, ledger_id: int) -> tuple[str, Ed25519PrivateKey]:
     private = Ed25519PrivateKey.generate()
     with services.begin() as conn:
         made = access.create_gateway(
@@ -286,14 +329,15 @@ def new_gateway(
             ledger_id,
             name=name,
             public_key=private.public_key().public_bytes_raw(),
-            now_s=clock.now_s,
+            now_s=services.now_s(),
         )
-    return Gateway(client, name, made.key, private, clock)
+    return made.key, private
 
 
-def _furnish(services: Services, client: TestClient, clock: Clock) -> Town:
+def _furnish(services: Services) -> Founded:
     since_s, vault = START_S - 1000, services.vault
     with services.begin() as conn:
+        towns.found(conn, 1, "Test town (synthetic)", now_s=since_s)
         point = towns.add_point(conn, 1, "School", now_s=since_s)
         made = devices.provision(conn, vault, 1, "bin-1", point_id=point.id, from_s=since_s)
         amal = people.enrol(conn, 1, "Amal (synthetic)", now_s=since_s)
@@ -318,9 +362,23 @@ def _furnish(services: Services, client: TestClient, clock: Clock) -> Town:
             tariffs.approve(conn, 1, tariff.id, staff_id=staff[role].id, now_s=since_s)
         product = compost.create_product(conn, 1, "Compost", now_s=since_s)
         compost.set_price(conn, 1, product.id, 30, decided_by="staff:1", from_s=since_s)
-    gateway = new_gateway(services, client, clock, "gateway-1")
-    device = Bin("bin-1", made.key)
-    return Town(services, client, clock, gateway, device, amal, bassam, numbers, product, staff)
+    gateway_key, attests = _new_keys(services, GATEWAY, 1)
+    return Founded(made.key, gateway_key, attests, amal, bassam, numbers, product, staff)
+
+
+def _alive(founded: Founded, services: Services, client: TestClient, clock: Clock) -> Town:
+    return Town(
+        services,
+        client,
+        clock,
+        Gateway(client, GATEWAY, founded.gateway_key, founded.attests, clock),
+        Bin("bin-1", founded.bin_key),
+        founded.amal,
+        founded.bassam,
+        dict(founded.numbers),
+        founded.product,
+        dict(founded.staff),
+    )
 
 
 def _hire(conn: Connection, login: str, role: str) -> access.Who:

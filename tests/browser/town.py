@@ -11,11 +11,11 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
-import dashboards.app
 from backend.towns import service as towns
 from farz.founding import ripe_compost
 from tests.backend import village
 from tests.backend.village import AMAL, BASSAM, START_S, STRANGER, Bin, Town
+from tests.fixtures.towns import with_pages
 
 START_WITHIN_S = 10
 DAY_S = 86_400
@@ -53,10 +53,9 @@ def served(folder: Path) -> Iterator[Site]:
     with ExitStack() as stack:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("FARZ_SYNTHETIC", "1")
-            town = stack.enter_context(village.town(folder, ""))
+            town = stack.enter_context(village.town(folder, "", build=with_pages))
         app = town.client.app
         assert isinstance(app, FastAPI)
-        dashboards.app.mount(app)
         url = stack.enter_context(_server(app))
         site = Site(url, town, _second_bin(town))
         _furnish(site)
