@@ -63,21 +63,27 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
         yield made
 
 
+@pytest.fixture(scope="module")
+def schema(town: Town) -> Any:
+    """The document, read once."""
+    return schemathesis.openapi.from_asgi("/openapi.json", town.client.app)
+
+
 @pytest.mark.parametrize("role", ["administrator", "amal"])
 @pytest.mark.parametrize(
     ("method", "path"), [*(("GET", path) for path in READS), *(("POST", path) for path in POSTS)]
 )
 def test_every_answer_is_one_that_the_document_names(
-    town: Town, method: str, path: str, role: str
+    town: Town, schema: Any, method: str, path: str, role: str
 ) -> None:
-    schema = schemathesis.openapi.from_asgi("/openapi.json", town.client.app)
     cookies = {COOKIE: town.browser(role).cookies[COOKIE]}
     _ask(schema[path][method], EXAMPLES, cookies=cookies)
 
 
 @pytest.mark.parametrize(("method", "path"), sorted(WHO_MAY))
-def test_every_route_answers_as_the_document_says(town: Town, method: str, path: str) -> None:
-    schema = schemathesis.openapi.from_asgi("/openapi.json", town.client.app)
+def test_every_route_answers_as_the_document_says(
+    town: Town, schema: Any, method: str, path: str
+) -> None:
     given: dict[str, Any] = {"cookies": {COOKIE: town.browser("administrator").cookies[COOKIE]}}
     if WHO_MAY[method, path] == GATEWAY:
         given = {"headers": {"Authorization": f"Bearer {town.gateway.key}"}}
