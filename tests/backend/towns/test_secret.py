@@ -1,6 +1,7 @@
 """A town knows its own secret from another: at its start, not when the first slip comes."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -69,21 +70,28 @@ def test_an_older_town_keeps_no_wrong_secret(settings: Settings) -> None:
     assert known == [Vault(settings.town_secret()).fingerprint()]
 
 
-def test_an_older_town_without_devices_knows_its_log(small_town: Town) -> None:
-    proofs.sign(small_town.services)
+@pytest.fixture
+def new_town(tmp_path: Path) -> Iterator[Town]:
+    """Founded while it ran and not started since: no table knows its secret yet."""
+    with village.town(tmp_path, "") as made:
+        yield made
+
+
+def test_an_older_town_without_devices_knows_its_log(new_town: Town) -> None:
+    proofs.sign(new_town.services)
     other = Vault(bytes(32))
-    with small_town.services.begin() as conn:
+    with new_town.services.begin() as conn:
         conn.execute(text("DELETE FROM device_key"))
-        assert not secret.check(conn, 1, small_town.services.vault, Path("town.secret"))
+        assert not secret.check(conn, 1, new_town.services.vault, Path("town.secret"))
         with pytest.raises(WrongSecret):
             secret.check(conn, 1, other, Path("town.secret"))
         assert secret.check(conn, 2, other, Path("town.secret"))  # where there is no town
 
 
-def test_a_fingerprint_stays(small_town: Town) -> None:
-    with small_town.services.begin() as conn:
-        secret.note(conn, 1, small_town.services.vault)
-    with pytest.raises(Exception, match="append-only"), small_town.services.begin() as conn:
+def test_a_fingerprint_stays(new_town: Town) -> None:
+    with new_town.services.begin() as conn:
+        secret.note(conn, 1, new_town.services.vault)
+    with pytest.raises(Exception, match="append-only"), new_town.services.begin() as conn:
         conn.execute(delete(town_secret))
 
 
