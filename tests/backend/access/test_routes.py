@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 from fastapi.routing import APIRoute
+from fastapi.testclient import TestClient
 
+from backend.access import counters
 from backend.access.scopes import REACH_OWN, ROLES, SCOPES, STAFF_ROLES
 from farz.founding import ripe_compost
 from tests.backend.village import MORE_ROLES, PIN, START_S, Town
@@ -15,6 +17,7 @@ from tests.backend.village import ROLES as FIRST_ROLES
 STAFF = FIRST_ROLES | MORE_ROLES
 PUBLIC, GATEWAY, SIGNED_IN, STAFF_ONLY = "public", "gateway", "signed in", "staff"
 COUNTER = "counter"  # its machine, whoever is signed in
+RESIDENTS = ("amal", "bassam", "delegate")
 WATCHER = "watcher"  # a program of this machine, whoever is signed in
 
 # (method, path): who may: PUBLIC, GATEWAY, SIGNED_IN, STAFF_ONLY, a scope, "own or <scope>", or
@@ -371,15 +374,35 @@ def test_every_route_is_in_the_table_and_in_the_document(small_town: Town) -> No
     assert built <= set(WHO_MAY)
 
 
-@pytest.mark.parametrize("role", [*STAFF, "amal", "bassam", None])
+def caller(town: Town, role: str | None) -> Any:
+    """Somebody of the staff, Amal herself, a stranger, her delegate, a machine, or nobody.
+
+    The delegate is Bassam, to whom she has lent all that may be lent.
+    """
+    if role == GATEWAY:
+        return TestClient(town.client.app, headers={"Authorization": f"Bearer {town.gateway.key}"})
+    if role == COUNTER:
+        with town.services.begin() as conn:
+            made = counters.create_counter(conn, 1, "desk", now_s=START_S)
+        return TestClient(town.client.app, headers={"Authorization": f"Bearer {made.key}"})
+    if role == "delegate":
+        named = {"number": town.numbers["bassam"], "name": town.bassam.name}
+        path = f"/v1/people/{town.amal.id}/delegates"
+        lent = town.browser("amal").post(path, json={**named, "scopes": sorted(LENT)})
+        assert lent.status_code == 201, lent.text
+        return town.browser("bassam")
+    return town.browser(role) if role else town.client
+
+
+@pytest.mark.parametrize("role", [*STAFF, *RESIDENTS, GATEWAY, COUNTER, None])
 def test_only_who_may_gets_in(small_town: Town, role: str | None) -> None:
     documented = routes(small_town)
-    client = small_town.browser(role) if role else small_town.client
+    client = caller(small_town, role)
     # Who is blocked or erased signs in no more, so that comes last of all.
     for (method, path), who in sorted(WHO_MAY.items(), key=lambda row: _last(row[0][1])):
         answer = call(small_town, client, method, path)
-        if role and (method, path) in SIGNING_OUT:
-            client = small_town.browser(role)
+        if role in (*STAFF, *RESIDENTS) and (method, path) in SIGNING_OUT:
+            client = small_town.browser("bassam" if role == "delegate" else str(role))
 
         place = f"{role}: {method} {path} -> {answer.status_code} {answer.text[:200]}"
         assert answer.status_code in documented[method, path], place
@@ -391,6 +414,8 @@ def test_only_who_may_gets_in(small_town: Town, role: str | None) -> None:
             assert refused, place  # the name and the number are made up
         else:
             assert refused == (not _may(role, who)), place
+        if role in RESIDENTS and who.startswith("theirs or "):
+            assert (answer.status_code == 404) == (not _there(role, path)), place
 
 
 def _last(path: str) -> int:
@@ -401,8 +426,8 @@ def _last(path: str) -> int:
 def _may(role: str | None, who: str) -> bool:
     if who == PUBLIC:
         return True
-    if who in (GATEWAY, WATCHER, COUNTER) or role is None:
-        return False
+    if who in (GATEWAY, WATCHER, COUNTER) or role in (GATEWAY, COUNTER, None):
+        return role == who
     if who == STAFF_ONLY:
         return role in STAFF
     if who == SIGNED_IN:
@@ -411,7 +436,18 @@ def _may(role: str | None, who: str) -> bool:
         return role == "amal" or (role in STAFF and "transfers:book" in ROLES[STAFF[role]])
     if role in STAFF:
         return who.split()[-1] in ROLES[STAFF[role]]
-    return who.startswith("theirs or ") or (who.startswith("own or ") and role == "amal")
+    own = role == "amal" or (role == "delegate" and who.split()[-1] in LENT)
+    return who.startswith("theirs or ") or (who.startswith("own or ") and own)
+
+
+def _there(role: str, path: str) -> bool:
+    """Whether a resident finds what this path names; of receipts, orders and holds there are none.
+
+    A delegate finds a holder's card and account, and a stranger nothing.
+    """
+    found = "{number}" in path or "{account_id}" in path
+    lent = path != "/v1/cards/{number}/pin"
+    return found and (role == "amal" or (role == "delegate" and lent))
 
 
 def test_every_role_of_staff_is_tried_and_none_reaches_only_its_own() -> None:
@@ -529,6 +565,26 @@ def test_whoever_of_the_staff_reaches_a_thing_of_a_persons_is_in_their_log(
         assert newest[0].actor.role == "administrator"
         tried.add(next(prefix for prefix, _ in things if path.startswith(prefix)))
     assert tried == {prefix for prefix, _ in things}
+
+
+def test_what_is_somebodys_is_there_for_them_and_for_no_stranger(small_town: Town) -> None:
+    """By the same table, of things that exist: a stranger hears what they hear of none."""
+    things = things_of_amal(small_town)
+    hers = {name: thing for (_, name), thing in things.items()}
+    paid = int(things["/v1/redemptions/", "receipt"][1:].partition("-")[0])
+    hers |= {"transfer_id": paid, "group_id": paid}  # of hers alone: the other one paid Bassam
+    amal, bassam = small_town.browser("amal"), small_town.browser("bassam")
+    for method, path in sorted(WHO_MAY, key=lambda row: (row[0] != "GET", _last(row[1]))):
+        if not WHO_MAY[method, path].startswith("theirs or "):
+            continue
+        others = {**hers, "receipt": things.get(("/v1/redemptions/", "receipt"))}
+
+        stranger, own = (call(small_town, each, method, path, others) for each in (bassam, amal))
+
+        assert (stranger.status_code, stranger.json()["code"]) == (404, "not_found"), path
+        assert own.status_code != 404, f"{path} {own.text}"
+        if (method, path) in SIGNING_OUT:
+            amal = small_town.browser("amal")
 
 
 LISTS_OF_PEOPLE = ("/v1/people?name=Amal", "/v1/orders", "/v1/fee-discounts", "/v1/paper/slips")

@@ -1,6 +1,7 @@
 """Signing in: what is kept, how long it lasts, when it is refused."""
 
 import re
+from types import SimpleNamespace
 
 import pytest
 from argon2 import PasswordHasher, Type
@@ -9,8 +10,8 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from backend import db
+from backend.access import passwords, signing_in, tries
 from backend.access import service as access
-from backend.access import signing_in, tries
 from backend.access import tables as t
 from backend.access.dependencies import COOKIE
 from backend.access.sessions import BUCKETS, bucket
@@ -268,6 +269,25 @@ def test_a_blocked_card_signs_nobody_in(small_town: Town) -> None:
 
     with pytest.raises(BadLogin, match="blocked"):
         signing_in.resident(small_town.services, number, PIN, From("10.0.0.1"))
+
+
+def test_a_name_that_is_made_up_takes_as_long_as_a_wrong_secret(
+    small_town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verify = passwords._hasher.verify
+    asked: list[str] = []
+
+    def counted(stored: str, given: str) -> bool:
+        asked.append(given)
+        return verify(stored, given)
+
+    monkeypatch.setattr(passwords, "_hasher", SimpleNamespace(verify=counted))
+    with pytest.raises(BadLogin):
+        signing_in.staff(small_town.services, "nobody", "a guess", From("10.0.0.1"))
+    with pytest.raises(BadLogin):
+        signing_in.resident(small_town.services, "99999999", "1357", From("10.0.0.1"))
+
+    assert asked == ["a guess", "1357"]
 
 
 def test_passwords_cost_whoever_guesses_what_owasp_asks(quick_hashes: PasswordHasher) -> None:

@@ -127,6 +127,10 @@ def test_the_neighbours_sessions_and_keys_open_nothing_here(town: Town) -> None:
         client = TestClient(town.client.app)  # somebody of theirs with the number of one of ours
         client.cookies[COOKIE] = services.sessions.open(THEIRS, kind, subject_id, now_s, 12)
         assert client.get("/v1/sessions/mine").status_code == 401, kind
+    for kind, subject_id in far.items():
+        client = TestClient(town.client.app)  # a session of ours whose number is theirs alone
+        client.cookies[COOKIE] = services.sessions.open(1, kind, subject_id, now_s, 12)
+        assert client.get("/v1/sessions/mine").status_code == 401, kind
     keys = {GATEWAY: theirs.gateway_key, COUNTER: theirs.counter_key}
     for (method, path), who in WHO_MAY.items():
         if who in keys:
