@@ -1,14 +1,22 @@
 """A slip of paper is booked once, with two people's signatures, at the rates of its own day."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+from backend.deposits.service import body_of
+from backend.ledger.erasure import Opener
+from backend.ledger.tables import record
 from backend.ledger.verify import verify
 from backend.paper import booking
+from backend.paper import service as paper
 from backend.proofs.audit import audit
 from farz.founding import ripe_compost
+from firmware import contract
 from tests.backend.village import START_S, Town
 
 SLIPS = "/v1/paper/slips"
@@ -50,6 +58,14 @@ def reject(town: Town, slip_id: int, role: str = "manager") -> Any:
     return town.browser(role).post(url, json={"reason": "the year is wrong"})
 
 
+def signed_bytes(town: Town) -> Any:
+    """What the desk signed, of the town's one record."""
+    with town.services.read() as conn:
+        row = conn.execute(select(record)).one()
+        sealed = row.sealed_for is not None
+        return body_of(Opener(conn, 1, town.services.vault).open(row) if sealed else row.jws)
+
+
 def test_a_deposit_on_paper_is_booked_once_with_two_signatures(town: Town) -> None:
     made = slip(town).json()
     assert (made["state"], made["outcome"], town.balance(town.amal)) == ("waiting", None, 0)
@@ -59,6 +75,14 @@ def test_a_deposit_on_paper_is_booked_once_with_two_signatures(town: Town) -> No
     assert (first.json()["outcome"], first.json()["amount"]) == ("credited", 100)
     assert again.json() == first.json()
     assert town.balance(town.amal) == 100
+    body = signed_bytes(town)
+    assert [body[f"{did}_by"] for did in ("entered", "confirmed")] == [
+        town.staff[login].signature for login in ("clerk", "manager")
+    ]
+    entered = {name: value for name, value in made["facts"].items() if name != "note"}
+    entered |= {name: made[name] for name in ("entered_by", "entered_s")}
+    digest = sha256(json.dumps(entered, sort_keys=True).encode()).digest()
+    assert body["prev"] == contract.hash8(digest), "the second signature commits to the first's"
     own = town.browser("amal").get(f"/v1/people/{town.amal.id}/deposits").json()
     assert [(each["device"], each["net_g"], each["basis"]) for each in own] == [
         ("paper-desk", 4_000, "paper")
@@ -134,6 +158,10 @@ def test_a_redemption_on_paper_is_booked_once(town: Town) -> None:
     assert first.status_code == 200, first.text
     assert first.json()["outcome"] == "handed_over"
     assert again.json() == first.json()
+    assert (town.balance(town.amal), town.stock()) == (70, 4_000)
+    with town.services.read() as conn:
+        known = paper.slip(conn, 1, made["id"])
+    booking.redemption(town.services, known)  # a colleague was as quick
     assert (town.balance(town.amal), town.stock()) == (70, 4_000)
     assert is_right(town)
 
