@@ -60,6 +60,8 @@ def test_a_ticket_is_entered_once(small_town: Town) -> None:
     assert (other.status_code, other.json()["code"]) == (409, "taken")
     assert ticket(small_town, "facility", "T-1", 500).status_code == 201
     assert balance(small_town)["town"][0]["truck_g"] == 500
+    ticket(small_town, "facility", "F-2", 100)
+    assert balance(small_town)["town"][0]["alarms"] == ["truck to facility"], "it became more"
 
 
 def test_a_ticket_that_cannot_be_is_refused(small_town: Town) -> None:
