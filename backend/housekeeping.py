@@ -88,8 +88,7 @@ def forget_keys(services: Services) -> None:
     place = repeats.START
     while True:
         with services.begin() as conn:
-            now_us = services.now_s() * 1_000_000
-            _, place = repeats.forget(conn, services.ledger_id, now_us, place)
+            _, place = repeats.forget(conn, services.ledger_id, place)
         if place == repeats.START:
             return
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from sqlalchemy import Boolean, Column, Connection, LargeBinary, String, Table, insert, select
+from sqlalchemy.exc import IntegrityError
 
 from backend import spreadsheet
 from backend.ledger import log, tiles
@@ -39,6 +40,10 @@ _BATCH = 1_000
 
 class UnusableExport(ValueError):
     """The directory is not an export, or a file of it cannot be read."""
+
+
+class BrokenRow(ValueError):
+    """A row of an export breaks a rule of its table, as one that is there twice."""
 
 
 def export(conn: Connection, ledger_id: int, to: Path, *, with_salt: bool = False) -> list[Path]:
@@ -72,7 +77,7 @@ def read_manifest(at: Path) -> dict[str, Any]:
     """The manifest of an export. Raises UnusableExport."""
     try:
         told = json.loads((at / "manifest.json").read_text())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UnusableExport(
             f"{at} is not an export: its manifest.json cannot be read "
             f"({getattr(error, 'strerror', None) or error}). "
@@ -80,6 +85,8 @@ def read_manifest(at: Path) -> dict[str, Any]:
         ) from None
     if not isinstance(told, dict) or told.get("format") != FORMAT:
         raise UnusableExport(f"{at} is no export of this program's kind ({FORMAT}).")
+    if type(told.get("ledger_id")) is not int or type(told.get("with_salt")) is not bool:
+        raise UnusableExport(f"{at}/manifest.json does not say whose books these are.")
     return told
 
 
@@ -94,17 +101,33 @@ def altered(at: Path, told: dict[str, Any]) -> list[str]:
 def load(conn: Connection, at: Path) -> None:
     """Puts an export's rows into the empty tables behind `conn`, in their order.
 
-    Raises UnusableExport, and SQLAlchemy's IntegrityError for a row that its table refuses.
+    Raises UnusableExport, and BrokenRow for a row that its table refuses.
     """
     for table in TABLES:
         batch: list[dict[str, Any]] = []
         for row in _read_table(at, table):
             batch.append(row)
             if len(batch) == _BATCH:
-                conn.execute(insert(table), batch)
+                _insert(conn, table, batch)
                 batch.clear()
         if batch:
+            _insert(conn, table, batch)
+
+
+def _insert(conn: Connection, table: Table, batch: list[dict[str, Any]]) -> None:
+    """All at once; if that is refused, one after another, to tell which row it was."""
+    try:
+        with conn.begin_nested():
             conn.execute(insert(table), batch)
+        return
+    except IntegrityError:
+        pass
+    for row in batch:
+        try:
+            conn.execute(insert(table), row)
+        except IntegrityError as error:
+            key = ", ".join(f"{c.name} {row[c.name]}" for c in table.primary_key)
+            raise BrokenRow(f"a row of {table.name}.csv ({key}): {error.orig}") from None
 
 
 class LeafReader:
@@ -182,7 +205,14 @@ def _value(column: Column[Any], text: str | None) -> Any:
         return bytes.fromhex(text)
     if isinstance(kind, Boolean):
         return bool(int(text))
-    return spreadsheet.text_of(text) if isinstance(kind, String) else int(text)
+    return spreadsheet.text_of(text) if isinstance(kind, String) else _number(kind, text)
+
+
+def _number(kind: Any, text: str) -> int:
+    number, least = int(text), 0 if isinstance(kind, t.Unsigned64) else -(2**63)
+    if not least <= number < least + 2**64:
+        raise ValueError(f"{number} does not fit into 64 bits")
+    return number
 
 
 def _digest(path: Path) -> str:

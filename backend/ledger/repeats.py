@@ -79,14 +79,16 @@ def _keep(
 
 
 def forget(
-    conn: Connection, ledger_id: int, now_us: int, after: Place = START, limit: int = PAGE
+    conn: Connection, ledger_id: int, after: Place = START, limit: int = PAGE
 ) -> tuple[int, Place]:
-    """Forget the expired among the next `limit` keys after a place.
+    """Forget the expired among the next `limit` keys after a place, by the books' own clock.
 
+    A machine's clock that leaps is refused by the books, and so no key is forgotten by it.
     Returns how many were forgotten and the place to go on from, `START` after the last key.
     Needs a write transaction; the books' lock is not needed, since nobody else changes old rows.
     """
-    row = t.idempotency.c
+    row, head = t.idempotency.c, t.ledger_head.c
+    now_us = conn.scalar(select(head.clock_us).where(head.ledger_id == ledger_id)) or 0
     page = conn.execute(
         select(row.client, row.key, row.recorded_us)
         .where(row.ledger_id == ledger_id, tuple_(row.client, row.key) > after)

@@ -4,71 +4,39 @@ Reads one snapshot and changes nothing. I1-I5 are folded from the transfers in o
 I9 are the queries of `laws`, I7 looks for the triggers, I10 computes the tree again.
 """
 
-import hashlib
 import re
 import struct
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from time import time_ns
 from typing import Any
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, Table, select, text
 
 from backend.ledger import log, tiles
+from backend.ledger import rule_tables as r
 from backend.ledger import tables as t
 from backend.ledger.balances import MOVES
-from backend.ledger.erasure import Opener
 from backend.ledger.errors import LogMissing
 from backend.ledger.laws import LAWS, Law
 from backend.ledger.transfers import unsigned64
+from backend.ledger.verify_cells import naming_wrong_cells
 from backend.ledger.verify_head import check_head
 from backend.ledger.verify_log import LogCheck
 from backend.ledger.verify_melting import MELT_LAWS, MeltCheck
+from backend.ledger.verify_records import check_records
+from backend.ledger.verify_records import signed_hash as signed_hash
+from backend.ledger.verify_report import NAMED
+from backend.ledger.verify_report import Problem as Problem
+from backend.ledger.verify_report import Report as Report
 from backend.ledger.verify_rules import RULE_LAWS, check_notices, read_rules
 from backend.ledger.verify_triggers import check_triggers
 from backend.ledger.verify_unmelted import UnmeltedCheck
 from backend.vault import Vault
-from firmware import contract
 
-# So many offenders of one law are named; the rest are counted.
-NAMED = 20
 _BATCH = 5_000
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """A broken invariant and the row that breaks it."""
-
-    invariant: str
-    words: str
-
-
-@dataclass(slots=True)
-class Report:
-    """What was checked and what was found.
-
-    `erased` records are left as a commitment only; `sealed` ones wait for their person's key.
-    """
-
-    ledger_id: int
-    transfers: int = 0
-    accounts: int = 0
-    records: int = 0
-    erased: int = 0
-    sealed: int = 0
-    checkpoints: int = 0
-    issued: dict[int, int] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
-
-    @property
-    def ok(self) -> bool:
-        return not self.problems
-
-    def add(self, invariant: str, words: str) -> None:
-        """Notes a problem, up to a bound for each invariant."""
-        if sum(p.invariant == invariant for p in self.problems) < NAMED:
-            self.problems.append(Problem(invariant, words))
+LEDGER_TABLES = [each for each in (*vars(t).values(), *vars(r).values()) if isinstance(each, Table)]
 
 
 @dataclass(slots=True)
@@ -111,16 +79,17 @@ def verify(
     transfer's leaf where the log's salt is not there to make it, and there are no tiles.
     """
     report = into or Report(ledger_id)
-    accounts = _accounts(conn, ledger_id)
-    report.accounts = len(accounts)
-    _fold_logged(conn, ledger_id, accounts, report, leaf_of, with_tiles=with_tiles)
-    check_head(conn, ledger_id, report.transfers, now_us or time_ns() // 1_000, report.add)
-    _check_counters(accounts, report)
-    _check_currencies(conn, ledger_id, accounts, report)
-    _check_laws(conn, ledger_id, report)
-    check_notices(conn, ledger_id, report.add)
-    _check_records(conn, ledger_id, report, vault)
-    check_triggers(conn, report.add)
+    with naming_wrong_cells(conn, LEDGER_TABLES, report):
+        accounts = _accounts(conn, ledger_id)
+        report.accounts = len(accounts)
+        _fold_logged(conn, ledger_id, accounts, report, leaf_of, with_tiles=with_tiles)
+        check_head(conn, ledger_id, report.transfers, now_us or time_ns() // 1_000, report.add)
+        _check_counters(accounts, report)
+        _check_currencies(conn, ledger_id, accounts, report)
+        _check_laws(conn, ledger_id, report)
+        check_notices(conn, ledger_id, report.add)
+        check_records(conn, ledger_id, report, vault)
+        check_triggers(conn, report.add)
     return report
 
 
@@ -280,12 +249,8 @@ def _check_counters(accounts: dict[int, _Account], report: Report) -> None:
 def _check_currencies(
     conn: Connection, ledger_id: int, accounts: dict[int, _Account], report: Report
 ) -> None:
-    """I1 and I4: what the issuer owes is what all others have."""
+    """I4: what the issuer owes is what all others have, for each transfer joins two of them."""
     for row in conn.execute(select(t.currency).where(t.currency.c.ledger_id == ledger_id)):
-        members = [a for a in accounts.values() if a.currency_id == row.id]
-        debits, credits = sum(a.debits for a in members), sum(a.credits for a in members)
-        if debits != credits:
-            report.add("I1", f"currency {row.code}: {debits} debited, {credits} credited")
         issuer = accounts.get(row.issuer_account_id)
         if issuer is None or issuer.currency_id != row.id:
             report.add("I4", f"currency {row.code} has no issuer of its own")
@@ -335,66 +300,3 @@ def _of_any_town(conn: Connection, query: str) -> str:
 def _named(key: str, value: Any) -> str:
     known = key == "epoch" and value is not None
     return f"{key} {unsigned64(value):016x}" if known else f"{key} {value}"
-
-
-def _check_records(conn: Connection, ledger_id: int, report: Report, vault: Vault | None) -> None:
-    """The signed bytes are those whose hash the books name, and say what the columns say."""
-    table = t.record
-    opener = None if vault is None else Opener(conn, ledger_id, vault)
-    destroyed = set(
-        conn.scalars(
-            select(t.person_key.c.id).where(
-                t.person_key.c.ledger_id == ledger_id, t.person_key.c.sealed.is_(None)
-            )
-        )
-    )
-    for row in conn.execute(
-        select(table.c.source_id, table.c.epoch, table.c.seq, table.c.hash, table.c.jws,
-               table.c.sealed_for, table.c.kind, table.c.fraction, table.c.net_g)
-        .where(table.c.ledger_id == ledger_id)
-        .execution_options(yield_per=_BATCH)
-    ):  # fmt: skip
-        report.records += 1
-        jws: bytes | str | None = row.jws
-        if row.sealed_for is not None:
-            erased = row.sealed_for in destroyed
-            report.erased += erased
-            report.sealed += not erased
-            jws = opener.open(row) if opener is not None else None
-        if jws is None:
-            continue
-        if signed_hash(jws) != bytes(row.hash):
-            report.add(
-                "I6",
-                f"a record's bytes are not those of its hash: source_id {row.source_id}, "
-                f"epoch {row.epoch:016x}, seq {row.seq}",
-            )
-        elif differing := _unlike(row, jws):
-            report.add(
-                "I6",
-                f"a record's {differing} is not what its device signed: source_id "
-                f"{row.source_id}, epoch {row.epoch:016x}, seq {row.seq}",
-            )
-
-
-def _unlike(row: Any, jws: bytes | str) -> str:
-    """The first column of a record that its signed payload contradicts; "" for none."""
-    raw = jws.encode() if isinstance(jws, str) else bytes(jws)
-    try:
-        body = contract.parse_json(contract.unb64(raw.split(b".")[1].decode()))
-    except (ValueError, IndexError):
-        body = None
-    if not isinstance(body, dict):
-        return ""  # not an envelope of the contract: its hash was compared, there is no more to it
-    said = {"kind": row.kind, "epoch": f"{row.epoch:016x}", "seq": row.seq}
-    if row.kind in ("deposit", "interrupted"):
-        said["fraction"] = row.fraction
-    if row.kind == "deposit":
-        said["net_g"] = row.net_g
-    return next((name for name in said if body.get(name) != said[name]), "")
-
-
-def signed_hash(jws: bytes | str) -> bytes:
-    """SHA-256 of a JWS without its signature. SQLite hands out text where a hand put text."""
-    raw = jws.encode() if isinstance(jws, str) else bytes(jws)
-    return hashlib.sha256(raw.rpartition(b".")[0]).digest()

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import IntegrityError
 
 from backend import db
 from backend.ledger import export
@@ -28,7 +27,7 @@ def verify_export(at: Path, more: More | None = None) -> Report:
         Problem("export", f"{name} is not the file that was exported")
         for name in export.altered(at, told)
     ]
-    report = _folded(at, int(told["ledger_id"]), more, with_salt=bool(told["with_salt"]))
+    report = _folded(at, told["ledger_id"], more, with_salt=told["with_salt"])
     report.problems[:0] = changed
     return report
 
@@ -47,9 +46,9 @@ def _folded(at: Path, ledger_id: int, more: More | None, *, with_salt: bool) -> 
                 if more is not None:
                     more(conn, report)
                 return report
-        except IntegrityError as error:
+        except export.BrokenRow as error:
             broken = Report(ledger_id)
-            broken.add("export", f"a row breaks a rule of its table: {error.orig}")
+            broken.add("export", f"a row breaks a rule of its table: {error}")
             return broken
         finally:
             engine.dispose()

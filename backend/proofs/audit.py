@@ -21,13 +21,16 @@ from backend.ledger.erasure import Opener
 from backend.ledger.errors import LogMissing
 from backend.ledger.repeats import KEPT_US
 from backend.ledger.tables import checkpoint, quarantine, record
-from backend.ledger.verify import Report, by_sets, check_laws, signed_hash
+from backend.ledger.verify import LEDGER_TABLES, Report, by_sets, check_laws, signed_hash
+from backend.ledger.verify_cells import naming_wrong_cells
 from backend.proofs import oaths
 from backend.proofs.laws import LAWS, OF_TERMS
 from backend.vault import Vault
 from firmware import contract
 
 _BATCH = 5_000
+# The programme's; the ledger's verifier looks at its own.
+_TABLES = [each for each in t.metadata.sorted_tables if each not in LEDGER_TABLES]
 
 
 def audit(
@@ -43,15 +46,16 @@ def audit(
     `now_us`, this moment where it is not given, says which answers may be forgotten by now.
     """
     kept_us = (time_ns() // 1_000 if now_us is None else now_us) - KEPT_US
-    with by_sets(conn):
-        check_laws(conn, ledger_id, (*OF_TERMS, *LAWS), report, kept_us=kept_us)
-    _check_attestations(conn, ledger_id, report)
-    _check_quarantine(conn, ledger_id, report)
-    for problem in oaths.wrong(oaths.oaths(conn, ledger_id), _notes(conn, ledger_id)):
-        report.add("I10", problem)
-    if vault is not None:
-        _check_keys(conn, ledger_id, report, vault)
-        _check_signatures(conn, ledger_id, report, vault)
+    with naming_wrong_cells(conn, _TABLES, report):
+        with by_sets(conn):
+            check_laws(conn, ledger_id, (*OF_TERMS, *LAWS), report, kept_us=kept_us)
+        _check_attestations(conn, ledger_id, report)
+        _check_quarantine(conn, ledger_id, report)
+        for problem in oaths.wrong(oaths.oaths(conn, ledger_id), _notes(conn, ledger_id)):
+            report.add("I10", problem)
+        if vault is not None:
+            _check_keys(conn, ledger_id, report, vault)
+            _check_signatures(conn, ledger_id, report, vault)
 
 
 def _notes(conn: Connection, ledger_id: int) -> list[str]:

@@ -27,7 +27,7 @@ def problems(at: Path) -> Iterator[str]:
     """What is wrong with an export's attestations. Raises UnusableExport."""
     try:
         yield from wrong(_read(at / FILE), _notes(at / "checkpoint.csv"))
-    except (OSError, ValueError, csv.Error) as error:
+    except (OSError, ValueError, TypeError, csv.Error) as error:
         raise UnusableExport(f"The attestations in {at} cannot be read: {error}.") from None
 
 

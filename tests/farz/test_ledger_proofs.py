@@ -1,13 +1,16 @@
 """`farz ledger` as an auditor uses it: sign, prove, export, check elsewhere."""
 
 import json
+import shutil
 import sqlite3
+from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from backend.ledger import merkle, notes
+from backend.ledger import export, merkle, notes
 from farz.__main__ import app
 from tests.backend import village
 
@@ -25,6 +28,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def run(*words: str) -> tuple[int, str, str]:
     answer = CliRunner().invoke(app, ["ledger", *words])
+    assert isinstance(answer.exception, SystemExit | None), answer.exception
     return answer.exit_code, answer.stdout, answer.stderr
 
 
@@ -104,3 +108,53 @@ def test_the_books_at_a_url_are_checked(home: Path) -> None:
     code, said, _ = run("verify", "--json", "--database", f"sqlite:///{home}/books.sqlite")
 
     assert (code, json.loads(said)["transfers"]) == (0, 2)
+
+
+MOVED: dict[str, Callable[[list[bytes]], list[bytes]]] = {
+    "missing": lambda lines: lines[:-1],
+    "doubled": lambda lines: [*lines, lines[-1]],
+    "swapped": lambda lines: [lines[0], *reversed(lines[1:])],
+    "ended otherwise": lambda lines: [line.replace(b"\r\n", b"\n") for line in lines],
+}
+UNREADABLE: tuple[tuple[str, Callable[[str], str], str], ...] = (
+    ("manifest.json", lambda text: text.replace('"ledger_id": 1', '"ledger_id": null'), "whose"),
+    ("manifest.json", lambda text: text.replace(": false", ': "no"'), "whose books"),
+    ("manifest.json", lambda _: "[" * 100_000, "is not an export"),
+    ("manifest.json", lambda text: text.replace("sha256", "sha1"), "is not whole"),
+    ("attestations.csv", lambda text: text.rstrip().rpartition(",")[0], "attestations in"),
+    ("transfer.csv", lambda text: text.replace(",50,", f",{2**63},", 1), "into 64 bits"),
+    ("record.csv", lambda text: text + "\x00", "record.csv"),
+    ("tariff_rates.csv", lambda _: "rate\n1\n", "rates in"),
+)
+
+
+def test_an_export_that_was_changed_is_named_or_said_to_be_unreadable(
+    home: Path, tmp_path: Path
+) -> None:
+    """Whoever writes the manifest anew can say the same rows in another order, and no others."""
+    run("checkpoint", "--sign")
+    at = tmp_path / "books"
+    run("export", str(at))
+    for table, name, forged in product(("account", "transfer"), MOVED, (False, True)):
+        other = shutil.copytree(at, tmp_path / f"{table} {name} {forged}")
+        file = other / f"{table}.csv"
+        file.write_bytes(b"".join(MOVED[name](file.read_bytes().splitlines(keepends=True))))
+        if forged:
+            told = export.read_manifest(other)
+            files = [other / each for each in told["sha256"]]
+            export.write_manifest(other, told["ledger_id"], files, with_salt=False)
+
+        code, said, _ = run("verify", "--export", str(other), "--json")
+
+        words = str(json.loads(said)["problems"])
+        assert code == int(not forged or name in ("missing", "doubled")), (table, name, words)
+        assert forged or f"{table}.csv is not the file that was exported" in words
+        if name == "doubled":
+            assert f"a row breaks a rule of its table: a row of {table}.csv (ledger" in words
+    for number, (changed, change, named) in enumerate(UNREADABLE):
+        file = shutil.copytree(at, tmp_path / str(number)) / changed
+        file.write_text(change(file.read_text()))
+
+        code, out, said = run("verify", "--export", str(file.parent), "--json")
+
+        assert (code, out, named in said) == (2, "", True), (changed, named, said)

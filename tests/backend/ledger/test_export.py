@@ -2,6 +2,7 @@
 
 import csv
 from pathlib import Path
+from typing import Any
 
 import pytest
 from beancount import loader
@@ -62,6 +63,23 @@ def test_an_export_is_folded_again_offline(lived: Town, tmp_path: Path, with_sal
 
     assert report.ok, report.problems
     assert (report.transfers, report.checkpoints, report.sealed) == (302, 1, 303)
+
+
+def test_an_export_is_of_one_moment_though_more_is_booked(
+    lived: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    payer, payee, write = lived.account(low=-100), lived.account(), export._write_table
+
+    def booking(*asked: Any) -> Path:
+        done(lived.poster.submit(pay(payer, payee, 1)))
+        return write(*asked)
+
+    monkeypatch.setattr(export, "_write_table", booking)
+
+    report = verify_export(exported(lived, tmp_path / "x"))
+
+    assert report.ok, report.problems
+    assert (report.transfers, lived.balance(payee)) == (303, len(export.TABLES))
 
 
 def test_beancount_loads_it_without_a_complaint(lived: Town, tmp_path: Path) -> None:

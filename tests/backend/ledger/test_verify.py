@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import text
+from sqlalchemy import LargeBinary, text
 
 from backend import db
 from backend.ledger import log
@@ -16,7 +16,7 @@ from backend.ledger.laws import LAWS
 from backend.ledger.log import SignLog
 from backend.ledger.resolve import Resolution, SetBudget
 from backend.ledger.transfers import Code, Credit, Group, Hold, HoldTerms, Leg, Suspend
-from backend.ledger.verify import Report, by_sets, verify
+from backend.ledger.verify import LEDGER_TABLES, Report, by_sets, verify
 from tests.backend.ledger.town import EPOCH, NOW_S, TOWN, Town, done, entry, pay
 from tests.fixtures.databases import on_postgresql, on_sqlite
 
@@ -168,6 +168,33 @@ def test_what_is_no_number_is_named(lived: Town, column: str, value: str) -> Non
     report = alter(lived, f"UPDATE transfer SET {column} = {value} WHERE id = 3")
 
     assert "transfer 3 holds what is no whole number" in str(report.problems)
+    assert f"transfer.{column} is no integer: ledger_id 7, id 3" in str(report.problems)
+
+
+@on_sqlite
+def test_a_cell_of_another_kind_is_named_in_every_column_and_ends_no_look(lived: Town) -> None:
+    lived.spoiled = True
+    lived.close()
+    with lived.engine.connect() as conn:
+        conn.exec_driver_sql("PRAGMA ignore_check_constraints = ON")
+        conn.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
+        for name in t.APPEND_ONLY:
+            conn.exec_driver_sql(f"DROP TRIGGER {name}_no_update")
+        for table in LEDGER_TABLES:
+            key = ", ".join(column.name for column in table.primary_key)
+            row = f"({key}) = (SELECT {key} FROM {table.name} LIMIT 1)"
+            for column in table.c:
+                kind = column.type
+                other = "'x'" if isinstance(kind, LargeBinary) else "x'00'"
+                if column.name == "ledger_id":
+                    continue
+                with conn.begin_nested() as back:
+                    words = f"UPDATE {table.name} SET {column.name} = {other} WHERE {row}"
+                    found = conn.exec_driver_sql(words).rowcount
+                    named = [p.words for p in verify(conn, TOWN).problems if p.invariant == "cells"]
+                    back.rollback()
+                assert len(named) >= found, (table.name, column.name)
+                assert not found or f"{table.name}.{column.name} is no " in str(named)
 
 
 @on_postgresql  # SQLite asks for foreign keys behind the triggers' back too
