@@ -9,6 +9,7 @@ from backend.ledger.accounts import COMPOST, STOCK_SOURCE
 from backend.ledger.holds import ExpireHolds, Settle, SettleAll, Void
 from backend.ledger.resolve import Amend, PayClaims, SetBudget
 from backend.ledger.transfers import (
+    MAX_HOLD_S,
     Code,
     Credit,
     Group,
@@ -112,6 +113,7 @@ def test_a_hold_has_an_end_that_is_near(town: Town, seconds: int) -> None:
     payer, payee = town.account(funds=100), town.account()
     with pytest.raises(errors.BadTime):
         held(town, hold(payer, payee, 60, seconds=seconds))
+    assert held(town, hold(payer, payee, 60, seconds=MAX_HOLD_S))
 
 
 def test_a_hold_says_what_its_end_does(town: Town) -> None:
@@ -267,6 +269,8 @@ def test_several_holds_are_settled_together_or_not_at_all(town: Town) -> None:
     for wrong in ((one, gone), (one, one), (one, 99_999), ()):
         with pytest.raises((errors.HoldSettled, errors.BadGroup, errors.UnknownHold)):
             done(town.poster.submit(SettleAll(wrong)))
+    with pytest.raises(errors.BadGroup, match="1 to 64 holds"):
+        done(town.poster.submit(SettleAll(tuple(range(1, 66)))))
     assert money(town, payer) == (100, 70)
     key = Idempotency("client", "both", b"f" * 32)
     first = done(town.poster.submit(SettleAll((one, two), idempotency=key)))

@@ -97,3 +97,5 @@ def test_a_proof_of_something_else_convinces_nobody(size: int, data: st.DataObje
     assert not merkle.consistent(old, size, bytes(32), root, proof)
     assert not merkle.consistent(old, size, merkle.root(old, read), bytes(32), proof)
     assert not merkle.consistent(old, size, merkle.root(old, read), root, proof[:-1])
+    assert not merkle.includes(root, 1, 1, [], root)  # a place beyond the tree
+    assert not merkle.consistent(2, 1, root, root, [])
