@@ -24,6 +24,9 @@ BUSY_TIMEOUT_S = 10
 # Of SQLite's virtual machine, between two looks at the clock: about a millisecond.
 _STEPS = 50_000
 _WRITES = "farz_writes"
+# Connections of an engine, all of them kept: a new one reads the whole schema before it answers.
+# Three engines a process (books, sessions, audit), and PostgreSQL lets in a hundred.
+_POOL: dict[str, Any] = {"pool_size": 15, "max_overflow": 0, "pool_use_lifo": True}
 
 
 class DatabaseInUse(RuntimeError):
@@ -117,7 +120,9 @@ def begin(engine: Engine) -> Iterator[Connection]:
 
 def _sqlite(url: str, path: Path, exclusive: bool) -> Engine:
     release = _lock(path) if exclusive else None
-    engine = sqlalchemy_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S}, hide_parameters=True)
+    engine = sqlalchemy_engine(
+        url, connect_args={"timeout": BUSY_TIMEOUT_S}, hide_parameters=True, **_POOL
+    )
     engine.dialect.statement_compiler = _SqliteCompiler
 
     @event.listens_for(engine, "connect")
@@ -188,6 +193,7 @@ def _postgresql(url: str) -> Engine:
     engine = sqlalchemy_engine(
         url,
         isolation_level="READ COMMITTED",
+        **_POOL,
         hide_parameters=True,  # a row may name a person; an error's text ends in a log
         pool_pre_ping=True,
         connect_args={"options": "-c synchronous_commit=on"},

@@ -2,8 +2,8 @@
 
 `python -m bench.http_load PORT CONNECTIONS SECONDS < ORDER` posts redemptions; ORDER is a JSON
 object with `cookie`, `product_id`, `person_ids` and `prefix` (of the idempotency keys). Prints
-{"per_s", "p50_ms", "p99_ms", "statuses", "cpu"}; `cpu` is its own share of one core. The first
-tenth of the time warms up and is not counted.
+{"per_s", "p50_ms", "p99_ms", "statuses", "cpu"} of what was answered in SECONDS; `cpu` is its own
+share of one core. A tenth of the time before warms up and is not counted.
 """
 
 import asyncio
@@ -74,7 +74,7 @@ class Connection(asyncio.Protocol):
         self._seen = b""
         load, now_s = self._load, time.perf_counter()
         load.statuses[int(head[9:12])] += 1
-        if load.start_s <= self._sent_s and now_s <= load.end_s:
+        if load.start_s <= now_s <= load.end_s:
             load.waits_s.append(now_s - self._sent_s)
         if now_s < load.end_s:
             self._send()

@@ -16,6 +16,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +27,7 @@ from sqlalchemy import Connection, Engine, select, text
 from backend import db
 from backend.ledger import balances
 from backend.ledger import tables as t
-from backend.ledger.poster import Poster
+from backend.ledger.poster import Limits, Poster
 from backend.ledger.resolve import SetBudget
 from backend.ledger.transfers import Entry, signed64
 from backend.ledger.verify import verify
@@ -41,7 +42,7 @@ from farz.processes import ROOT
 SIZES = (100_000, 300_000, 1_000_000, 3_000_000, 10_000_000)
 ROUNDS = 5
 BATCH = 1_024
-WINDOW = 16 * BATCH  # booked in one go
+WINDOW = 16 * BATCH  # booked in one go on the way to the next size
 MEASURED = 8 * BATCH  # booked in a measured round
 MEMBERS = 10_000
 READS = 1_000  # of each kind in a round
@@ -113,7 +114,7 @@ class Long:
             found(engine, 1)
             engine.dispose()
         self._raws: list[Raw] = raws(urls[1:])
-        self._raw_urls = list(urls[1:])
+        self._url, self._raw_urls = urls[0], list(urls[1:])
         self._empty = _size_of(self.engine)
         self.booked = 0
         now_s = now_us() // 1_000_000
@@ -150,15 +151,21 @@ class Long:
 
     def _grow(self, size: int) -> None:
         start_s, started = time.monotonic(), self.booked
-        with self._poster() as poster:
+        with self._poster(WINDOW) as poster, ThreadPoolExecutor(1) as beside:
+            copying: list[Future[None]] = []
             while self.booked < size:
+                first = self.booked
                 entries = self._next(min(WINDOW, size - self.booked))
                 self._book(poster, entries)
-                for raw, batches in zip(self._raws, self._copies(entries), strict=True):
-                    raw.seconds(batches)
-                if self.booked // 100_000 != (self.booked - len(entries)) // 100_000:
+                # The raw rows of a window are copied while the next one is booked.
+                for each in copying:
+                    each.result()
+                copying = [beside.submit(r.copy, self._url, first, self.booked) for r in self._raws]
+                if self.booked // 100_000 != first // 100_000:
                     rate = (self.booked - started) / (time.monotonic() - start_s)
                     say(f"grown to {self.booked:,}, {rate:,.0f}/s with the raw rows")
+            for each in copying:
+                each.result()
 
     def _round(self, at: At) -> None:
         entries = self._next(MEASURED)
@@ -251,8 +258,8 @@ class Long:
         return (_size_of(self.engine) - self._empty) / self.booked
 
     @contextmanager
-    def _poster(self) -> Iterator[Poster]:
-        poster = Poster(self.engine, LEDGER, now_us)
+    def _poster(self, batch: int = BATCH) -> Iterator[Poster]:
+        poster = Poster(self.engine, LEDGER, now_us, Limits(batch=batch))
         poster.start()
         try:
             yield poster

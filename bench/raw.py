@@ -17,6 +17,14 @@ from sqlalchemy import BigInteger, Integer, LargeBinary, SmallInteger, Table, ma
 from backend.ledger import tables as t
 
 Rows = Sequence[Sequence[Any]]
+# The rows of each table that some transfers of a town made, in the order in which they were booked.
+BOOKED = {
+    t.transfer: "SELECT * FROM {of}transfer WHERE ledger_id = 1 AND id > {after} AND id <= {upto}"
+    " ORDER BY id",
+    t.record: "SELECT r.* FROM {of}transfer AS m CROSS JOIN {of}record AS r WHERE m.ledger_id = 1"
+    " AND m.id > {after} AND m.id <= {upto} AND r.ledger_id = 1 AND r.source_id = m.source_id"
+    " AND r.epoch = m.epoch AND r.seq = m.seq ORDER BY m.id",
+}
 # One transaction: the rows of `transfer` and of `record`.
 Batch = tuple[Rows, Rows]
 
@@ -27,6 +35,10 @@ class Raw(ABC):
     @abstractmethod
     def insert(self, batch: Batch) -> None:
         """Inserts and commits one batch."""
+
+    @abstractmethod
+    def copy(self, url: str, after_id: int, upto_id: int) -> None:
+        """Inserts what another database booked, by transfer ids; not what is measured."""
 
     @abstractmethod
     def close(self) -> None: ...
@@ -43,7 +55,8 @@ class RawSqlite(Raw):
     """`rows` rows a statement; 1 is the driver's executemany."""
 
     def __init__(self, url: str, rows: int) -> None:
-        self._db = sqlite3.connect(str(make_url(url).database), isolation_level=None)
+        path = str(make_url(url).database)
+        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._rows = rows
         for pragma in (
             "journal_mode=WAL",
@@ -67,6 +80,15 @@ class RawSqlite(Raw):
             self._db.executemany(f"INSERT INTO {table.name} VALUES {one}", rows[whole:])
         self._db.execute("COMMIT")
 
+    def copy(self, url: str, after_id: int, upto_id: int) -> None:
+        self._db.execute("ATTACH ? AS ours", (str(make_url(url).database),))
+        self._db.execute("BEGIN")
+        for table, rows in BOOKED.items():
+            chosen = rows.format(of="ours.", after=after_id, upto=upto_id)
+            self._db.execute(f"INSERT INTO main.{table.name} {chosen}")
+        self._db.execute("COMMIT")
+        self._db.execute("DETACH ours")
+
     def close(self) -> None:
         self._db.close()
 
@@ -75,24 +97,42 @@ class RawPostgres(Raw):
     """COPY in binary."""
 
     def __init__(self, url: str) -> None:
-        plain = make_url(url).set(drivername="postgresql").render_as_string(False)
-        self._db = psycopg.connect(plain)
+        self._db = _connected(url)
 
     def insert(self, batch: Batch) -> None:
         cursor = self._db.cursor()
         for table, rows in zip((t.transfer, t.record), batch, strict=True):
             if not rows:
                 continue
-            names = ", ".join(f'"{column.name}"' for column in table.columns)
-            statement = f"COPY {table.name} ({names}) FROM STDIN (FORMAT BINARY)"
-            with cursor.copy(statement) as copy:
+            with cursor.copy(_into(table)) as copy:
                 copy.set_types(_types(table))
                 for row in rows:
                     copy.write_row(row)
         self._db.commit()
 
+    def copy(self, url: str, after_id: int, upto_id: int) -> None:
+        with _connected(url) as ours:
+            for table, rows in BOOKED.items():
+                chosen = rows.format(of="", after=after_id, upto=upto_id)
+                with (
+                    ours.cursor().copy(f"COPY ({chosen}) TO STDOUT (FORMAT BINARY)") as read,
+                    self._db.cursor().copy(_into(table)) as write,
+                ):
+                    for data in read:
+                        write.write(data)
+        self._db.commit()
+
     def close(self) -> None:
         self._db.close()
+
+
+def _connected(url: str) -> psycopg.Connection[Any]:
+    return psycopg.connect(make_url(url).set(drivername="postgresql").render_as_string(False))
+
+
+def _into(table: Table) -> str:
+    names = ", ".join(f'"{column.name}"' for column in table.columns)
+    return f"COPY {table.name} ({names}) FROM STDIN (FORMAT BINARY)"
 
 
 def _types(table: Table) -> list[str]:
