@@ -58,6 +58,8 @@ def test_a_hold_reserves_and_posting_moves(town: Town) -> None:
     done(town.poster.submit(Settle(hold_id)))
 
     assert (money(town, payer), money(town, payee)) == ((40, 40), (60, 60))
+    with pytest.raises(errors.InsufficientFunds):
+        held(town, pay(payer, payee, 41))
     assert is_right(town)
 
 
@@ -127,7 +129,7 @@ def test_holds_run_out_as_their_terms_say(town: Town) -> None:
     voided = held(town, hold(payer, payee, 30))
     held(town, hold(payer, payee, 20, on_expiry="post"))
     later = held(town, hold(payer, payee, 10, seconds=3 * DAY_S))
-    town.clock.now_us = (NOW_S + DAY_S) * 1_000_000
+    town.clock.now_us = (NOW_S + DAY_S) * 1_000_000 - 999  # the books are at that moment, sharp
 
     with pytest.raises(errors.HoldSettled, match="run out"):
         done(town.poster.submit(Settle(voided)))
