@@ -5,7 +5,6 @@ A gateway's machine has no backend installed, so nothing but typer is imported u
 
 import json
 import os
-import sqlite3
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -33,7 +32,7 @@ from farz import (
     tariff_commands,
     variables,
 )
-from farz.errors import FarzError, in_words
+from farz.errors import FarzError, in_words, of_database
 from farz.gateway_help import WithSettings
 from farz.telling import Json, tell
 
@@ -378,15 +377,13 @@ def main() -> None:
         app()
     except OSError as error:
         _refuse(in_words(error))
-    except (FarzError, sqlite3.Error) as error:
+    except FarzError as error:
         _refuse(error)
     except Exception as error:
-        module, name = type(error).__module__, type(error).__name__
-        if module == "sqlalchemy.exc" and "OperationalError" in name:
-            # Its name alone: a gateway's machine has no sqlalchemy to import.
-            _refuse(f"The database does not answer. Is FARZ_DATABASE_URL right? It says: {error}")
+        if words := of_database(error):
+            _refuse(words)
         # The rooms' own errors carry words for people; anything else is a fault of ours.
-        if not module.startswith(("backend.", "edge_gateway.", "firmware.")):
+        if not type(error).__module__.startswith(("backend.", "edge_gateway.", "firmware.")):
             raise
         _refuse(error)
 

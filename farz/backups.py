@@ -82,14 +82,17 @@ def keep_backing_up(folder: Path, every_s: int, keep: int, *, telemetry: bool = 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: over.set())
     last: Any = None
+    newest = ""
     while not over.is_set():
         try:
             change = _change()
             if change != last:
-                _say(describe(new_in(folder, telemetry=telemetry)))
-                last = change
+                made = new_in(folder, telemetry=telemetry)
+                _say(describe(made))
+                last, newest = change, made[0].name
             for old in to_remove(there(folder), keep):
-                shutil.rmtree(folder / old)
+                if old != newest:  # under a clock that was set back its name is not the newest
+                    shutil.rmtree(folder / old)
         except Exception as error:
             # Whatever it was, the next one may succeed; doctor tells how old the newest is.
             words = in_words(error) if isinstance(error, OSError) else str(error)
@@ -150,7 +153,9 @@ def read_manifest(source: Path) -> Manifest:
     try:
         raw = json.loads((source / MANIFEST).read_text())
         found = Manifest(**raw)
-    except (OSError, ValueError, TypeError) as error:
+    except (FileNotFoundError, NotADirectoryError):
+        raise FarzError(f"{source} is no backup: there is no {MANIFEST} in it.") from None
+    except (ValueError, TypeError) as error:
         raise FarzError(f"{source} is no backup that `farz backup` has made: {error}") from None
     if found.format != FORMAT:
         raise FarzError(f"{source} has format {found.format}; this program reads {FORMAT}.")

@@ -39,7 +39,8 @@ def show(as_json: Json = False) -> None:
         period = f"{clock(each.from_s)} - {clock(each.until_s)}"
         out_s = each.runs_out_s(now_s)
         pace = f"  used up about {clock(out_s)} at this pace" if out_s else ""
-        typer.echo(f"{period}  {each.spent} of {each.amount} minted, {each.left} left{pace}")
+        left = f"{each.left} left{pace}" if each.left > 0 else "used up"
+        typer.echo(f"{period}  {each.spent} of {each.amount} minted, {left}")
     typer.echo(
         f"{waiting.count} deposits of {waiting.accounts} accounts wait for {waiting.amount}"
         + (f", the oldest since {clock(waiting.oldest_s)}" if waiting.oldest_s else "")

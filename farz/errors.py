@@ -6,6 +6,7 @@ FarzError
 """
 
 import errno
+import sqlite3
 
 # What a person reads instead of a number of the system's, and what to do.
 _WORDS = {
@@ -28,6 +29,21 @@ def in_words(error: OSError) -> str:
     words = _WORDS.get(error.errno or 0)
     path = error.filename if error.filename is not None else "what was named"
     return words.format(path=path) if words else (error.strerror or str(error))
+
+
+def of_database(error: Exception) -> str:
+    """What a database refused, for a person; empty for what no database has said.
+
+    SQLAlchemy's errors are told by their name alone: a gateway's machine has no sqlalchemy.
+    """
+    cause = getattr(error, "orig", error)
+    if getattr(cause, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+        return "The disk is full, and this was not done. Make room, and do it again: farz doctor"
+    if isinstance(error, sqlite3.Error):
+        return str(error)
+    if type(error).__module__ == "sqlalchemy.exc" and "OperationalError" in type(error).__name__:
+        return f"The database does not answer. Is FARZ_DATABASE_URL right? It says: {error}"
+    return ""
 
 
 class FarzError(Exception):

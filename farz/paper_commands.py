@@ -27,7 +27,7 @@ Grams = Annotated[int, typer.Option(min=0, help="Whole grams.")]
 
 @app.command(name="list")
 def show(as_json: Json = False) -> None:
-    """The newest slips: who signed, and what was booked.
+    """The newest slips: what stands on them, how far they are, and what was booked.
 
     Example:  farz paper list --json
     """
@@ -35,7 +35,7 @@ def show(as_json: Json = False) -> None:
     from backend.paper import service as paper
 
     with open_books() as (engine, ledger_id), db.read(engine) as conn:
-        found = paper.slips(conn, ledger_id)
+        found, clock = paper.slips(conn, ledger_id), clocks(conn, ledger_id)
     if as_json:
         typer.echo(json.dumps([asdict(each) for each in found]))
         return
@@ -46,6 +46,11 @@ def show(as_json: Json = False) -> None:
         said += "" if each.amount is None else f" {each.amount}"
         name = f"{each.facts.book}/{each.facts.number}"
         typer.echo(f"{each.id:>5}  {name:<10} {each.facts.kind:<10} {each.state:<10} {said}")
+        what = each.facts.fraction or f"of product {each.facts.product_id}"
+        typer.echo(
+            f"{'':<7}{each.facts.gross_g - each.facts.tare_g} g {what}, person {each.person_id}, "
+            f"{clock(each.facts.happened_s)}"
+        )
 
 
 @app.command()

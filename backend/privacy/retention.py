@@ -40,7 +40,7 @@ class Kept(NamedTuple):
 
 def seal(services: Services) -> int:
     """Seal the signed bytes of whatever nothing is open about any more, under their persons'
-    keys; returns how many records. The books are held for a page at a time.
+    keys; returns how many records. The books are held for a page at a time, and for nothing else.
     """
     before_s = services.now_s() - OPEN_DAYS * DAY_S
     return _pages(services, before_s, lambda conn, rows: _seal(services, conn, rows))
@@ -52,11 +52,16 @@ def _signed_bytes(services: Services, before_s: int) -> int:
     dropped = _pages(services, before_s, lambda conn, rows: _drop(services, conn, rows))
     with services.begin() as conn:
         dropped += erasure.destroy_periods(conn, ledger_id, before_s, now_s)
-        conn.execute(
-            update(ledger.record)
-            .where(*_decided(ledger_id, before_s), record.card_ref.is_not(None))
-            .values(card_ref=None)
-        )
+    named = (*_decided(ledger_id, before_s), record.card_ref.is_not(None))
+    with services.read() as conn:
+        first_s = conn.scalar(select(func.min(record.effective_s)).where(*named))
+    if first_s is not None:
+        with services.begin() as conn:
+            conn.execute(
+                update(ledger.record)
+                .where(*named, record.effective_s >= first_s)
+                .values(card_ref=None)
+            )
     return dropped
 
 
@@ -71,16 +76,24 @@ def _pages(
         record.account_id,
     ).label("owner")
     columns = (record.source_id, record.epoch, record.seq, record.jws, record.effective_s, owner)
-    query = select(*columns).where(
-        *_decided(services.ledger_id, before_s), record.sealed_for.is_(None)
+    query = (
+        select(*columns)
+        .where(*_decided(services.ledger_id, before_s), record.sealed_for.is_(None))
+        .order_by(record.effective_s)
+        .limit(PAGE)
     )
-    done, moved = 0, PAGE
+    done, moved, from_s = 0, PAGE, 0
     while moved == PAGE:
+        # Looked for beside the books' work, for there may be years of what was sealed before.
+        with services.read() as conn:
+            found = conn.execute(query.where(record.effective_s >= from_s)).all()
+        if not found:
+            break
+        moved, from_s, until_s = len(found), found[0].effective_s, found[-1].effective_s
         with services.begin() as conn:
-            rows = conn.execute(query.order_by(record.effective_s).limit(PAGE)).all()
+            rows = conn.execute(query.where(record.effective_s.between(from_s, until_s))).all()
             do(conn, rows)
-        moved = len(rows)
-        done += moved
+        done, from_s = done + len(rows), until_s
     return done
 
 

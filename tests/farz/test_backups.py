@@ -132,7 +132,7 @@ def test_nothing_is_replaced_by_what_is_not_whole(founded: Shell, taken: Path) -
 
     assert "not as it was written" in changed.stderr
     assert "is missing" in missing.stderr
-    assert "no backup" in junk.stderr
+    assert "no backup: there is no manifest.json in it" in junk.stderr
     assert {each.returncode for each in (changed, missing, junk)} == {1}
     assert "Traceback" not in changed.stderr + missing.stderr + junk.stderr
     assert (founded.folder / "books.sqlite").read_bytes() == before

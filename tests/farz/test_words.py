@@ -3,13 +3,16 @@
 import errno
 import json
 import re
+import sqlite3
 import sys
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
+from backend import db
 from farz.broker import Broker
-from farz.errors import PartFailed, in_words
+from farz.errors import PartFailed, in_words, of_database
 from farz.processes import Part
 from tests.farz.shell import Shell
 
@@ -119,3 +122,24 @@ def test_a_broker_that_does_not_start_says_why(tmp_path: Path) -> None:
 
     kept_log(str(told.value)).unlink()
     assert "Address already in use" in str(told.value)
+
+
+def test_a_database_that_is_out_of_room_says_so_whoever_was_asked(tmp_path: Path) -> None:
+    """By SQLite itself: a file that may not grow any more."""
+    engine = db.create_engine(f"sqlite:///{tmp_path}/small.sqlite")
+    told = []
+    with db.begin(engine) as conn:
+        conn.exec_driver_sql("CREATE TABLE x (y)")
+        conn.exec_driver_sql("PRAGMA max_page_count = 3")
+        with pytest.raises(OperationalError) as wrapped:
+            conn.exec_driver_sql("INSERT INTO x VALUES (zeroblob(99999))")
+        told.append(of_database(wrapped.value))
+        assert isinstance(wrapped.value.orig, sqlite3.Error)
+        told.append(of_database(wrapped.value.orig))
+    engine.dispose()
+
+    assert all(each.startswith("The disk is full") and "Make room" in each for each in told), told
+    other = of_database(OperationalError("SELECT 1", {}, sqlite3.OperationalError("locked")))
+    assert other.startswith("The database does not answer.")
+    assert of_database(sqlite3.OperationalError("locked")) == "locked"
+    assert of_database(ValueError("ours")) == ""
