@@ -338,8 +338,7 @@ def close(by: By, counter: Counter = 0, as_json: Json = False) -> None:
             who = by_whom(conn, services.ledger_id, by, "redemptions:make")
         made = counters.close(services, counter, closed_by=who)
     sums = ", ".join(f"{each.grams} g of product {each.product_id}" for each in made.totals)
-    gross = sum(each.amount for each in made.totals)
-    words = f"{made.day}: {sums or 'nothing'} for {gross}"
+    words = f"{made.day}: {sums or 'nothing'} for {made.amount + made.voided_amount}"
     if made.voids:
         words += f"; {made.voids} voided for {made.voided_amount}, {made.amount} in all"
     _print(made, as_json, words)
