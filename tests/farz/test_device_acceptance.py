@@ -24,7 +24,7 @@ from tests.fixtures.brokers import word_of
 from tests.fixtures.micropython import KEY, Bin
 
 BIN = "bin-01"
-SPEED = 6  # times real time: the hands are a program's
+SPEED = 4  # times real time: the hands are a program's
 STEPS = ["journal", "zero", "weight", "lid", "display", "card", "link"]
 
 
