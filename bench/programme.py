@@ -2,9 +2,10 @@
 
 `farz bench programme` goes to 5·10⁶ deposits on SQLite; a shorter run, or PostgreSQL:
 `python -m bench.programme --upto 300000 --engine postgresql`. Synthetic rows go into the real
-schema raw. At each size, in a process of its own so that its memory can be told, in interleaved
-rounds: a draft tariff replayed over a year, beside a plain SELECT of the columns that it replays;
-the report of a month and of the year, beside one sequential scan of the whole table.
+schema raw, and the sums of their days are brought up to date as housekeeping does. At each size,
+in a process of its own so that its memory can be told, in interleaved rounds: a draft tariff
+replayed over a year, beside a plain SELECT of the columns that it replays; the report of a month
+and of the year, beside one sequential scan of the whole table.
 """
 
 import argparse
@@ -30,6 +31,7 @@ from backend import tables as t
 from backend.ledger.tables import record
 from backend.ledger.transfers import signed64
 from backend.reports import service as reports
+from backend.reports import sums
 from backend.reports.service import PAID
 from backend.tariffs.service import Tariff
 from backend.tariffs.simulation import simulate
@@ -75,8 +77,9 @@ def run(
                 say(f"{size:,} deposits would not leave half of the disk free: not measured")
                 break
             _grow(url, members, grown, size)
+            summed_per_s = (size - grown) / _sum(url)
             grown = size
-            measured[size] = _in_a_process(url, rounds)
+            measured[size] = _in_a_process(url, rounds) | {"summed_per_s": summed_per_s}
             say(f"at {size:,}: {measured[size]}")
     if len(measured) < 2:
         raise FarzError("A slope needs two sizes; make room on the disk.")
@@ -99,6 +102,7 @@ def figures_of(engine: str, measured: dict[int, dict[str, Any]]) -> Figures:
         figures[f"{name}_simulated_per_s"] = of_rounds(
             [at["replayed"] / each for each in at["simulation_s"]], "deposits/s", digits=0
         )
+        figures[f"{name}_summed_per_s"] = of_rounds([at["summed_per_s"]], "deposits/s", digits=0)
         figures[f"{name}_peak_rss"] = of_rounds([at["rss_mib"]], "MiB", digits=0)
     sizes = list(measured)
     for what, least in (("simulation", round(LINEAR, 3)), ("year", None)):
@@ -229,6 +233,17 @@ def _grow(url: str, members: Sequence[int], first: int, size: int) -> None:
         server.commit()
         server.autocommit = True
         server.execute("VACUUM ANALYZE record")
+
+
+def _sum(url: str) -> float:
+    """Bring the sums of days up to date; how many seconds it took."""
+    engine = db.create_engine(url)
+    start_s, more = time.perf_counter(), True
+    while more:
+        with db.begin(engine) as conn:
+            more = sums.roll(conn, LEDGER)
+    engine.dispose()
+    return time.perf_counter() - start_s
 
 
 def _batches(members: Sequence[int], first: int, size: int) -> Iterator[list[tuple[Any, ...]]]:

@@ -81,7 +81,8 @@ def sums(conn: Connection, ledger_id: int, since_s: int = 0, until_s: int | None
         found.add(_word(kept), kept.n, kept.net_g, kept.amount)
     for journal, first, last in list(runs.outside(conn, ledger_id, report_run)):
         query = _records(ledger_id, journal, first, last)
-        _add_first(conn, found, query.where(*days.holds(record.c.effective_s)).subquery())
+        # "+ 0": found by their key; by the index of moments each journal would walk all others too.
+        _add_first(conn, found, query.where(*days.holds(record.c.effective_s + 0)).subquery())
     late = _late(ledger_id, _upto_us(conn, ledger_id)).subquery()
     for said in conn.execute(select(late).where(*days.holds(late.c.effective_s))):
         found.add(_word(said), 1, said.net_g, said.amount)

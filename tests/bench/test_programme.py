@@ -27,6 +27,7 @@ def _at(size: int, simulation_s: float, rss_mib: float) -> dict[str, object]:
         "year_s": [size / 1_000_000],
         "replayed": size,
         "rss_mib": rss_mib,
+        "summed_per_s": 1.0,
     }
 
 
