@@ -102,6 +102,9 @@ def test_figures_are_no_more_work_in_a_longer_history(engine: Engine) -> None:
     asks: dict[str, Callable[[Connection], object]] = {
         "streams": lambda conn: service.streams(conn, TOWN),
         "streams of days": lambda conn: service.streams(conn, TOWN, NOW_S - 9 * DAY_S),
+        "streams between days": lambda conn: service.streams(
+            conn, TOWN, NOW_S - 9 * DAY_S, NOW_S + 9 * DAY_S
+        ),
         "outcomes": lambda conn: totals.outcomes(conn, TOWN),
         "health": lambda conn: sums.sums(conn, TOWN),
     }
