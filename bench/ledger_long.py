@@ -1,6 +1,6 @@
 """Whether the ledger slows down as history grows: up to 10⁷ deposits, measured on the way.
 
-`farz bench ledger-long` goes to 10⁷ on SQLite in about an hour; a shorter run, or PostgreSQL:
+`farz bench ledger-long` goes to 10⁷ on SQLite in over an hour; a shorter run, or PostgreSQL:
 `python -m bench.ledger_long --upto 300000 --engine postgresql`. Ours grows by the real poster, the
 raw insert (bench/raw.py) by the same accepted rows in lockstep. At each size, in interleaved
 rounds: booking until every touched account is folded over the raw insert; a balance beside a read
