@@ -2,7 +2,7 @@
 
 `farz bench ledger-long` goes to 10⁷ on SQLite in over an hour; a shorter run, or PostgreSQL:
 `python -m bench.ledger_long --upto 300000 --engine postgresql`. Ours grows by the real poster, the
-raw insert (bench/raw.py) by the same accepted rows in lockstep. At each size, in interleaved
+raw rows (bench/raw.py) are copied beside it, the same. At each size, in interleaved
 rounds: booking until every touched account is folded over the raw insert; a balance beside a read
 by primary key; the process's memory.
 """
