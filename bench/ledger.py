@@ -30,7 +30,7 @@ from farz import guard, postgres
 from farz.demo import say
 from farz.errors import FarzError
 
-ROUNDS = 5
+ROUNDS = 15  # a round is half a second: five of them spread too far
 MEMBERS = 1_000
 REQUESTS = 16_384  # a round
 ENGINES = ("sqlite", "postgresql")

@@ -1,14 +1,15 @@
 """What past deposits would have earned under another tariff: cost per tonne, who gains, who loses.
 
-The database sums, by household's account and fraction; what comes here is as long as the town
-has accounts, however many deposits there were. Amounts are rounded deposit by deposit with the
-mint's own rule. What a version does not speak of (another point; a fraction that a narrower one
-leaves out) keeps what it was paid. Held records count once they are credited, as they then were.
+The database sums month by month, by household's account and fraction: what it sorts is as long as
+a month's deposits, what comes here as the town's accounts, however old the town is. Amounts are
+rounded deposit by deposit with the mint's own rule. What a version does not speak of (another
+point; a fraction that a narrower one leaves out) keeps what it was paid. Held records count once
+they are credited, as they then were.
 """
 
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from itertools import chain
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, literal, or_, select
@@ -19,6 +20,7 @@ from backend.reports.service import PAID, decided_late
 from backend.tariffs.service import Tariff
 
 DECILES = 10
+PART_S = 30 * 86_400  # of a period, summed in one go
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +59,10 @@ def simulate(
     conn: Connection, ledger_id: int, draft: Tariff, since_s: int = 0, until_s: int = 2**40
 ) -> Simulation:
     """Replay deposits that happened in [since_s, until_s) as if `draft` had been in force."""
-    row, last = record.c, resolution.c
-    period = (row.effective_s >= since_s, row.effective_s < until_s)
-    paid = (row.ledger_id == ledger_id, row.kind == "deposit", row.outcome.in_(PAID), *period)
-    first = _sums(select(), row.account_id, row.amount, draft).where(*paid)
-    late = _sums(decided_late(ledger_id), last.account_id, last.amount, draft).where(
-        last.outcome.in_(PAID), *period
-    )
     homes = _households(conn, ledger_id)
     streams: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
     changes: dict[str, int] = defaultdict(int)
-    for each in chain(conn.execute(first), conn.execute(late)):
+    for each in _replayed(conn, ledger_id, draft, since_s, until_s):
         figures = [int(each.deposits), int(each.net_g), int(each.paid), int(each.would_pay)]
         streams[each.fraction] = [
             a + b for a, b in zip(streams[each.fraction], figures, strict=True)
@@ -86,6 +81,40 @@ def simulate(
         },
         _spread(sorted(changes.values())),
     )
+
+
+def _replayed(
+    conn: Connection, ledger_id: int, draft: Tariff, since_s: int, until_s: int
+) -> Iterator[Any]:
+    """The sums of what was paid at once, a part after another, and of what was paid later."""
+    row, last = record.c, resolution.c
+
+    def within(start_s: int, end_s: int) -> tuple[ColumnElement[bool], ...]:
+        return row.effective_s >= start_s, row.effective_s < end_s
+
+    for part in _parts(conn, ledger_id, since_s, until_s):
+        first = _sums(select(), row.account_id, row.amount, draft).where(
+            row.ledger_id == ledger_id, row.kind == "deposit", row.outcome.in_(PAID), *within(*part)
+        )
+        yield from conn.execute(first)
+    late = _sums(decided_late(ledger_id), last.account_id, last.amount, draft).where(
+        last.outcome.in_(PAID), *within(since_s, until_s)
+    )
+    yield from conn.execute(late)
+
+
+def _parts(
+    conn: Connection, ledger_id: int, since_s: int, until_s: int
+) -> Iterator[tuple[int, int]]:
+    """The period as far as the town has records, in parts of `PART_S`."""
+    moment, mine = record.c.effective_s, record.c.ledger_id == ledger_id
+    oldest_s = conn.scalar(select(func.min(moment)).where(mine))
+    newest_s = conn.scalar(select(func.max(moment)).where(mine))
+    if oldest_s is None or newest_s is None:
+        return
+    end_s = min(until_s, newest_s + 1)
+    for start_s in range(max(since_s, oldest_s), end_s, PART_S):
+        yield start_s, min(start_s + PART_S, end_s)
 
 
 def _sums(

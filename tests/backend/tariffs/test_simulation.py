@@ -1,11 +1,17 @@
 """A draft is tried on what was truly brought: exact sums, and whom it helps or hurts."""
 
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
+import pytest
+from sqlalchemy import select
+
+from backend.ledger.tables import record
 from backend.ledger.transfers import credit_for
 from backend.people import service as people
 from backend.tariffs import service as tariffs
+from backend.tariffs import simulation
 from backend.tariffs.simulation import Simulation, simulate
 from tests.backend.village import BASSAM, START_S, Town
 
@@ -49,6 +55,24 @@ def test_a_draft_is_worth_what_the_mint_would_have_paid(town: Town) -> None:
         assert simulate(conn, 1, draft, START_S - 10**6, START_S + 10**6) == replace(
             found, since_s=START_S - 10**6, until_s=START_S + 10**6
         )
+
+
+@pytest.mark.parametrize("part_s", [1, 5, 60, 10**6])
+def test_a_period_that_is_summed_in_parts_has_each_deposit_once(
+    town: Town, monkeypatch: pytest.MonkeyPatch, part_s: int
+) -> None:
+    bring(town)
+    whole = run(town, {"organic": 33, "plastic": 20})
+    monkeypatch.setattr(simulation, "PART_S", part_s)
+    with town.services.read() as conn:
+        draft = tariffs.tariffs(conn, 1)[-1]
+        moments = list(conn.scalars(select(record.c.effective_s)))
+        assert len(set(moments)) == len(moments) == len(GRAMS) + 1
+
+        assert simulate(conn, 1, draft) == whole
+        for since_s, until_s in product(moments, moments):
+            found = simulate(conn, 1, draft, since_s, until_s).as_dict()
+            assert found["deposits"] == sum(since_s <= each < until_s for each in moments)
 
 
 def test_what_was_held_and_then_credited_is_replayed_too(town: Town) -> None:
