@@ -21,8 +21,19 @@ from sqlalchemy import (
 from backend import db
 from backend.ledger import accounts, errors
 from backend.ledger import tables as t
+from backend.ledger.holds import SettleAll
 from backend.ledger.poster import Limits, Poster
-from backend.ledger.transfers import Code, Credit, Group, Hold, Leg, Note, Suspend
+from backend.ledger.transfers import (
+    Code,
+    Credit,
+    Group,
+    Hold,
+    HoldTerms,
+    Idempotency,
+    Leg,
+    Note,
+    Suspend,
+)
 from backend.ledger.verify import verify
 from farz.drills.failpoints import install
 from tests.backend.ledger.town import NOW_S, TOWN, Clock, Town, done, entry, pay, settled
@@ -347,6 +358,23 @@ def test_same_idempotency_key_is_replayed_with_its_rows(town: Town) -> None:
     assert again.transfer_ids == first.transfer_ids
     assert (again.recorded_us, again.rows) == (first.recorded_us, first.rows)
     assert town.balance(payee) == 10
+
+
+def test_rows_are_written_with_the_holds_they_settle_and_replayed_with_them(town: Town) -> None:
+    receipt.create(town.engine)
+    payer, payee = town.account(funds=100), town.account()
+    legs = (Leg(payer, payee, 10, Code.PAY, hold=HoldTerms(NOW_S + 60, "void")),)
+    held = done(town.poster.submit(Group(legs, NOW_S)))
+    key = Idempotency("client", "settle", b"f" * 32)
+    asked = SettleAll(held.transfer_ids, idempotency=key, rows=((receipt, {"number": "A1"}),))
+
+    first, again = done(town.poster.submit(asked)), done(town.poster.submit(asked))
+
+    with db.read(town.engine) as conn:
+        rows = [dict(row._mapping) for row in conn.execute(select(receipt))]
+    assert rows == [{"ledger_id": TOWN, "number": "A1", "group_id": first.group_id}]
+    assert list(first.rows) == list(again.rows) == rows
+    assert (first.replayed, again.replayed) == (False, True)
 
 
 def test_same_idempotency_key_for_another_payment_is_refused(town: Town) -> None:
