@@ -14,6 +14,7 @@ from backend.access.audit import Audit
 from backend.access.sessions import Sessions
 from backend.deposits.facts import Facts
 from backend.errors import NotReady, WrongSecret
+from backend.ledger.clerk import Limits
 from backend.ledger.poster import Poster
 from backend.recovery.service import Guard
 from backend.services import Services
@@ -21,6 +22,8 @@ from backend.settings import Settings
 from backend.telemetry_stores import open_series
 from backend.towns import secret
 from backend.vault import Vault
+
+LEAP_S = 100 * 366 * 86_400
 
 
 def now_us() -> int:
@@ -55,6 +58,7 @@ def build_services(settings: Settings, clock_us: Callable[[], int] = now_us) -> 
             engine,
             settings.ledger_id,
             clock_us,
+            Limits(max_forward_s=LEAP_S) if settings.allow_leap else None,
             # A clock that somebody turns by hand has nothing to be held against.
             steady_us=steady_us if clock_us is now_us else None,
         ),

@@ -29,6 +29,7 @@ class Settings(BaseSettings):
     backup_dir: Path | None = None  # where `farz backup` puts them, best on another disk
     log_format: Literal["auto", "json", "text"] = "auto"  # auto: text on a terminal
     metrics_token: SecretStr = SecretStr("")  # empty: /metrics for this machine alone
+    allow_leap: bool = False  # books may go on after a pause of more than 90 days
     synthetic: bool = False  # True for made-up towns: every page says so
     influx_url: str = ""  # empty: the embedded time series
     influx_org: str = ""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from backend.services import Services
     from backend.settings import Settings
+    from backend.towns.applying import Applied
 
 
 @contextmanager
@@ -153,17 +154,24 @@ def apply_file(
     wanted = reading.read_file(path.read_bytes())
     with open_town(create=True) as services:
         applied = apply(services, wanted, overwrite=overwrite)
-        if wanted.people is not None:
-            folder = services.settings.data_dir
-            people = list(synthetic.entries(wanted.people.synthetic))
-            path = slips or folder / "slips.html"
-            made, sheets = enrol(services, people, path, "file", beside=slips is None)
-            if made.people:
-                applied.done.append(
-                    f"{made.people} synthetic people are enrolled, {made.cards} of them with a card"
-                )
-                more = f" and {len(sheets) - 1} files more" if len(sheets) > 1 else ""
-                applied.done.append(f"their PINs are to be printed from {sheets[0]}{more}")
+        try:
+            if wanted.people is not None:
+                folder = services.settings.data_dir
+                people = list(synthetic.entries(wanted.people.synthetic))
+                path = slips or folder / "slips.html"
+                made, sheets = enrol(services, people, path, "file", beside=slips is None)
+                if made.people:
+                    applied.done.append(
+                        f"{made.people} synthetic people are enrolled, "
+                        f"{made.cards} of them with a card"
+                    )
+                    more = f" and {len(sheets) - 1} files more" if len(sheets) > 1 else ""
+                    applied.done.append(f"their PINs are to be printed from {sheets[0]}{more}")
+        finally:  # passwords and keys are nowhere else: told whatever became of the people
+            _tell_applied(applied, as_json)
+
+
+def _tell_applied(applied: "Applied", as_json: bool) -> None:
     lines = applied.done or ["Nothing to change."]
     if applied.secrets:
         lines = [*lines, "Write these down; they are shown once:"]

@@ -97,7 +97,7 @@ def issue_all(
     if any(len(each.uid) not in UID_BYTES for each in new):
         raise BadInput("A card's UID has 4, 7 or 10 bytes.")
     for person_id in {each.person_id for each in new}:
-        people.person(conn, ledger_id, person_id)
+        people.require_there(conn, ledger_id, person_id)
     hashes = [vault.card_hash(each.uid) for each in new]
     if len(set(hashes)) < len(hashes) or _among(conn, t.card.c.uid_hash, ledger_id, hashes):
         raise Taken("This card was issued before.")

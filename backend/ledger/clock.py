@@ -31,9 +31,10 @@ class BooksClock:
         ahead_s = (now_us - last_us) // 1_000_000
         if -self.max_back_s <= ahead_s <= self.max_forward_s:
             return max(now_us - 1, last_us)
+        paused = "; if it is right, the books paused: start once with FARZ_ALLOW_LEAP=true"
         raise ClockLeap(
             f"This machine's clock is {abs(ahead_s)} s {'ahead of' if ahead_s > 0 else 'behind'} "
-            "the last entry in the books. Set its date right; if it is right, allow the leap."
+            f"the last entry in the books. Set its date right{paused if ahead_s > 0 else ''}."
         )
 
     def _check_step(self, now_us: int) -> None:

@@ -164,7 +164,7 @@ def agree(person_id: RowId, body: ConsentIn, who: Enroller, services: WithServic
     """Note that a person agreed to a version of the town's words."""
     who.saw("people:enrol", person_id)
     with services.begin() as conn:
-        service.person(conn, who.ledger_id, person_id)
+        service.require_there(conn, who.ledger_id, person_id)
         _agree(conn, services, who, person_id, body)
 
 

@@ -11,6 +11,7 @@ from backend import tables as t
 from backend.errors import NotFound
 from backend.ledger import accounts, balances
 from backend.ledger.transfers import Code
+from backend.privacy.tables import erasure
 from backend.towns import service as towns
 
 NAMELESS = ""  # whoever did not consent to being named
@@ -95,8 +96,16 @@ def person(conn: Connection, ledger_id: int, person_id: int) -> Person:
     return _person(row)
 
 
+def require_there(conn: Connection, ledger_id: int, person_id: int) -> None:
+    """Raises NotFound, also for whoever was erased: nothing new is kept of them."""
+    person(conn, ledger_id, person_id)
+    if rows.exists(conn, erasure, ledger_id=ledger_id, person_id=person_id):
+        raise NotFound("This person was erased. Enrol them anew if they are back.")
+
+
 def move(conn: Connection, ledger_id: int, person_id: int, household: str) -> Person:
     """Count a person for another household; their account stays theirs. Raises NotFound."""
+    require_there(conn, ledger_id, person_id)
     mine = (t.person.c.ledger_id == ledger_id, t.person.c.id == person_id)
     conn.execute(update(t.person).where(*mine).values(household=household))
     return person(conn, ledger_id, person_id)

@@ -23,6 +23,7 @@ from backend.deposits.tables import provisional as waits
 from backend.devices import service as devices
 from backend.errors import Conflict, NotFounded
 from backend.kinds import melting
+from backend.ledger import tables as ledger
 from backend.ledger.accounts import CREDIT
 from backend.ledger.melt_terms import DEMURRAGE, EXPIRY, Melting
 from backend.ledger.rules import DecideMelting
@@ -30,7 +31,7 @@ from backend.services import Services
 from backend.tariffs import service as tariffs
 from backend.towns import secret
 from backend.towns import service as towns
-from backend.towns.plan import Cards, Plan, Tariff
+from backend.towns.plan import Budget, Cards, Plan, Tariff
 from backend.towns.tables import town_backing
 
 BY = tariffs.FOUNDING
@@ -73,17 +74,18 @@ def apply(services: Services, plan: Plan, *, overwrite: bool = False) -> Applied
         _provisional(services, conn, plan, applied)
         _factors(services, conn, plan, applied)
         founding = _melting(services, conn, plan, applied)
+        due = _budgets(services, conn, plan, applied)
         _nothing_decided_since(applied)
         _approvers(services, conn, applied)
-        known = {(b.from_s, b.until_s, b.amount) for b in budgets.budgets(conn, services.ledger_id)}
-    for each in plan.budgets:
-        period = (int(each.since.timestamp()), int(each.until.timestamp()), each.amount)
-        if period not in known:
-            from_s, until_s, amount = period
-            budgets.set_budget(
-                services, from_s=from_s, until_s=until_s, amount=amount, decided_by=BY
-            )
-            applied.done.append(f"budget of {amount} from {each.since.isoformat()}")
+    for each in due:
+        budgets.set_budget(
+            services,
+            from_s=int(each.since.timestamp()),
+            until_s=int(each.until.timestamp()),
+            amount=each.amount,
+            decided_by=BY,
+        )
+        applied.done.append(f"budget of {each.amount} from {each.since.isoformat()}")
     if founding is not None:
         services.poster.submit(DecideMelting(CREDIT, founding, BY)).result()
         applied.done.append(f"credit melts by {founding.way}")
@@ -109,6 +111,31 @@ def _nothing_decided_since(applied: Applied) -> None:
             + "\n".join(f"  {each}" for each in applied.since)
             + "\nWrite it into the file as it is, or give --overwrite."
         )
+
+
+def _budgets(services: Services, conn: Connection, plan: Plan, applied: Applied) -> list[Budget]:
+    """The periods to set, all that could refuse one of them looked at before anything is changed.
+
+    Raises Conflict for a period that shares days with another.
+    """
+    now_s, row, due = services.now_s(), ledger.budget.c, []
+    query = select(row.from_s, row.until_s, row.amount, row.decided_by)
+    known = conn.execute(query.where(row.ledger_id == services.ledger_id)).all()
+    for each in plan.budgets:
+        from_s, until_s = int(each.since.timestamp()), int(each.until.timestamp())
+        same = next((b for b in known if (b.from_s, b.until_s) == (from_s, until_s)), None)
+        period = f"the budget from {each.since.isoformat()} to {each.until.isoformat()}"
+        if same is not None and same.amount == each.amount:
+            continue
+        if until_s <= now_s:
+            applied.notes.append(f"{period} is over and was left out")
+        elif same is None and any(b.from_s < until_s and from_s < b.until_s for b in known):
+            raise Conflict(f"Nothing was changed: {period} shares days with one that is there.")
+        elif same is not None and same.decided_by != BY and not applied.overwrite:
+            applied.since.append(f"{period} is {same.amount} (decided by {same.decided_by})")
+        else:
+            due.append(each)
+    return due
 
 
 def _approvers(services: Services, conn: Connection, applied: Applied) -> None:
