@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from farz.telling import Json, tell
-from farz.town import new_password, open_town
+from farz.town import new_password, open_books, open_town
 
 app = typer.Typer(no_args_is_help=True, help="Who works for the town.")
 
@@ -50,13 +50,14 @@ def show(
 ) -> None:
     """Everybody who may sign in, with their role, and whether they are asked for a code.
 
+    Reads only.
     Example:  farz staff list --json
     """
+    from backend import db
     from backend.access import second_factor
     from backend.access import service as access
 
-    with open_town() as services, services.read() as conn:
-        town = services.ledger_id
+    with open_books() as (engine, town), db.read(engine) as conn:
         told = [
             {
                 "login": access.login_of(conn, town, who.id),
@@ -73,6 +74,33 @@ def show(
         code = "with a code" if each["code"] else ""
         words = f"{each['login']:<16} {each['name']:<24} {each['role']:<20} {code}"
         typer.echo(words.rstrip())
+
+
+@app.command()
+def password(
+    login: Annotated[str, typer.Argument(help="Who gets another password.")],
+    as_json: Json = False,
+) -> None:
+    """Give somebody another password, best typed by themselves; it may be piped as one line.
+
+    Their open sessions end.
+    Examples:
+      farz staff password salma
+      farz staff password salma < salma.password
+    """
+    from backend import db
+    from backend.access import service as access
+    from backend.access.audit import OFFICE
+
+    with open_books() as (engine, town), db.read(engine) as conn:
+        access.by_login(conn, town, login)  # a misspelt one is told before anything is asked
+    fresh = new_password(login)
+    with open_town() as services, services.begin() as conn:
+        who = access.by_login(conn, services.ledger_id, login)
+        services.audit.add(OFFICE, "staff:password", at_s=int(time.time()))
+        access.set_password(conn, services.sessions, services.ledger_id, who, fresh)
+    words = f"{who.name} signs in with the new password from now on"
+    tell({"login": login, "password": "changed"}, words, as_json)
 
 
 @app.command(name="no-code")

@@ -125,7 +125,7 @@ def create_staff(body: StaffIn, who: Manager, services: WithServices) -> WhoOut:
 @router.delete(
     "/staff/{staff_id}",
     status_code=status.HTTP_204_NO_CONTENT,
-    responses=problems(401, 403, 404, 422, 503),
+    responses=problems(401, 403, 404, 409, 422, 503),
 )
 def close_staff(staff_id: RowId, who: Manager, services: WithServices) -> None:
     """End somebody's access at once."""

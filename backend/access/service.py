@@ -17,8 +17,9 @@ from backend.access.passwords import hash_password
 from backend.access.scopes import STAFF_ROLES
 from backend.access.sessions import Sessions
 from backend.access.who import Who as Who
-from backend.errors import BadGatewayKey, BadInput, NotFound, UnknownRole
+from backend.errors import BadGatewayKey, BadInput, Conflict, NotFound, UnknownRole
 
+ADMINISTRATOR = "administrator"  # the role that adds and closes staff
 PREFIX_CHARS = 10
 KEY_BYTES = 24  # 192 bits at random need no slow hash
 
@@ -99,8 +100,22 @@ def login_of(conn: Connection, ledger_id: int, staff_id: int) -> str:
     return str(login)
 
 
+def set_password(
+    conn: Connection, sessions: Sessions, ledger_id: int, who: Who, password: str
+) -> None:
+    """Give somebody another password; every session that is open ends. Raises WeakPassword."""
+    mine = (t.staff.c.ledger_id == ledger_id, t.staff.c.id == who.id)
+    conn.execute(update(t.staff).where(*mine).values(password_hash=hash_password(password)))
+    sessions.close_all(ledger_id, "staff", who.id)
+
+
 def close_staff(conn: Connection, sessions: Sessions, ledger_id: int, staff_id: int) -> None:
-    """End somebody's access at once, with every session that is open. Raises NotFound."""
+    """End somebody's access at once, with every session that is open.
+
+    Raises NotFound; Conflict for the last administrator, after whom nobody could add anybody.
+    """
+    if {each.id for each in staff(conn, ledger_id) if each.role == ADMINISTRATOR} == {staff_id}:
+        raise Conflict("This is the town's last administrator. Add another one first.")
     mine = (t.staff.c.ledger_id == ledger_id, t.staff.c.id == staff_id)
     if conn.execute(update(t.staff).where(*mine).values(closed=True)).rowcount == 0:
         raise NotFound("There is no such member of staff.")

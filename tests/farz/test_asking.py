@@ -15,6 +15,7 @@ OFFICER = ("--role", "municipal_officer")
 ASKING = {
     "init": ("init", "Test village (synthetic)"),
     "staff add": ("staff", "add", "salma", *OFFICER),
+    "staff password": ("staff", "password", "admin"),
     "tariff approve": ("tariff", "approve", "1", "--login", "admin"),
     "melting approve": ("melting", "approve", "1", "--login", "admin"),
     "card issue": ("card", "issue", "04A2B3C4D5E680", "--nameless", "--by", "admin"),
@@ -39,7 +40,7 @@ def test_every_command_that_asks_is_tried_here() -> None:
     calls = {name: count for name, count in found.items() if count}
     assert calls == {
         "town.py": 2,  # init, and the new password's own question
-        "staff_commands.py": 1,
+        "staff_commands.py": 2,  # add and password
         "approving.py": 1,  # of tariffs and of rules of melting
         "card_commands.py": 1,
         "device_workshop.py": 1,
@@ -66,6 +67,23 @@ def test_passwords_and_pins_are_piped(founded: Shell) -> None:
     for name in ("tariff approve", "card issue", "staff add"):
         empty = founded(*ASKING[name])
         assert (empty.returncode, "Pipe it as one line" in empty.stderr) == (1, True), name
+
+
+def test_a_password_is_changed_by_whoever_keeps_the_machine(founded: Shell) -> None:
+    founded.done(*ASKING["staff add"], typed="a password for salma\n")
+    founded.done(
+        "tariff", "draft", "organic=25", "--since", "2099-01-01T00:00+02:00", "--by", "salma"
+    )
+
+    weak = founded(*ASKING["staff password"], typed="short\n")
+    founded.done(*ASKING["staff password"], typed="another one for the first\n")
+
+    assert weak.returncode == 1
+    old = founded(*ASKING["tariff approve"], typed="a password for the first\n")
+    assert (old.returncode, "password" in old.stderr) == (1, True)
+    assert "second" in founded.done(*ASKING["tariff approve"], typed="another one for the first\n")
+    unknown = founded("staff", "password", "nobody", typed="a password for nobody\n")
+    assert "Nobody of the staff signs in as nobody" in unknown.stderr
 
 
 def test_a_pipe_comes_before_the_terminal_that_is_there_too(founded: Shell) -> None:

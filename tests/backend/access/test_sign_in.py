@@ -79,6 +79,29 @@ def test_staff_who_left_are_out_at_once(town: Town) -> None:
         signing_in.staff(town.services, "clerk", PASSWORD, From("10.0.0.1"))
 
 
+def test_the_last_administrator_stays(small_town: Town) -> None:
+    administrator, own = small_town.browser("administrator"), small_town.staff["administrator"].id
+
+    answer = administrator.delete(f"/v1/staff/{own}")
+    assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
+    body = {"login": "second", "name": "S", "role": "administrator", "password": PASSWORD}
+    assert administrator.post("/v1/staff", json=body).status_code == 201
+
+    assert administrator.delete(f"/v1/staff/{own}").status_code == 204
+
+
+def test_another_password_ends_what_was_open_with_the_old_one(small_town: Town) -> None:
+    clerk, services = small_town.browser("clerk"), small_town.services
+    with services.begin() as conn:
+        who = access.by_login(conn, 1, "clerk")
+        access.set_password(conn, services.sessions, 1, who, "another one for the clerk")
+
+    assert clerk.get("/v1/compost").status_code == 401
+    with pytest.raises(BadLogin):
+        signing_in.staff(services, "clerk", PASSWORD, From("10.0.0.1"))
+    assert signing_in.staff(services, "clerk", "another one for the clerk", From("10.0.0.1"))
+
+
 def test_card_number_may_be_typed_with_blanks(small_town: Town) -> None:
     number = small_town.numbers["amal"]
 
