@@ -4,11 +4,10 @@
 `python -m bench.ledger_long --upto 300000 --engine postgresql`. Ours grows by the real poster, the
 raw rows (bench/raw.py) are copied beside it, the same. At each size, in interleaved
 rounds: booking until every touched account is folded over the raw insert; a balance beside a read
-by primary key; the process's memory, without what its allocator keeps free.
+by primary key; the process's memory.
 """
 
 import argparse
-import ctypes
 import gc
 import json
 import random
@@ -18,7 +17,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -62,8 +61,7 @@ class At:
     per_s: list[float] = field(default_factory=list)
     pk_over_balance: list[float] = field(default_factory=list)
     balance_p99_us: list[float] = field(default_factory=list)
-    rss_mib: float = 0.0  # with what the allocator keeps, which differs from run to run
-    used_mib: float = 0.0  # without
+    rss_mib: float = 0.0
     bytes_per_deposit: float = 0.0
 
 
@@ -94,12 +92,11 @@ def _figures(engine: str, measured: dict[int, At]) -> Figures:
             at.pk_over_balance, "ratio", round(READ, 3), round(READ_AIM, 3)
         )
         figures[f"{name}_memory_of_first_over_now"] = of_rounds(
-            [first.used_mib / at.used_mib], "ratio", FLAT, 1.0
+            [first.rss_mib / at.rss_mib], "ratio", FLAT, 1.0
         )
         figures[f"{name}_per_s"] = of_rounds(at.per_s, "1/s", digits=0)
         figures[f"{name}_balance_p99_us"] = of_rounds(at.balance_p99_us, "µs", digits=0)
         figures[f"{name}_rss"] = of_rounds([at.rss_mib], "MiB", digits=0)
-        figures[f"{name}_memory"] = of_rounds([at.used_mib], "MiB", digits=0)
         figures[f"{name}_bytes_per_deposit"] = of_rounds(
             [at.bytes_per_deposit], "bytes on disk", digits=0
         )
@@ -144,15 +141,11 @@ class Long:
         self._fastest(at)
         gc.collect()
         at.rss_mib = _rss_mib()
-        with suppress(AttributeError):  # an allocator that is not glibc's
-            ctypes.CDLL(None).malloc_trim(0)
-        at.used_mib = _rss_mib()
         at.bytes_per_deposit = self._bytes_per_deposit()
         say(
             f"at {self.booked:,}: {statistics.median(at.over_raw):.2f} of raw, "
             f"{statistics.median(at.per_s):,.0f}/s, primary key over balance "
-            f"{statistics.median(at.pk_over_balance):.2f}, {at.used_mib:.0f} MiB "
-            f"({at.rss_mib:.0f} with what the allocator keeps)"
+            f"{statistics.median(at.pk_over_balance):.2f}, {at.rss_mib:.0f} MiB"
         )
         return at
 
